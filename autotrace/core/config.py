@@ -1,0 +1,58 @@
+"""The settings. There are at most six, each a plain attribute of ``config``.
+
+A setting has a value for the process (``config.update``), taken from the environment at import,
+and may be overridden in one thread for the length of a ``with`` block (``config.override``).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+def _flag(name: str) -> bool:
+    return os.environ.get(name, "0").lower() in ("1", "true", "yes", "on")
+
+
+class _Config(threading.local):
+    """Class attributes hold the process's values, instance attributes a thread's overrides."""
+
+    #: Raise ``NanError`` at the first operation that makes a NaN out of inputs that have none.
+    debug_nans: bool = _flag("AUTOTRACE_DEBUG_NANS")
+    #: Type-check each jaxpr after each pass (on in the tests; costs time).
+    check_jaxprs: bool = _flag("AUTOTRACE_CHECK_JAXPRS")
+    #: How many signatures one jitted function keeps; the least recently used goes first.
+    jit_cache_size: int = int(os.environ.get("AUTOTRACE_JIT_CACHE_SIZE", "256"))
+
+    def update(self, name: str, value: Any) -> None:
+        """Set a setting for the whole process."""
+        self._check(name)
+        self.__dict__.pop(name, None)
+        setattr(type(self), name, value)
+
+    @contextmanager
+    def override(self, name: str, value: Any) -> Iterator[None]:
+        """Set a setting for this thread, within a ``with`` block."""
+        self._check(name)
+        missing = object()
+        before = self.__dict__.get(name, missing)
+        setattr(self, name, value)
+        try:
+            yield
+        finally:
+            if before is missing:
+                del self.__dict__[name]
+            else:
+                setattr(self, name, before)
+
+    @staticmethod
+    def _check(name: str) -> None:
+        if name not in _Config.__annotations__:
+            known = ", ".join(_Config.__annotations__)
+            raise AttributeError(f"autotrace.config has no setting {name!r}; it has: {known}")
+
+
+config = _Config()

@@ -1,0 +1,99 @@
+"""Where in the user's code an operation was asked for.
+
+A ``Location`` is taken at every recorded equation, so taking one must be cheap: it keeps the code
+object and the instruction offset, and the line number is worked out only when somebody reads it.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+import threading
+from types import CodeType
+from typing import NamedTuple
+
+import numpy
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# The library's own folders and NumPy's: a frame in one of them is never "the user's line". The
+# kernels' folder lies beside the package in a source tree and below it in a wheel.
+_INTERNAL_PREFIXES = tuple(
+    folder + os.sep
+    for folder in (
+        _PACKAGE,
+        os.path.join(os.path.dirname(_PACKAGE), "kernels"),
+        os.path.dirname(os.path.abspath(numpy.__file__)),
+    )
+)
+_INTERNAL_NAMES = tuple(
+    os.path.join(os.path.dirname(os.__file__), name)
+    for name in ("functools.py", "contextlib.py", "_collections_abc.py")
+)
+# Keyed by file name: a str caches its hash, a code object computes it anew each time.
+_is_internal: dict[str, bool] = {}
+
+
+class Location(NamedTuple):
+    """A place in the user's code: a code object and an instruction offset in it."""
+
+    code: CodeType
+    offset: int
+
+    @property
+    def filename(self) -> str:
+        return self.code.co_filename
+
+    @property
+    def lineno(self) -> int:
+        for start, end, line in self.code.co_lines():
+            if start <= self.offset < end and line is not None:
+                return line
+        return self.code.co_firstlineno
+
+    @property
+    def text(self) -> str:
+        """The source line, stripped, or an empty string where it cannot be read."""
+        return linecache.getline(self.filename, self.lineno).strip()
+
+    def __str__(self) -> str:
+        return f"{self.filename}:{self.lineno} ({self.code.co_name})"
+
+
+def _classify(filename: str) -> bool:
+    internal = filename.startswith(_INTERNAL_PREFIXES) or filename in _INTERNAL_NAMES
+    _is_internal[filename] = internal
+    return internal
+
+
+class _Current(threading.local):
+    #: Set while a jaxpr is being interpreted: the place its present equation came from.
+    location: Location | None = None
+
+
+current = _Current()
+
+
+def user_location() -> Location | None:
+    """The place of the equation being interpreted, else the innermost frame that is neither this
+    library's nor NumPy's; None when there is none."""
+    if current.location is not None:
+        return current.location
+    frame = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        internal = _is_internal.get(code.co_filename)
+        if internal is None:
+            internal = _classify(code.co_filename)
+        if not internal:
+            return Location(code, frame.f_lasti)
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+def describe(location: Location | None) -> str:
+    """One or two lines for an error message: the place, and the source line where readable."""
+    if location is None:
+        return "  at an unknown place"
+    text = location.text
+    return f"  at {location}" + (f"\n    {text}" if text else "")

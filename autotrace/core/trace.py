@@ -1,0 +1,214 @@
+"""Tracers and traces: how an operation finds out which transform is watching.
+
+Each transform that runs a Python function makes a *trace* and wraps the function's inputs in
+*tracers* that belong to it. Traces nest; each has a level, higher the further in. A primitive that
+is applied to tracers is handed to the trace with the highest level among them, which does its work
+by applying primitives to what its tracers carry: values of lower levels. So transforms compose
+with no transform knowing of another.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from .avals import ShapedArray, aval_of
+from .errors import (
+    ConcretizationError,
+    LeakedTracerError,
+    TracerArrayError,
+    located,
+)
+
+if TYPE_CHECKING:
+    from .primitive import Primitive
+
+
+class _Stack(threading.local):
+    def __init__(self) -> None:
+        self.traces: list[Trace] = []
+
+
+_stack = _Stack()
+
+
+class Trace:
+    """One run of one transform. Entered as a context manager, which gives it its level; after the
+    block its tracers are dead and their use is an error."""
+
+    __slots__ = ("alive", "level")
+
+    #: What the user called, for messages.
+    transform = "a transform"
+    #: Whether operations without traced inputs but with an effect belong to this trace.
+    stages_effects = False
+    #: The name and size of the mapped axis, for the trace that maps one.
+    axis_name: Any = None
+    axis_size: int | None = None
+
+    def __enter__(self) -> Any:
+        traces = _stack.traces
+        self.level = traces[-1].level + 1 if traces else 1
+        self.alive = True
+        traces.append(self)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.alive = False
+        _stack.traces.remove(self)
+
+    def process(self, primitive: Primitive, args: tuple, params: dict) -> Any:
+        """Apply a primitive to arguments at least one of which is a tracer of this trace."""
+        raise NotImplementedError
+
+
+def active_traces() -> list[Trace]:
+    """The traces of this thread, outermost first."""
+    return _stack.traces
+
+
+def axis_sizes() -> tuple[tuple[Any, int], ...]:
+    """The named axes that are being mapped, outermost first, as (name, size)."""
+    return tuple(
+        (t.axis_name, t.axis_size)  # type: ignore[misc]
+        for t in _stack.traces
+        if t.axis_name is not None
+    )
+
+
+class Tracer:
+    """Stands for an array inside a traced function and behaves like one.
+
+    The arithmetic operators, indexing and array methods are put on by the NumPy layer
+    (``autotrace.numpy``), which knows the primitives; this class knows only how to answer what
+    Python and NumPy ask of any array.
+    """
+
+    __slots__ = ("__weakref__", "trace")
+
+    trace: Any
+    # Above ndarray's 0 and np.matrix's 10, so that NumPy's operators defer to ours.
+    __array_priority__ = 1000.0
+    __hash__ = None  # type: ignore[assignment]  # elementwise __eq__, as ndarray
+
+    @property
+    def aval(self) -> ShapedArray:
+        raise NotImplementedError
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.aval.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.aval.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.aval.shape)
+
+    @property
+    def size(self) -> int:
+        return self.aval.size
+
+    @property
+    def itemsize(self) -> int:
+        return self.aval.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self.aval.size * self.aval.dtype.itemsize
+
+    @property
+    def weak_type(self) -> bool:
+        return self.aval.weak_type
+
+    def concrete(self, asked: str) -> Any:
+        """The number itself, where this trace runs on numbers; else an error for the user.
+
+        Args:
+          asked: what Python asked for, such as ``bool()``.
+        """
+        raise NotImplementedError
+
+    def __bool__(self) -> bool:
+        return bool(self.concrete("bool() (an if, while, and, or, not, assert)"))
+
+    def __int__(self) -> int:
+        return int(self.concrete("int()"))
+
+    def __float__(self) -> float:
+        return float(self.concrete("float()"))
+
+    def __complex__(self) -> complex:
+        return complex(self.concrete("complex()"))
+
+    def __index__(self) -> int:
+        if self.aval.dtype.kind not in "iu" or self.aval.shape:
+            raise TypeError(
+                located(f"only integer scalars can be used as an index or a count, got {self.aval}")
+            )
+        return int(self.concrete("an index or a count (range(), a list's or a slice's index)"))
+
+    def item(self, *args: Any) -> Any:
+        """The number as a Python scalar, where it is known (see ``float``)."""
+        return np.asarray(self.concrete(".item()")).item(*args)
+
+    def tolist(self) -> Any:
+        """The numbers as nested lists, where they are known (see ``float``)."""
+        return np.asarray(self.concrete(".tolist()")).tolist()
+
+    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TracerArrayError(
+            located(
+                f"NumPy tried to turn a traced value of {self.aval} under {self.trace.transform} "
+                "into an ordinary array",
+                "What to do: build arrays with autotrace.numpy.array or np.stack instead of "
+                "np.array or np.asarray; assign into arrays with x.at[i].set(v); for code that "
+                "cannot be traced, use autotrace.pure_callback.",
+            )
+        )
+
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec) if not spec else format(self.concrete("format()"), spec)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(located("a traced value cannot be pickled or copied to another process"))
+
+    def __copy__(self) -> Tracer:
+        return self
+
+    def __deepcopy__(self, memo: dict) -> Tracer:
+        return self
+
+    def __repr__(self) -> str:
+        return f"Traced<{self.aval}> under {self.trace.transform}"
+
+
+def get_aval(x: Any) -> ShapedArray:
+    """The aval of a tracer or of a concrete value.
+
+    Raises:
+      TypeError: for what is not an array or a number.
+    """
+    return x.aval if isinstance(x, Tracer) else aval_of(x)
+
+
+def concretization_error(tracer: Tracer, asked: str, why: str, remedy: str) -> ConcretizationError:
+    """The error for a question about the number that a trace cannot answer."""
+    return ConcretizationError(
+        located(f"{asked} of a traced value of {tracer.aval}: {why}", remedy)
+    )
+
+
+def leaked(trace: Trace) -> LeakedTracerError:
+    """The error for a tracer that is used after its trace has ended."""
+    return LeakedTracerError(
+        located(
+            f"a value traced under {trace.transform} is used after that function has returned",
+            "It was stored somewhere outside (a global, an attribute, a list, a closure) while "
+            "the function was traced.\nWhat to do: return it from the function instead.",
+        )
+    )

@@ -1,0 +1,121 @@
+"""Batching: running a function of one example on many at once.
+
+A batch tracer carries an array with one more dimension than the function sees, and where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from ..core.avals import ShapedArray, make_aval
+from ..core.primitive import Primitive
+from ..core.trace import Trace, Tracer, concretization_error, get_aval, leaked
+
+_CONCRETE_REMEDY = (
+    "What to do: for a choice between values use np.where; or loop over the examples in Python "
+    "and stack the results; or pass the argument with in_axes=None where it is the same for all."
+)
+
+
+class Axis(NamedTuple):
+    """The axis being mapped: its size, and its name or None."""
+
+    size: int
+    name: Any = None
+
+
+class BatchTracer(Tracer):
+    """A batched array that shows itself as one example."""
+
+    __slots__ = ("_weak", "bdim", "value")
+
+    def __init__(self, trace: BatchTrace, value: Any, bdim: int):
+        self.trace = trace
+        self.value = value
+        self.bdim = bdim
+        self._weak = False
+
+    @property
+    def aval(self) -> ShapedArray:
+        aval = get_aval(self.value)
+        shape = aval.shape[: self.bdim] + aval.shape[self.bdim + 1 :]
+        if self._weak:
+            return ShapedArray(shape, aval.dtype, True)
+        return make_aval(shape, aval.dtype)
+
+    def weaken(self) -> BatchTracer:
+        """Mark this fresh value as standing for a Python scalar."""
+        self._weak = True
+        return self
+
+    def concrete(self, asked: str) -> Any:
+        if not self.trace.alive:
+            raise leaked(self.trace)
+        raise concretization_error(
+            self,
+            asked,
+            "under vmap it stands for many examples at once, so there is no one number.",
+            _CONCRETE_REMEDY,
+        )
+
+
+class BatchTrace(Trace):
+    """Hands each primitive to its batching rule."""
+
+    __slots__ = ("axis", "axis_name", "axis_size")
+
+    transform = "vmap"
+
+    def __init__(self, axis: Axis):
+        self.axis = axis
+        self.axis_name = axis.name
+        self.axis_size = axis.size
+
+    def process(self, primitive: Primitive, args: tuple, params: dict) -> Any:
+        if not self.alive:
+            raise leaked(self)
+        values, dims = [], []
+        for arg in args:
+            value, dim = self.split(arg)
+            values.append(value)
+            dims.append(dim)
+        rule = primitive.batch or primitive.rule("batch", "vmap")
+        out, dim = rule(self.axis, values, dims, **params)
+        if primitive.multiple_results:
+            return [self.join(*pair) for pair in zip(out, dim, strict=True)]
+        return self.join(out, dim)
+
+    def split(self, x: Any) -> tuple[Any, int | None]:
+        """The array and its batch dim, None where it is the same for all examples."""
+        if type(x) is BatchTracer and x.trace is self:
+            return x.value, x.bdim
+        if isinstance(x, Tracer) and not x.trace.alive:
+            raise leaked(x.trace)
+        return x, None
+
+    def join(self, value: Any, bdim: int | None) -> Any:
+        return value if bdim is None else BatchTracer(self, value, bdim)
+
+
+def batch_flat(
+    fun: Callable[..., Sequence[Any]],
+    axis: Axis,
+    args: Sequence[Any],
+    dims: Sequence[int | None],
+) -> tuple[list[Any], list[int | None]]:
+    """Run a function of arrays to a list of arrays on a batch.
+
+    Args:
+      fun: the function of one example.
+      axis: the size and name of the batch.
+      args: the arrays, with the batch dimension where they have one.
+      dims: where that is, None where there is none.
+
+    Returns:
+      The outputs, and where their batch dimensions are.
+    """
+    with BatchTrace(axis) as trace:
+        inputs = [trace.join(x, d) for x, d in zip(args, dims, strict=True)]
+        pairs = [trace.split(out) for out in fun(*inputs)]
+    return [v for v, _ in pairs], [d for _, d in pairs]

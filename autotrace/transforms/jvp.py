@@ -1,0 +1,124 @@
+"""Forward-mode differentiation, and the trace that linearization shares with it.
+
+A dual tracer carries a primal and a tangent, both values of lower levels. When the tangents are
+numbers this is forward mode; when they are tracers of a jaxpr under construction it is
+linearization (see ``linearize``), since every operation on a tangent is linear. The primals are
+whatever the caller gave: with numbers, Python's own control flow sees them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..core.avals import ShapedArray
+from ..core.primitive import Primitive
+from ..core.tangents import instantiate
+from ..core.trace import Trace, Tracer, get_aval, leaked
+from .stage import as_numpy
+
+
+class DualTracer(Tracer):
+    """A primal and its tangent."""
+
+    __slots__ = ("_weak", "primal", "tangent")
+
+    def __init__(self, trace: JVPTrace, primal: Any, tangent: Any):
+        self.trace = trace
+        self.primal = primal
+        self.tangent = tangent
+        self._weak = False
+
+    @property
+    def aval(self) -> ShapedArray:
+        aval = get_aval(self.primal)
+        return aval.update(weak_type=True) if self._weak else aval
+
+    def weaken(self) -> DualTracer:
+        """Mark this fresh value as standing for a Python scalar."""
+        self._weak = True
+        return self
+
+    def concrete(self, asked: str) -> Any:
+        if not self.trace.alive:
+            raise leaked(self.trace)
+        primal = self.primal
+        return primal.concrete(asked) if isinstance(primal, Tracer) else primal
+
+
+class JVPTrace(Trace):
+    """Pushes tangents through each primitive by its jvp rule."""
+
+    __slots__ = ("linear", "transform")
+
+    def __init__(self, transform: str, linear: bool = False):
+        self.transform = transform
+        #: Whether the tangents are tracers of a linear jaxpr under construction.
+        self.linear = linear
+
+    def process(self, primitive: Primitive, args: tuple, params: dict) -> Any:
+        if not self.alive:
+            raise leaked(self)
+        primals: list[Any] = []
+        tangents: list[Any] = []
+        for arg in args:
+            primal, tangent = self.split(arg)
+            primals.append(primal)
+            tangents.append(tangent)
+        if primitive.jvp_call is not None:
+            outs, out_tangents = primitive.jvp_call(self.linear, primals, tangents, **params)
+            return [self.join(*pair) for pair in zip(outs, out_tangents, strict=True)]
+        out = primitive.bind(*primals, **params)
+        if all(t is None for t in tangents):
+            return out
+        rule = primitive.jvp or primitive.rule("jvp", self.transform)
+        tangent = rule(primals, tangents, out, **params)
+        if primitive.multiple_results:
+            return [self.join(*pair) for pair in zip(out, tangent, strict=True)]
+        return out if tangent is None else DualTracer(self, out, tangent)
+
+    def split(self, x: Any) -> tuple[Any, Any]:
+        """The primal and the tangent of any value, None for a symbolic zero."""
+        if type(x) is DualTracer and x.trace is self:
+            return x.primal, x.tangent
+        if isinstance(x, Tracer) and not x.trace.alive:
+            raise leaked(x.trace)
+        return x, None
+
+    def join(self, primal: Any, tangent: Any) -> Any:
+        """The inverse of ``split``."""
+        return primal if tangent is None else DualTracer(self, primal, tangent)
+
+    def new_input(self, primal: Any, tangent: Any) -> Any:
+        """As ``join``, for a function's input, which may be a Python scalar."""
+        if tangent is None:
+            return primal
+        tracer = DualTracer(self, as_numpy(primal), tangent)
+        return tracer.weaken() if get_aval(primal).weak_type else tracer
+
+
+def jvp_flat(
+    fun: Callable[..., Sequence[Any]],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    transform: str = "jvp",
+) -> tuple[list[Any], list[Any]]:
+    """Forward mode for a function of arrays to a list of arrays.
+
+    Args:
+      fun: the function.
+      primals: where to differentiate.
+      tangents: the direction, None for a symbolic zero.
+
+    Returns:
+      The outputs and their tangents, the latter None where symbolically zero.
+    """
+    with JVPTrace(transform) as trace:
+        inputs = [trace.new_input(p, t) for p, t in zip(primals, tangents, strict=True)]
+        pairs = [trace.split(out) for out in fun(*inputs)]
+    return [p for p, _ in pairs], [t for _, t in pairs]
+
+
+def instantiate_all(tangents: Sequence[Any], primals: Sequence[Any]) -> list[Any]:
+    """Tangents with each symbolic zero made an array."""
+    return [instantiate(t, p) for t, p in zip(tangents, primals, strict=True)]

@@ -1,0 +1,227 @@
+"""Tracing a function into a jaxpr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.avals import ShapedArray, aval_of, uniform_value
+from ..core.config import config
+from ..core.jaxpr import Eqn, Jaxpr, Literal, Var, check_jaxpr, has_effect
+from ..core.primitive import Primitive, primitives
+from ..core.source import user_location
+from ..core.trace import Trace, Tracer, concretization_error, get_aval, leaked
+
+_CONCRETE_REMEDY = (
+    "What to do: for a choice between values use np.where; to have Python see the value, leave "
+    "this part un-jitted, or mark the argument static (static_argnums, static_argnames)."
+)
+
+
+class StagedTracer(Tracer):
+    """Stands for a variable of the jaxpr under construction."""
+
+    __slots__ = ("_aval", "var")
+
+    def __init__(self, trace: JaxprTrace, var: Var):
+        self.trace = trace
+        self.var = var
+        self._aval = var.aval
+
+    @property
+    def aval(self) -> ShapedArray:
+        return self._aval
+
+    def weaken(self) -> StagedTracer:
+        """Mark this fresh result as standing for a Python scalar."""
+        self._aval = self._aval.update(weak_type=True)
+        return self
+
+    def concrete(self, asked: str) -> Any:
+        if not self.trace.alive:
+            raise leaked(self.trace)
+        raise concretization_error(
+            self,
+            asked,
+            f"under {self.trace.transform} a function is traced once for all values, "
+            "so the number is not known.",
+            _CONCRETE_REMEDY,
+        )
+
+
+class JaxprTrace(Trace):
+    """Notes each primitive as an equation."""
+
+    __slots__ = ("eqns", "invars", "locate", "stages_effects", "transform")
+
+    def __init__(self, transform: str = "jit", stages_effects: bool = True, locate: bool = True):
+        self.transform = transform
+        self.stages_effects = stages_effects
+        self.locate = locate
+        self.eqns: list[Eqn] = []
+        self.invars: list[Var] = []
+
+    def new_input(self, aval: ShapedArray) -> StagedTracer:
+        """A tracer for a further input of the function."""
+        var = Var(aval)
+        self.invars.append(var)
+        return StagedTracer(self, var)
+
+    def atom(self, x: Any) -> Var | Literal:
+        """The variable of one of this trace's tracers, or a literal that holds any other value."""
+        if type(x) is StagedTracer and x.trace is self:
+            return x.var
+        if isinstance(x, Tracer) and not x.trace.alive:
+            raise leaked(x.trace)
+        return Literal(x)
+
+    def process(self, primitive: Primitive, args: tuple, params: dict) -> Any:
+        if not self.alive:
+            raise leaked(self)
+        if primitive.stage is not None:
+            return primitive.stage(self, args, params)
+        return self.record(primitive, args, params)
+
+    def record(self, primitive: Primitive, args: Sequence[Any], params: dict) -> Any:
+        """Note an equation.
+
+        Returns:
+          The tracer of its output, or a list of them with ``multiple_results``.
+        """
+        atoms = [self.atom(x) for x in args]
+        if primitive.multiple_results:
+            outvars = [Var(a) for a in primitive.out_avals([x.aval for x in atoms], params)]
+        else:
+            abstract = primitive.abstract or primitive.rule("abstract", self.transform)
+            outvars = [Var(abstract(*[x.aval for x in atoms], **params))]
+        location = user_location() if self.locate else None
+        self.eqns.append(Eqn(primitive, atoms, outvars, params, location))
+        if primitive.multiple_results:
+            return [StagedTracer(self, v) for v in outvars]
+        return StagedTracer(self, outvars[0])
+
+    def finish(self, outs: Sequence[Any]) -> Jaxpr:
+        """The jaxpr from the inputs to the given outputs, without what they do not need."""
+        outvars = [self.atom(x) for x in outs]
+        eqns = live_eqns(self.eqns, outvars)
+        return _hoist_constants(self.invars, eqns, outvars)
+
+
+def live_eqns(eqns: Sequence[Eqn], outvars: Sequence[Any]) -> list[Eqn]:
+    """The equations that the outputs need or that have an effect (dead-code elimination)."""
+    needed = {a for a in outvars if type(a) is Var}
+    live = []
+    for eqn in reversed(eqns):
+        if not needed.isdisjoint(eqn.outvars) or has_effect(eqn):
+            needed.update(a for a in eqn.invars if type(a) is Var)
+            live.append(eqn)
+    live.reverse()
+    return live
+
+
+def _hoist_constants(invars: Sequence[Var], eqns: list[Eqn], outvars: Sequence[Any]) -> Jaxpr:
+    """Give each literal that is not a scalar a variable: a constant's, or, for an array of one
+    repeated value, that of an equation that makes it."""
+    consts: dict[int, tuple[Var, Any]] = {}
+    made: list[Eqn] = []
+
+    def hoist(atom: Any) -> Any:
+        if type(atom) is Var:
+            return atom
+        value = atom.value
+        if not isinstance(value, Tracer) and not atom.aval.shape:
+            return Literal(atom.aval.dtype.type(value)) if type(value) is np.ndarray else atom
+        if id(value) not in consts:
+            var = Var(atom.aval.strong())
+            repeated = None if isinstance(value, Tracer) else uniform_value(value)
+            if repeated is not None:
+                params = {"shape": value.shape, "broadcast_dimensions": ()}
+                broadcast = primitives["broadcast_in_dim"]
+                made.append(Eqn(broadcast, [Literal(repeated)], [var], params, None))
+            consts[id(value)] = (var, value)
+        return consts[id(value)][0]
+
+    out_eqns = [
+        Eqn(e.primitive, [hoist(a) for a in e.invars], e.outvars, e.params, e.location)
+        for e in eqns
+    ]
+    outs = [hoist(a) for a in outvars]
+    computed = {e.outvars[0] for e in made}
+    kept = [(var, value) for var, value in consts.values() if var not in computed]
+    return Jaxpr(
+        [var for var, _ in kept], [value for _, value in kept], invars, made + out_eqns, outs
+    )
+
+
+def stage(
+    fun: Callable[..., Sequence[Any]], avals: Sequence[ShapedArray], transform: str = "jit"
+) -> Jaxpr:
+    """Trace a function of arrays to a list of arrays.
+
+    Args:
+      fun: takes a tracer for each aval and returns a list of arrays.
+      avals: the types of the inputs.
+      transform: what the user called, for messages.
+
+    Returns:
+      Its jaxpr. Values of enclosing traces that it uses are among the constants, as tracers.
+
+    >>> import autotrace.numpy as anp
+    >>> from autotrace.core.avals import ShapedArray
+    >>> stage(lambda x: [anp.sin(x) * 2.0], [ShapedArray((3,), "float64")])
+    { lambda ; a:f64[3]. let
+        b:f64[3] = sin a
+        c:f64[3] = mul b 2.0:f64[]
+      in (c,) }
+    """
+    trace = JaxprTrace(transform)
+    with trace:
+        outs = fun(*[trace.new_input(a) for a in avals])
+        jaxpr = trace.finish(outs)
+    for var in jaxpr.invars:  # the weak flag belongs to the signature, not to the program
+        var.aval = var.aval.strong()
+    if config.check_jaxprs:
+        check_jaxpr(jaxpr, "staging")
+    return jaxpr
+
+
+def hoist_tracers(jaxpr: Jaxpr) -> tuple[Jaxpr, list[Any]]:
+    """Turn the constants that are tracers into leading inputs.
+
+    A jaxpr that closes over values of an enclosing trace is good for one call only; as inputs they
+    may be anything.
+
+    Returns:
+      The jaxpr with further inputs in front, and the tracers to pass for them.
+    """
+    pairs = list(zip(jaxpr.constvars, jaxpr.consts, strict=True))
+    traced = [(v, c) for v, c in pairs if isinstance(c, Tracer)]
+    if not traced:
+        return jaxpr, []
+    plain = [(v, c) for v, c in pairs if not isinstance(c, Tracer)]
+    hoisted = Jaxpr(
+        [v for v, _ in plain],
+        [c for _, c in plain],
+        [v for v, _ in traced] + jaxpr.invars,
+        jaxpr.eqns,
+        jaxpr.outvars,
+    )
+    return hoisted, [c for _, c in traced]
+
+
+def check_output(x: Any, what: str) -> Any:
+    """A leaf of a traced function's result, as an array; an error for what is not one."""
+    try:
+        get_aval(x)
+    except TypeError as error:
+        raise TypeError(f"{what} must return arrays and numbers: {error}") from None
+    return as_numpy(x)
+
+
+def as_numpy(x: Any) -> Any:
+    """A Python scalar as a NumPy scalar; arrays and tracers as they are."""
+    if isinstance(x, np.ndarray | np.generic | Tracer):
+        return x
+    return aval_of(x).dtype.type(x)
