@@ -1,0 +1,1 @@
+"""The transforms as users call them: pytrees in, pytrees out."""

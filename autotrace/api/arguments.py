@@ -1,0 +1,205 @@
+"""What goes into and comes out of a transformed function: checks, flattening, plain arrays."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core import tree
+from ..core.avals import float0, is_inexact
+from ..core.errors import NonDifferentiableError, located
+from ..core.trace import Tracer, get_aval
+from ..core.tree import TreeDef
+from ..transforms.stage import as_numpy
+
+
+def check_callable(fun: Any, what: str) -> None:
+    """Raise TypeError where something other than a function is given to a transform."""
+    if not callable(fun):
+        raise TypeError(f"{what} takes a function as its first argument, got {fun!r:.80}")
+
+
+def name_of(fun: Callable) -> str:
+    """What a function is called, for messages."""
+    return getattr(fun, "__name__", type(fun).__name__)
+
+
+def wraps(fun: Callable, transform: str) -> Callable[[Callable], Callable]:
+    """As ``functools.wraps``, for functions and callables without the usual attributes."""
+
+    def decorate(wrapper: Callable) -> Callable:
+        functools.update_wrapper(wrapper, fun)
+        wrapper.__name__ = wrapper.__qualname__ = f"{transform}({name_of(fun)})"
+        return wrapper
+
+    return decorate
+
+
+def as_array(leaf: Any, what: str) -> Any:
+    """Check that a leaf is an array or a number.
+
+    Raises:
+      TypeError: naming the function and the place, when it is not.
+    """
+    if isinstance(leaf, Tracer):
+        return leaf
+    try:
+        get_aval(leaf)
+    except TypeError as error:
+        raise TypeError(located(f"{what}: {error}")) from None
+    return leaf
+
+
+def flatten_arrays(args: Any, what: str) -> tuple[list[Any], TreeDef]:
+    """The array leaves of a pytree.
+
+    Raises:
+      TypeError: naming the path of a leaf that is not an array or a number.
+    """
+    leaves, treedef = tree.flatten(args)
+    for index, leaf in enumerate(leaves):
+        if not isinstance(leaf, Tracer | np.ndarray | np.generic | float | int):
+            _check_leaf(args, index, what)
+        elif isinstance(leaf, np.ndarray):
+            get_aval(leaf)
+    return leaves, treedef
+
+
+def _check_leaf(args: Any, index: int, what: str) -> None:
+    path, leaf = tree.leaves_with_path(args)[index]
+    as_array(leaf, f"{what}{tree.keystr(path)}")
+
+
+class FlatFunction:
+    """A function of pytrees as one of flat arrays, which notes its output's structure.
+
+    Attributes:
+      out_tree: the structure of the last call's output (without the auxiliary part).
+      aux: the auxiliary output of the last call, with ``has_aux``.
+    """
+
+    __slots__ = ("args", "aux", "fun", "has_aux", "in_tree", "kwargs", "out_tree", "positions")
+
+    def __init__(
+        self,
+        fun: Callable,
+        in_tree: TreeDef,
+        args: Sequence[Any] = (),
+        positions: Sequence[int] | None = None,
+        kwargs: dict[str, Any] | None = None,
+        has_aux: bool = False,
+    ):
+        self.fun = fun
+        self.in_tree = in_tree
+        self.args = args
+        self.positions = positions
+        self.kwargs = kwargs or {}
+        self.has_aux = has_aux
+        self.out_tree: TreeDef = tree.LEAF
+        self.aux: Any = None
+
+    def __call__(self, *leaves: Any) -> list[Any]:
+        args = tree.unflatten(self.in_tree, leaves)
+        if self.positions is not None:
+            full = list(self.args)
+            for position, arg in zip(self.positions, args, strict=True):
+                full[position] = arg
+            args = full
+        out = self.fun(*args, **self.kwargs)
+        if self.has_aux:
+            if not isinstance(out, tuple) or len(out) != 2:
+                raise TypeError(
+                    located(
+                        f"with has_aux=True {name_of(self.fun)} must return a pair "
+                        f"(output, aux), got {type(out).__name__}"
+                    )
+                )
+            out, self.aux = out
+        outs, self.out_tree = tree.flatten(out)
+        what = f"the output of {name_of(self.fun)}"
+        return [as_numpy(as_array(x, what)) for x in outs]
+
+
+def normalize_argnums(argnums: Any, count: int, what: str, name: str = "argnums") -> list[int]:
+    """Argument positions as non-negative integers.
+
+    Raises:
+      ValueError: for a position that the call does not have.
+      TypeError: for what is not an integer.
+    """
+    positions = argnums if isinstance(argnums, tuple | list) else (argnums,)
+    out = []
+    for position in positions:
+        if isinstance(position, bool) or not hasattr(position, "__index__"):
+            raise TypeError(f"{what}: {name} must be an int or a tuple of ints, got {argnums!r}")
+        index = position.__index__()
+        if not -count <= index < count:
+            raise ValueError(
+                located(f"{what}: {name}={argnums} but the call has {count} positional arguments")
+            )
+        out.append(index % count)
+    if len(set(out)) != len(out):
+        raise ValueError(f"{what}: {name}={argnums} names an argument twice")
+    return out
+
+
+def check_differentiable(leaf: Any, what: str, holomorphic: bool, allow_int: bool) -> None:
+    """Raise unless an input leaf may be differentiated with respect to, in reverse mode."""
+    dtype = leaf.dtype if hasattr(leaf, "dtype") else get_aval(leaf).dtype
+    if holomorphic:
+        if dtype.kind != "c":
+            raise NonDifferentiableError(
+                located(f"{what} with holomorphic=True takes complex inputs, got {dtype}")
+            )
+    elif not is_inexact(dtype) and not allow_int:
+        raise NonDifferentiableError(
+            located(
+                f"{what} takes floating or complex inputs, got {get_aval(leaf)}",
+                "What to do: pass 2.0 instead of 2, or x.astype(float); choose the arguments to "
+                "differentiate with argnums.",
+            )
+        )
+
+
+def plain(values: Iterable[Any], inputs: Sequence[Any] = ()) -> list[Any]:
+    """Results as users get them: writable C-order ndarrays that share memory with nothing, and
+    NumPy scalars in place of 0-d arrays. Tracers stay as they are.
+
+    Args:
+      values: the results.
+      inputs: arrays that belong to the caller.
+    """
+    taken = {id(x) for x in inputs}
+    out = []
+    for x in values:
+        if isinstance(x, np.ndarray):
+            if x.ndim == 0 and x.dtype != float0:
+                x = x[()]
+            else:
+                if (
+                    x.base is not None
+                    or id(x) in taken
+                    or not (x.flags.c_contiguous and x.flags.writeable)
+                ):
+                    x = np.array(x, order="C", subok=False)
+                taken.add(id(x))
+        out.append(x)
+    return out
+
+
+def plain_tree(value: Any, inputs: Sequence[Any] = ()) -> Any:
+    """``plain`` for the arrays of a pytree; its other leaves stay as they are."""
+    leaves, treedef = tree.flatten(value)
+    return tree.unflatten(treedef, plain(leaves, inputs))
+
+
+def signature_of(fun: Callable) -> inspect.Signature | None:
+    """A function's signature, None where Python knows none."""
+    try:
+        return inspect.signature(fun)
+    except (TypeError, ValueError):
+        return None

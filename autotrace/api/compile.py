@@ -1,0 +1,408 @@
+"""jit: stage a function once for each signature, and run what was made of it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import threading
+import types
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core import tree
+from ..core.avals import ShapedArray
+from ..core.config import config
+from ..core.errors import located
+from ..core.jaxpr import Jaxpr
+from ..core.trace import Tracer, axis_sizes, get_aval
+from ..lax.calls import jit_p
+from ..transforms.backends import Executable, compile_jaxpr, get_backend
+from ..transforms.simplify import simplify_jaxpr
+from ..transforms.stage import hoist_tracers, stage
+from .arguments import (
+    FlatFunction,
+    as_array,
+    check_callable,
+    flatten_arrays,
+    name_of,
+    plain,
+    signature_of,
+)
+from .differentiate import aval_like
+from .inspect import ShapeDtypeStruct
+
+
+_staging = threading.RLock()
+_NO_LOCK = contextlib.nullcontext()
+
+
+class _Program:
+    """What one signature was staged into."""
+
+    __slots__ = ("closed_over", "jaxpr", "out_tree")
+
+    def __init__(self, jaxpr: Jaxpr, out_tree: tree.TreeDef, closed_over: list[Any]):
+        self.jaxpr = jaxpr
+        self.out_tree = out_tree
+        #: Tracers of enclosing transforms, the leading inputs; a program with any is used once.
+        self.closed_over = closed_over
+
+
+class _Call:
+    """One call's arguments, sorted into static ones and array leaves."""
+
+    __slots__ = ("in_tree", "key", "leaves", "static")
+
+    def __init__(
+        self, leaves: list[Any], in_tree: tree.TreeDef, static: tuple, avals: Iterable[Any]
+    ):
+        self.leaves = leaves
+        self.in_tree = in_tree
+        self.static = static
+        self.key: Hashable = (in_tree, tuple(avals), _static_key(static), axis_sizes())
+
+
+def _static_key(static: tuple) -> tuple:
+    # 1, 1.0 and True are equal and hash alike, but make different programs.
+    return tuple((name, type(value), value) for name, value in static)
+
+
+class JitFunction:
+    """A function that is staged and compiled at its first call with each signature.
+
+    Made by ``jit``; call it as the function itself.
+    """
+
+    def __init__(
+        self,
+        fun: Callable,
+        static_argnums: int | Sequence[int] | None = None,
+        static_argnames: str | Iterable[str] | None = None,
+        backend: str | None = None,
+    ):
+        check_callable(fun, "jit")
+        functools.update_wrapper(self, fun)
+        self.__wrapped__ = fun
+        self._options = (static_argnums, static_argnames, backend)
+        self._backend = "numpy" if backend is None else backend
+        get_backend(self._backend)
+        self._static_numbers, self._static_names = _static_arguments(
+            fun, static_argnums, static_argnames
+        )
+        self._programs: OrderedDict[Hashable, _Program] = OrderedDict()
+
+    def __repr__(self) -> str:
+        return f"<jit of {name_of(self.__wrapped__)}>"
+
+    def __reduce__(self) -> tuple:
+        return (JitFunction, (self.__wrapped__, *self._options))
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        call = self._sort(args, kwargs)
+        program = self._program(call)
+        if any(isinstance(x, Tracer) for x in call.leaves) or program.closed_over:
+            outs = jit_p.bind(
+                *program.closed_over,
+                *call.leaves,
+                jaxpr=program.jaxpr,
+                backend=self._backend,
+                name=name_of(self.__wrapped__),
+            )
+        else:
+            outs = self._executable(program)(*[_as_numpy(x) for x in call.leaves])
+            outs = plain(outs, [*call.leaves, *program.jaxpr.consts])
+        return tree.unflatten(program.out_tree, outs)
+
+    def trace(self, *args: Any, **kwargs: Any) -> Traced:
+        """Stage for a signature without running.
+
+        Args:
+          args, kwargs: as for a call; arrays may be given as ``ShapeDtypeStruct``.
+
+        Returns:
+          The staged program.
+        """
+        call = self._sort(args, kwargs, abstract=True)
+        program = self._program(call)
+        if program.closed_over:
+            raise TypeError(
+                located(
+                    f"jit of {name_of(self.__wrapped__)}: trace() and lower() need a function "
+                    "that uses no traced values from outside"
+                )
+            )
+        return Traced(program, call, self._backend, name_of(self.__wrapped__))
+
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """As ``trace(...).lower()``."""
+        return self.trace(*args, **kwargs).lower()
+
+    def clear_cache(self) -> None:
+        """Forget each signature."""
+        self._programs.clear()
+
+    def _cache_size(self) -> int:
+        return len(self._programs)
+
+    def _sort(self, args: tuple, kwargs: dict, abstract: bool = False) -> _Call:
+        what = f"jit of {name_of(self.__wrapped__)}: "
+        static: list[tuple] = []
+        dynamic: list[Any] = []
+        for index, arg in enumerate(args):
+            is_static = index in self._static_numbers or index - len(args) in self._static_numbers
+            if is_static:
+                static.append((index, _hashable(arg, f"{what}static argument {index}")))
+            else:
+                dynamic.append(arg)
+        keywords = {}
+        for name, arg in kwargs.items():
+            if name in self._static_names:
+                static.append((name, _hashable(arg, f"{what}static argument {name!r}")))
+            else:
+                keywords[name] = arg
+        if abstract:
+            leaves, in_tree = tree.flatten((dynamic, keywords))
+            return _Call(
+                leaves, in_tree, tuple(static), [aval_like(x, what.rstrip(": ")) for x in leaves]
+            )
+        try:
+            leaves, in_tree = flatten_arrays((dynamic, keywords), f"{what}an argument")
+        except TypeError as error:
+            raise TypeError(
+                f"{error}\nWhat to do: pass arrays and numbers, or name the argument in "
+                "static_argnums or static_argnames (then it must be hashable)."
+            ) from None
+        return _Call(leaves, in_tree, tuple(static), [get_aval(x) for x in leaves])
+
+    def _program(self, call: _Call) -> _Program:
+        program = self._programs.get(call.key)
+        if program is None:
+            # One thread stages while others wait. One lock for all functions, since staging one
+            # may stage another; reentrant for the same reason.
+            with _staging:
+                program = self._programs.get(call.key) or self._stage(call)
+                if program.closed_over:
+                    return program
+                self._programs[call.key] = program
+                while len(self._programs) > config.jit_cache_size:
+                    self._programs.popitem(last=False)
+        else:
+            with _staging if len(self._programs) > 1 else _NO_LOCK:
+                if call.key in self._programs:
+                    self._programs.move_to_end(call.key)
+        return program
+
+    def _stage(self, call: _Call) -> _Program:
+        fun = self.__wrapped__
+        static = call.static
+
+        def with_static(dynamic: list, keywords: dict) -> Any:
+            given = iter(dynamic)
+            numbered = {k: v for k, v in static if isinstance(k, int)}
+            count = len(dynamic) + len(numbered)
+            args = [numbered[i] if i in numbered else next(given) for i in range(count)]
+            named = {k: v for k, v in static if isinstance(k, str)}
+            return fun(*args, **keywords, **named)
+
+        with_static.__name__ = name_of(fun)
+        flat = FlatFunction(with_static, call.in_tree)
+        avals: Sequence[ShapedArray] = call.key[1]  # type: ignore[index]
+        jaxpr, closed_over = hoist_tracers(stage(flat, avals, "jit"))
+        return _Program(jaxpr, flat.out_tree, closed_over)
+
+    def _executable(self, program: _Program) -> Executable:
+        return compile_jaxpr(program.jaxpr, self._backend)
+
+
+def _as_numpy(x: Any) -> Any:
+    return x if isinstance(x, np.ndarray | np.generic) else get_aval(x).dtype.type(x)
+
+
+def _hashable(value: Any, what: str) -> Any:
+    try:
+        hash(value)
+    except TypeError:
+        raise ValueError(
+            located(
+                f"{what} must be hashable, got {type(value).__name__}",
+                "What to do: pass a tuple instead of a list; pass arrays as ordinary arguments.",
+            )
+        ) from None
+    return value
+
+
+def _static_arguments(
+    fun: Callable, argnums: Any, argnames: Any
+) -> tuple[frozenset[int], frozenset[str]]:
+    """Positions and names of the static arguments, each completed from the other."""
+    numbers = {argnums} if isinstance(argnums, int) else set(argnums or ())
+    names = {argnames} if isinstance(argnames, str) else set(argnames or ())
+    signature = signature_of(fun)
+    if signature is not None and (numbers or names):
+        kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        positional = [p.name for p in signature.parameters.values() if p.kind in kinds]
+        open_ended = any(
+            p.kind in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+            for p in signature.parameters.values()
+        )
+        unknown = names - set(signature.parameters)
+        if unknown and not open_ended:
+            raise ValueError(
+                f"jit of {name_of(fun)}: static_argnames names {sorted(unknown)}, which the "
+                f"function does not have; it has {list(signature.parameters)}"
+            )
+        if not open_ended and any(not -len(positional) <= n < len(positional) for n in numbers):
+            raise ValueError(
+                f"jit of {name_of(fun)}: static_argnums={argnums}, but the function has "
+                f"{len(positional)} positional arguments"
+            )
+        from_names = {i for i, n in enumerate(positional) if n in names}
+        names |= {positional[n] for n in numbers if -len(positional) <= n < len(positional)}
+        numbers = {n % len(positional) if n < 0 and not open_ended else n for n in numbers}
+        numbers |= from_names
+    return frozenset(numbers), frozenset(names)
+
+
+class Traced:
+    """A function staged for one signature.
+
+    Attributes:
+      jaxpr: the program as it was traced.
+      out_info: the output's structure with a ``ShapeDtypeStruct`` for each array.
+    """
+
+    def __init__(self, program: _Program, call: _Call, backend: str, name: str):
+        self._program = program
+        self._call = call
+        self._backend = backend
+        self._name = name
+        self.jaxpr = program.jaxpr
+        self.out_info = tree.unflatten(
+            program.out_tree, [ShapeDtypeStruct(a.shape, a.dtype) for a in program.jaxpr.out_avals]
+        )
+
+    def __repr__(self) -> str:
+        return f"<{self._name} traced for {', '.join(map(str, self.jaxpr.in_avals))}>"
+
+    def lower(self) -> Lowered:
+        """Prepare for compilation."""
+        return Lowered(self)
+
+
+class Lowered:
+    """A traced function after the passes that precede compilation."""
+
+    def __init__(self, traced: Traced):
+        self._traced = traced
+        self.out_info = traced.out_info
+
+    def __repr__(self) -> str:
+        return f"<lowered: {self._traced!r}>"
+
+    def as_text(self, stage: str = "simplified") -> str:
+        """The program as text.
+
+        Args:
+          stage: ``"jaxpr"``, as traced, or ``"simplified"``.
+
+        Raises:
+          ValueError: for another stage.
+
+        >>> from autotrace import jit
+        >>> print(jit(lambda x: -(-x) * 1.0).lower(2.0).as_text())
+        { lambda ; a:f64[]. let in (a,) }
+        """
+        if stage == "jaxpr":
+            return str(self._traced.jaxpr)
+        if stage == "simplified":
+            return str(simplify_jaxpr(self._traced.jaxpr))
+        raise ValueError(f"as_text: there is no stage {stage!r}; there are: jaxpr, simplified")
+
+    def compile(self) -> Compiled:
+        """Compile."""
+        return Compiled(self._traced)
+
+
+class Compiled:
+    """A function compiled for one signature; call it with arguments of that signature."""
+
+    def __init__(self, traced: Traced):
+        self._traced = traced
+        self._executable = compile_jaxpr(traced.jaxpr, traced._backend)
+        self.out_info = traced.out_info
+
+    def __repr__(self) -> str:
+        return f"<compiled: {self._traced!r}>"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        program, call = self._traced._program, self._traced._call
+        leaves, in_tree = tree.flatten((list(args), kwargs))
+        expected = program.jaxpr.in_avals
+        got = [get_aval(as_array(x, f"{self!r}: an argument")) for x in leaves]
+        same = in_tree == call.in_tree and all(
+            g.shape == e.shape and (g.dtype == e.dtype)
+            for g, e in zip(got, expected, strict=True)
+        )
+        if not same:
+            raise TypeError(
+                located(
+                    f"{self!r} was called with {', '.join(map(str, got))}, or another structure",
+                    "What to do: call the jitted function itself, which compiles for each "
+                    "signature; static arguments are not passed to a compiled function.",
+                )
+            )
+        outs = plain(
+            self._executable(*[_as_numpy(x) for x in leaves]), [*leaves, *program.jaxpr.consts]
+        )
+        return tree.unflatten(program.out_tree, outs)
+
+
+def jit(
+    fun: Callable | None = None,
+    *,
+    static_argnums: int | Sequence[int] | None = None,
+    static_argnames: str | Iterable[str] | None = None,
+    backend: str | None = None,
+) -> Any:
+    """Stage a function when it is first called with each signature, and run the staged program.
+
+    The signature is the structure of the arguments, the shapes and dtypes of their arrays, the
+    values of static arguments, and whether a number was a Python scalar. Python code in ``fun``
+    runs once a signature; its side effects do too. The function must not depend on anything that
+    changes between calls other than its arguments.
+
+    Args:
+      fun: a function of pytrees of arrays to a pytree of arrays. When left out, ``jit`` returns
+        a decorator.
+      static_argnums: positions of arguments that are Python values to the function; each must be
+        hashable, and each new value stages anew.
+      static_argnames: names of such arguments. Either is completed from the other where the
+        function's signature allows.
+      backend: what runs the program; ``"numpy"``, an interpreter, is the only one and the default.
+
+    Returns:
+      A ``JitFunction``: called as ``fun``, returning new writable arrays; with ``lower``,
+      ``trace`` and ``clear_cache``. It is thread-safe, and pickles when ``fun`` does.
+
+    Raises:
+      ConcretizationError: a TypeError, when ``fun`` asks for a traced value's number.
+
+    >>> import numpy as np
+    >>> @jit
+    ... def f(x):
+    ...     return np.sin(x) ** 2 + np.cos(x) ** 2
+    >>> f(np.array([0.5, 1.0]))
+    array([1., 1.])
+    """
+    if fun is None:
+        return functools.partial(
+            jit, static_argnums=static_argnums, static_argnames=static_argnames, backend=backend
+        )
+    return JitFunction(fun, static_argnums, static_argnames, backend)

@@ -1,0 +1,400 @@
+"""Functions with derivative rules of their own, and recomputation in reverse mode."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..core import tree
+from ..core.avals import float0, tangent_aval, zeros_of
+from ..core.errors import located
+from ..core.tangents import float0_zeros
+from ..core.trace import get_aval
+from ..lax.arithmetic import convert_element_type
+from ..lax.calls import checkpoint_p, custom_jvp_call_p, custom_vjp_call_p
+from ..lax.structural import array
+from ..transforms.stage import as_numpy, hoist_tracers, stage
+from .arguments import (
+    FlatFunction,
+    as_array,
+    check_callable,
+    flatten_arrays,
+    name_of,
+    normalize_argnums,
+    plain,
+    signature_of,
+    wraps,
+)
+
+
+class _CustomRule:
+    """What ``custom_jvp`` and ``custom_vjp`` share: argument handling."""
+
+    _kind = ""
+
+    def __init__(self, fun: Callable, nondiff_argnums: int | Sequence[int] = ()):
+        check_callable(fun, self._kind)
+        functools.update_wrapper(self, fun)
+        self.__wrapped__ = fun
+        self.fun = fun
+        self.nondiff_argnums = nondiff_argnums
+        self._signature = signature_of(fun)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def _positional(self, args: tuple, kwargs: dict) -> list[Any]:
+        """The arguments in the order of the signature, with defaults filled in."""
+        if self._signature is None:
+            if kwargs:
+                raise TypeError(
+                    located(f"{self._kind} of {name_of(self.fun)}: keyword arguments need a "
+                            "function whose signature Python knows")
+                )
+            return list(args)
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        if bound.kwargs:
+            raise TypeError(
+                located(
+                    f"{self._kind} of {name_of(self.fun)}: keyword-only arguments "
+                    f"{list(bound.kwargs)} are not supported",
+                    "What to do: make them positional.",
+                )
+            )
+        return list(bound.args)
+
+    def _split(self, args: list[Any]) -> tuple[list[Any], list[Any], Callable]:
+        """Nondifferentiated arguments, the others, and the function of the others."""
+        what = f"{self._kind} of {name_of(self.fun)}"
+        fixed = sorted(
+            normalize_argnums(self.nondiff_argnums, len(args), what, "nondiff_argnums")
+            if self.nondiff_argnums != ()
+            else []
+        )
+        positions = [i for i in range(len(args)) if i not in fixed]
+
+        def partial(*dynamic: Any) -> Any:
+            full = list(args)
+            for position, arg in zip(positions, dynamic, strict=True):
+                full[position] = arg
+            return self.fun(*full)
+
+        partial.__name__ = name_of(self.fun)
+        return [args[i] for i in fixed], [args[i] for i in positions], partial
+
+
+def _rule_missing(kind: str, fun: Callable, method: str) -> AttributeError:
+    return AttributeError(
+        located(
+            f"no derivative rule was given to the {kind} function {name_of(fun)}",
+            f"What to do: give it one with {name_of(fun)}.{method}(...).",
+        )
+    )
+
+
+class custom_jvp(_CustomRule):  # noqa: N801  JAX's name
+    """A function whose derivative is given by a rule, in forward and in reverse mode.
+
+    Args:
+      fun: a function of pytrees of arrays to a pytree of arrays.
+      nondiff_argnums: positions of arguments that are not differentiated; they may be anything,
+        and come first in the rule.
+
+    The rule is set with ``defjvp`` or ``defjvps``. It must be linear in the tangents and made of
+    operations that can be differentiated themselves, if higher derivatives are wanted.
+
+    >>> import numpy as np
+    >>> import autotrace as at
+    >>> @at.custom_jvp
+    ... def log1pexp(x):
+    ...     return np.log1p(np.exp(x))
+    >>> @log1pexp.defjvp
+    ... def log1pexp_jvp(primals, tangents):
+    ...     (x,), (t,) = primals, tangents
+    ...     return log1pexp(x), t * (1 - 1 / (1 + np.exp(x)))
+    >>> at.grad(log1pexp)(100.0)
+    np.float64(1.0)
+    """
+
+    _kind = "custom_jvp"
+
+    def __init__(self, fun: Callable, nondiff_argnums: int | Sequence[int] = ()):
+        super().__init__(fun, nondiff_argnums)
+        self._jvp: Callable | None = None
+
+    def defjvp(self, jvp: Callable, symbolic_zeros: bool = False) -> Callable:
+        """Set the rule.
+
+        Args:
+          jvp: ``(*nondiff args, primals, tangents) -> (primals_out, tangents_out)`` with tuples
+            of primals and tangents.
+          symbolic_zeros: not supported yet; must be false.
+
+        Returns:
+          ``jvp``, so that this works as a decorator.
+        """
+        check_callable(jvp, "defjvp")
+        if symbolic_zeros:
+            raise NotImplementedError("defjvp: symbolic_zeros=True is not supported yet")
+        self._jvp = jvp
+        return jvp
+
+    def defjvps(self, *jvps: Callable | None) -> None:
+        """Set the rule as one function for each argument.
+
+        Args:
+          jvps: for each argument, ``(tangent, primal_out, *primals) -> its share of the output
+            tangent``, or None where the derivative is zero.
+        """
+        if self.nondiff_argnums != ():
+            raise TypeError("defjvps does not go with nondiff_argnums; use defjvp")
+
+        def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple:
+            out = self(*primals)
+            shares = [
+                rule(t, out, *primals)
+                for rule, t in zip(jvps, tangents, strict=True)
+                if rule is not None
+            ]
+            if not shares:
+                return out, tree.map(lambda x: zeros_of(tangent_aval(get_aval(x))), out)
+            return out, functools.reduce(lambda a, b: tree.map(lambda x, y: x + y, a, b), shares)
+
+        self._jvp = jvp
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._jvp is None:
+            raise _rule_missing("custom_jvp", self.fun, "defjvp")
+        what = f"custom_jvp of {name_of(self.fun)}"
+        fixed, dynamic, partial = self._split(self._positional(args, kwargs))
+        leaves, in_tree = flatten_arrays(dynamic, f"{what}: argument ")
+        leaves = [as_numpy(x) for x in leaves]
+        flat = FlatFunction(partial, in_tree)
+        rule = self._jvp
+
+        def flat_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple:
+            given = [
+                float0_zeros(get_aval(p).shape) if tangent_aval(get_aval(p)).dtype == float0 else t
+                for p, t in zip(primals, tangents, strict=True)
+            ]
+            pair = rule(
+                *fixed,
+                tuple(tree.unflatten(in_tree, primals)),
+                tuple(tree.unflatten(in_tree, given)),
+            )
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
+                raise TypeError(
+                    located(f"{what}: the rule must return a pair (primals_out, tangents_out), "
+                            f"got {type(pair).__name__}")
+                )
+            outs, flat.out_tree = tree.flatten(pair[0])
+            made, tangent_tree = tree.flatten(pair[1])
+            if tangent_tree != flat.out_tree:
+                raise TypeError(
+                    located(
+                        f"{what}: the rule's tangents_out must have the structure of its "
+                        f"primals_out, {flat.out_tree}, got {tangent_tree}"
+                    )
+                )
+            outs = [array(as_array(x, what)) for x in outs]
+            return outs, [_fit_tangent(t, p, what) for t, p in zip(made, outs, strict=True)]
+
+        outs = custom_jvp_call_p.bind(*leaves, call=flat, jvp=flat_jvp, name=name_of(self.fun))
+        return tree.unflatten(flat.out_tree, outs)
+
+
+def _fit_tangent(tangent: Any, primal: Any, what: str) -> Any:
+    """A rule's output tangent, checked; None where the output has none."""
+    aval = tangent_aval(get_aval(primal))
+    if aval.dtype == float0 or tangent is None:
+        return None
+    got = get_aval(tangent)
+    if got.shape != aval.shape:
+        raise TypeError(
+            located(f"{what}: the rule gave a tangent of {got} for an output of {aval}")
+        )
+    return convert_element_type(tangent, aval.dtype)
+
+
+class custom_vjp(_CustomRule):  # noqa: N801  JAX's name
+    """A function whose reverse-mode derivative is given by a pair of functions.
+
+    Args:
+      fun: a function of pytrees of arrays to a pytree of arrays.
+      nondiff_argnums: positions of arguments that are not differentiated; they may be anything,
+        and come first in ``bwd``.
+
+    The pair is set with ``defvjp``. Forward mode is an error; see ``custom_jvp``, which serves
+    both. ``fun``, ``fwd`` and ``bwd`` may use values from outside, but not values with respect to
+    which a surrounding function is being differentiated.
+
+    >>> import numpy as np
+    >>> import autotrace as at
+    >>> @at.custom_vjp
+    ... def clip_gradient(x):
+    ...     return x
+    >>> clip_gradient.defvjp(lambda x: (x, None), lambda _, ct: (np.clip(ct, -1, 1),))
+    >>> at.grad(lambda x: 5 * clip_gradient(x))(1.0)
+    np.float64(1.0)
+    """
+
+    _kind = "custom_vjp"
+
+    def __init__(self, fun: Callable, nondiff_argnums: int | Sequence[int] = ()):
+        super().__init__(fun, nondiff_argnums)
+        self._fwd: Callable | None = None
+        self._bwd: Callable | None = None
+
+    def defvjp(self, fwd: Callable, bwd: Callable) -> None:
+        """Set the rule.
+
+        Args:
+          fwd: takes the arguments of the function and returns ``(output, residuals)``, the
+            latter any pytree of arrays.
+          bwd: ``(*nondiff args, residuals, ct) -> tuple of cotangents``, one for each
+            differentiated argument; None for zero.
+        """
+        check_callable(fwd, "defvjp")
+        check_callable(bwd, "defvjp")
+        self._fwd, self._bwd = fwd, bwd
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._fwd is None or self._bwd is None:
+            raise _rule_missing("custom_vjp", self.fun, "defvjp")
+        positional = self._positional(args, kwargs)
+        fixed, dynamic, partial = self._split(positional)
+        what = f"custom_vjp of {name_of(self.fun)}"
+        leaves, in_tree = flatten_arrays(dynamic, f"{what}: argument ")
+        leaves = [as_numpy(x) for x in leaves]
+        flat = FlatFunction(partial, in_tree)
+        rule = _VjpRule(self, positional, fixed, in_tree, flat, what)
+        outs = custom_vjp_call_p.bind(
+            *leaves, call=flat, fwd=rule.fwd, bwd=rule.bwd, name=name_of(self.fun)
+        )
+        return tree.unflatten(flat.out_tree, outs)
+
+
+class _VjpRule:
+    """One call's ``fwd`` and ``bwd`` as functions of flat arrays."""
+
+    def __init__(
+        self,
+        owner: custom_vjp,
+        args: list[Any],
+        fixed: list[Any],
+        in_tree: tree.TreeDef,
+        flat: FlatFunction,
+        what: str,
+    ):
+        self.owner = owner
+        self.args = args
+        self.fixed = fixed
+        self.in_tree = in_tree
+        self.flat = flat
+        self.what = what
+        self.residual_tree: tree.TreeDef | None = None
+
+    def fwd(self, *leaves: Any) -> tuple[list[Any], list[Any]]:
+        owner, what = self.owner, self.what
+        dynamic = iter(tree.unflatten(self.in_tree, leaves))
+        fixed = set(
+            normalize_argnums(owner.nondiff_argnums, len(self.args), what, "nondiff_argnums")
+            if owner.nondiff_argnums != ()
+            else ()
+        )
+        full = [a if i in fixed else next(dynamic) for i, a in enumerate(self.args)]
+        pair = owner._fwd(*full)  # type: ignore[misc]
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise TypeError(
+                located(f"{what}: fwd must return a pair (output, residuals), got "
+                        f"{type(pair).__name__}")
+            )
+        outs, self.flat.out_tree = tree.flatten(pair[0])
+        residuals, self.residual_tree = flatten_arrays(pair[1], f"{what}: residuals")
+        return [array(as_array(x, what)) for x in outs], [as_numpy(x) for x in residuals]
+
+    def bwd(self, residuals: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
+        what = self.what
+        out_ct = tree.unflatten(self.flat.out_tree, cts)
+        found = self.owner._bwd(  # type: ignore[misc]
+            *self.fixed, tree.unflatten(self.residual_tree, residuals), out_ct  # type: ignore[arg-type]
+        )
+        children = self.in_tree.children
+        if not isinstance(found, tuple | list) or len(found) != len(children):
+            raise TypeError(
+                located(
+                    f"{what}: bwd must return a tuple of {len(children)} cotangents, one for each "
+                    f"differentiated argument, got {type(found).__name__}"
+                    + (f" of {len(found)}" if isinstance(found, tuple | list) else "")
+                )
+            )
+        flat: list[Any] = []
+        for child, ct in zip(children, found, strict=True):
+            if ct is None:
+                flat.extend([None] * child.num_leaves)
+                continue
+            leaves, ct_tree = tree.flatten(ct)
+            if ct_tree != child:
+                raise TypeError(
+                    located(f"{what}: bwd returned a cotangent of structure {ct_tree} for an "
+                            f"argument of structure {child}")
+                )
+            flat.extend(
+                None if getattr(c, "dtype", None) == float0 else array(as_array(c, what))
+                for c in leaves
+            )
+        return flat
+
+
+def checkpoint(
+    fun: Callable | None = None, *, static_argnums: int | Sequence[int] = ()
+) -> Any:
+    """A function whose intermediate values reverse mode computes again instead of keeping them.
+
+    Trades time for memory: reverse mode keeps only the inputs of ``fun``.
+
+    Args:
+      fun: a function of pytrees of arrays to a pytree of arrays. When left out, ``checkpoint``
+        returns a decorator.
+      static_argnums: positions of arguments that are Python values to the function.
+
+    Returns:
+      The function. It is traced abstractly, so Python control flow on values raises, as under
+      ``jit``.
+
+    >>> import autotrace as at, numpy as np
+    >>> at.grad(at.checkpoint(lambda x: np.sin(np.sin(x))))(1.0) == at.grad(
+    ...     lambda x: np.sin(np.sin(x)))(1.0)
+    np.True_
+    """
+    if fun is None:
+        return functools.partial(checkpoint, static_argnums=static_argnums)
+    check_callable(fun, "checkpoint")
+    what = f"checkpoint of {name_of(fun)}"
+
+    @wraps(fun, "checkpoint")
+    def checkpoint_f(*args: Any, **kwargs: Any) -> Any:
+        static = set(
+            normalize_argnums(static_argnums, len(args), what, "static_argnums")
+            if static_argnums != ()
+            else ()
+        )
+        dynamic = [i for i in range(len(args)) if i not in static]
+
+        def call(given: list, keywords: dict) -> Any:
+            full = list(args)
+            for index, arg in zip(dynamic, given, strict=True):
+                full[index] = arg
+            return fun(*full, **keywords)
+
+        call.__name__ = name_of(fun)
+        leaves, in_tree = flatten_arrays(([args[i] for i in dynamic], kwargs), f"{what}: argument ")
+        flat = FlatFunction(call, in_tree)
+        jaxpr = stage(flat, [get_aval(x) for x in leaves], "checkpoint")
+        jaxpr, closed_over = hoist_tracers(jaxpr)
+        outs = checkpoint_p.bind(*closed_over, *map(as_numpy, leaves), jaxpr=jaxpr, name=name_of(fun))
+        return tree.unflatten(flat.out_tree, plain(outs, [*leaves, *jaxpr.consts]))
+
+    return checkpoint_f

@@ -1,0 +1,499 @@
+"""grad, jvp, vjp and their relatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core import tree
+from ..core.avals import float0, is_inexact, tangent_aval, uniform
+from ..core.errors import NonDifferentiableError, located
+from ..core.tangents import LinearInput, float0_zeros
+from ..core.trace import Tracer, get_aval
+from ..lax.arithmetic import convert_element_type
+from ..lax.arithmetic import stop_gradient as _stop_gradient
+from ..transforms.jvp import jvp_flat
+from ..transforms.linearize import Linear, eval_linear, linearize_flat
+from ..transforms.stage import stage
+from ..transforms.transpose import backward_pass, transpose_linear
+from .arguments import (
+    FlatFunction,
+    check_callable,
+    check_differentiable,
+    flatten_arrays,
+    name_of,
+    normalize_argnums,
+    plain,
+    plain_tree,
+    wraps,
+)
+
+
+def _inexact(leaf: Any) -> bool:
+    return is_inexact(get_aval(leaf).dtype)
+
+
+def value_and_grad(
+    fun: Callable,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+) -> Callable:
+    """A function that returns both the value and the gradient of a scalar function.
+
+    Python control flow on values (``if``, ``while``, ``float``) works in ``fun``.
+
+    Args:
+      fun: a function of pytrees of floating or complex arrays to a scalar (or, with ``has_aux``,
+        to a pair of a scalar and anything else).
+      argnums: which positional argument or arguments to differentiate with respect to.
+      has_aux: whether ``fun`` returns a pair of which only the first is differentiated.
+      holomorphic: whether ``fun`` is holomorphic; then inputs and output are complex.
+      allow_int: whether to accept integer and bool inputs, which get a float0 gradient.
+
+    Returns:
+      A function of the same arguments that returns ``(value, gradient)``, or ``((value, aux),
+      gradient)`` with ``has_aux``. The gradient has the structure, shapes and dtypes of the
+      argument; a tuple of such for a tuple ``argnums``. For complex inputs it is, as in JAX,
+      ``df/dx - i df/dy`` with ``z = x + iy``.
+
+    Raises:
+      NonDifferentiableError: a TypeError, when an input is not floating or complex or the output
+        is not a real scalar.
+
+    >>> import numpy as np
+    >>> value_and_grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
+    (np.float64(5.0), array([2., 4.]))
+    """
+    check_callable(fun, "value_and_grad")
+    what = f"grad of {name_of(fun)}"
+    several = isinstance(argnums, tuple | list)
+
+    @wraps(fun, "value_and_grad")
+    def value_and_grad_f(*args: Any, **kwargs: Any) -> Any:
+        positions = normalize_argnums(argnums, len(args), what)
+        leaves, in_tree = flatten_arrays([args[p] for p in positions], f"{what}: argument ")
+        for leaf in leaves:
+            check_differentiable(leaf, what, holomorphic, allow_int)
+        flat = FlatFunction(fun, in_tree, args, positions, kwargs, has_aux)
+        active = [_inexact(x) for x in leaves] if allow_int else [True] * len(leaves)
+        outs, linear = linearize_flat(flat, leaves, active, "grad")
+        value = _scalar_output(flat, outs, what, holomorphic)
+        with np.errstate(all="ignore"):
+            found = iter(transpose_linear(linear, [get_aval(value).dtype.type(1)]))
+        cts = [
+            _as_gradient(next(found) if a else None, x)
+            for x, a in zip(leaves, active, strict=True)
+        ]
+        grads = tree.unflatten(in_tree, plain(cts, leaves))
+        gradient = tuple(grads) if several else grads[0]
+        (value,) = plain([value])
+        return ((value, plain_tree(flat.aux, leaves)) if has_aux else value), gradient
+
+    return value_and_grad_f
+
+
+def _scalar_output(flat: FlatFunction, outs: list[Any], what: str, holomorphic: bool) -> Any:
+    if flat.out_tree is not tree.LEAF and flat.out_tree.node_type is not None:
+        raise NonDifferentiableError(
+            located(
+                f"{what}: the function must return one scalar, got {flat.out_tree}",
+                "What to do: return auxiliary results with has_aux=True; use jacrev or vjp for "
+                "several outputs.",
+            )
+        )
+    (value,) = outs
+    aval = get_aval(value)
+    if aval.shape:
+        raise NonDifferentiableError(
+            located(
+                f"{what}: the function must return a scalar, got an array of shape {aval.shape}",
+                "What to do: use jacrev or jacfwd for the Jacobian, elementwise_grad for an "
+                "elementwise function, or sum the output.",
+            )
+        )
+    expected = "c" if holomorphic else "f"
+    if aval.dtype.kind != expected:
+        remedy = "What to do: pass holomorphic=True, or take the real part or abs()."
+        raise NonDifferentiableError(
+            located(
+                f"{what}: the function must return a "
+                f"{'complex' if holomorphic else 'floating'} scalar, got {aval.dtype}",
+                remedy if aval.dtype.kind == "c" else "",
+            )
+        )
+    return value
+
+
+def _as_gradient(ct: Any, primal: Any) -> Any:
+    """A cotangent as an array of the primal's shape."""
+    if ct is not None:
+        return ct
+    aval = tangent_aval(get_aval(primal))
+    return float0_zeros(aval.shape) if aval.dtype == float0 else uniform(aval.shape, aval.dtype)
+
+
+def grad(
+    fun: Callable,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+) -> Callable:
+    """The gradient of a scalar function, by reverse-mode differentiation.
+
+    Args:
+      fun, argnums, has_aux, holomorphic, allow_int: as for ``value_and_grad``.
+
+    Returns:
+      A function of the same arguments that returns the gradient, or ``(gradient, aux)`` with
+      ``has_aux``.
+
+    Raises:
+      NonDifferentiableError: as ``value_and_grad``.
+
+    >>> import numpy as np
+    >>> grad(lambda x, y: x**2 * y + y + 2)(3.0, 4.0)
+    np.float64(24.0)
+    >>> grad(grad(np.sin))(0.5) == -np.sin(0.5)
+    np.True_
+    """
+    check_callable(fun, "grad")
+    both = value_and_grad(fun, argnums, has_aux, holomorphic, allow_int)
+
+    @wraps(fun, "grad")
+    def grad_f(*args: Any, **kwargs: Any) -> Any:
+        value, gradient = both(*args, **kwargs)
+        return (gradient, value[1]) if has_aux else gradient
+
+    return grad_f
+
+
+def elementwise_grad(fun: Callable, argnums: int | Sequence[int] = 0) -> Callable:
+    """The derivative of a function that works element by element.
+
+    It is the gradient of the sum of the outputs, which is the elementwise derivative where each
+    output element depends on the matching input element only.
+
+    Args:
+      fun: a function of pytrees of floating arrays to a pytree of floating arrays.
+      argnums: which positional argument or arguments to differentiate with respect to.
+
+    Returns:
+      A function of the same arguments that returns an array of the argument's shape.
+
+    Raises:
+      NonDifferentiableError: when an input or an output is not floating or complex.
+
+    >>> import numpy as np
+    >>> elementwise_grad(np.tanh)(np.array([0.0, 1.0]))
+    array([1.        , 0.41997434])
+    """
+    check_callable(fun, "elementwise_grad")
+    several = isinstance(argnums, tuple | list)
+    what = f"elementwise_grad of {name_of(fun)}"
+
+    @wraps(fun, "elementwise_grad")
+    def elementwise_grad_f(*args: Any, **kwargs: Any) -> Any:
+        positions = normalize_argnums(argnums, len(args), what)
+        leaves, in_tree = flatten_arrays([args[p] for p in positions], f"{what}: argument ")
+        for leaf in leaves:
+            check_differentiable(leaf, what, False, False)
+        flat = FlatFunction(fun, in_tree, args, positions, kwargs)
+        outs, linear = linearize_flat(flat, leaves, [True] * len(leaves), "elementwise_grad")
+        for out in outs:
+            check_differentiable(out, f"{what}: the output", False, False)
+        ones = [uniform(x.shape, x.dtype, 1) for x in outs]
+        with np.errstate(all="ignore"):
+            cts = transpose_linear(linear, ones)
+        cts = [_as_gradient(ct, x) for ct, x in zip(cts, leaves, strict=True)]
+        grads = tree.unflatten(in_tree, plain(cts, leaves))
+        return tuple(grads) if several else grads[0]
+
+    return elementwise_grad_f
+
+
+# --- forward mode ------------------------------------------------------------------------------
+
+
+def _check_tangents(
+    primals: Sequence[Any], tangents: Sequence[Any], what: str
+) -> list[Any]:
+    """Tangents checked against primals; None for those of integers and bools."""
+    out = []
+    for primal, tangent in zip(primals, tangents, strict=True):
+        aval = tangent_aval(get_aval(primal))
+        if aval.dtype == float0:
+            if getattr(tangent, "dtype", None) != float0:
+                raise TypeError(
+                    located(
+                        f"{what}: the tangent of an input of {get_aval(primal)} must have dtype "
+                        f"float0, got {get_aval(tangent)}",
+                        "What to do: pass np.zeros(shape, autotrace.float0), or a float input.",
+                    )
+                )
+            out.append(None)
+            continue
+        got = get_aval(tangent)
+        if got.shape != aval.shape or (got.dtype != aval.dtype and not got.weak_type):
+            raise TypeError(
+                located(f"{what}: the tangent of an input of {aval} must have its type, got {got}")
+            )
+        if got.weak_type and not isinstance(tangent, Tracer):
+            tangent = aval.dtype.type(tangent)
+        out.append(convert_element_type(tangent, aval.dtype))
+    return out
+
+
+def jvp(
+    fun: Callable, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False
+) -> tuple:
+    """The value of a function and its directional derivative, by forward mode.
+
+    Args:
+      fun: a function of pytrees of arrays to a pytree of arrays.
+      primals: a tuple or list of its arguments.
+      tangents: as ``primals``, the direction: each leaf of its primal's shape and dtype; of dtype
+        ``float0`` for integers and bools.
+      has_aux: whether ``fun`` returns a pair of which only the first is differentiated.
+
+    Returns:
+      ``(primals_out, tangents_out)``, or with ``has_aux`` ``(primals_out, tangents_out, aux)``.
+      Tangents of integer outputs are zeros of dtype ``float0``.
+
+    Raises:
+      TypeError: when primals and tangents do not match.
+
+    >>> import numpy as np
+    >>> jvp(np.sin, (0.0,), (2.0,))
+    (np.float64(0.0), np.float64(2.0))
+    """
+    check_callable(fun, "jvp")
+    what = f"jvp of {name_of(fun)}"
+    if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list):
+        raise TypeError(
+            located(f"{what}: primals and tangents must be tuples or lists of arguments")
+        )
+    leaves, in_tree = flatten_arrays(list(primals), f"{what}: primals")
+    given, tangent_tree = tree.flatten(list(tangents))
+    if tangent_tree != in_tree:
+        raise TypeError(
+            located(
+                f"{what}: primals and tangents must have the same structure, got {in_tree} and "
+                f"{tangent_tree}"
+            )
+        )
+    flat = FlatFunction(fun, in_tree, has_aux=has_aux)
+    outs, out_tangents = jvp_flat(flat, leaves, _check_tangents(leaves, given, what))
+    made = [_as_gradient(t, p) for t, p in zip(out_tangents, outs, strict=True)]
+    results = plain([*outs, *made], [*leaves, *given])
+    out = tree.unflatten(flat.out_tree, results[: len(outs)])
+    out_tangent = tree.unflatten(flat.out_tree, results[len(outs) :])
+    return (out, out_tangent, plain_tree(flat.aux, leaves)) if has_aux else (out, out_tangent)
+
+
+# --- linearize, vjp ----------------------------------------------------------------------------
+
+
+def _owned(leaves: Sequence[Any]) -> list[Any]:
+    """Inputs that outlive the call, copied: the caller may change theirs in place."""
+    return [np.array(x) if isinstance(x, np.ndarray) else x for x in leaves]
+
+
+def linearize(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
+    """The value of a function at a point, and its derivative there as a function of tangents.
+
+    The function runs once; the derivative may be applied again and again.
+
+    Args:
+      fun: a function of pytrees of arrays to a pytree of arrays.
+      primals: its arguments.
+      has_aux: whether ``fun`` returns a pair of which only the first is differentiated.
+
+    Returns:
+      ``(primals_out, f_jvp)``, with ``has_aux`` also ``aux``; ``f_jvp`` takes as many tangents as
+      there are primals and returns the output's tangent.
+
+    >>> import numpy as np
+    >>> y, f_jvp = linearize(np.sin, 0.0)
+    >>> f_jvp(3.0)
+    np.float64(3.0)
+    """
+    check_callable(fun, "linearize")
+    what = f"linearize of {name_of(fun)}"
+    leaves, in_tree = flatten_arrays(primals, f"{what}: primals")
+    leaves = _owned(leaves)
+    flat = FlatFunction(fun, in_tree, has_aux=has_aux)
+    active = [_inexact(x) for x in leaves]
+    outs, linear = linearize_flat(flat, leaves, active, "linearize")
+
+    def f_jvp(*tangents: Any) -> Any:
+        given, tangent_tree = tree.flatten(tangents)
+        if tangent_tree != in_tree:
+            raise TypeError(
+                located(f"{what}: the tangents must have structure {in_tree}, got {tangent_tree}")
+            )
+        checked = [t for t in _check_tangents(leaves, given, what) if t is not None]
+        with np.errstate(all="ignore"):
+            found = eval_linear(linear, checked)
+        made = [_as_gradient(t, p) for t, p in zip(found, outs, strict=True)]
+        return tree.unflatten(flat.out_tree, plain(made, given))
+
+    value = tree.unflatten(flat.out_tree, plain(outs, leaves))
+    return (value, f_jvp, plain_tree(flat.aux, leaves)) if has_aux else (value, f_jvp)
+
+
+def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
+    """The value of a function at a point, and its transposed derivative there.
+
+    The function runs once; the returned function may be called again and again.
+
+    Args:
+      fun: a function of pytrees of arrays to a pytree of arrays.
+      primals: its arguments.
+      has_aux: whether ``fun`` returns a pair of which only the first is differentiated.
+
+    Returns:
+      ``(primals_out, f_vjp)``, with ``has_aux`` also ``aux``; ``f_vjp`` takes a cotangent of the
+      output's structure, shapes and dtypes and returns a tuple with one for each primal.
+
+    >>> import numpy as np
+    >>> y, f_vjp = vjp(lambda x, y: x * y, 2.0, 5.0)
+    >>> f_vjp(1.0)
+    (np.float64(5.0), np.float64(2.0))
+    """
+    check_callable(fun, "vjp")
+    what = f"vjp of {name_of(fun)}"
+    leaves, in_tree = flatten_arrays(primals, f"{what}: primals")
+    leaves = _owned(leaves)
+    flat = FlatFunction(fun, in_tree, has_aux=has_aux)
+    active = [_inexact(x) for x in leaves]
+    outs, linear = linearize_flat(flat, leaves, active, "vjp")
+    f_vjp = _Pullback(linear, leaves, active, in_tree, outs, flat.out_tree, what)
+    value = tree.unflatten(flat.out_tree, plain(outs, leaves))
+    return (value, f_vjp, plain_tree(flat.aux, leaves)) if has_aux else (value, f_vjp)
+
+
+class _Pullback:
+    """The function that ``vjp`` returns."""
+
+    def __init__(
+        self,
+        linear: Linear,
+        primals: list[Any],
+        active: list[bool],
+        in_tree: tree.TreeDef,
+        outs: list[Any],
+        out_tree: tree.TreeDef,
+        what: str,
+    ):
+        self._linear = linear
+        self._primals = primals
+        self._active = active
+        self._in_tree = in_tree
+        self._outs = outs
+        self._out_tree = out_tree
+        self._what = what
+
+    def __repr__(self) -> str:
+        return f"<the transposed derivative: {self._what}>"
+
+    def __call__(self, ct: Any) -> Any:
+        given, ct_tree = tree.flatten(ct)
+        if ct_tree != self._out_tree:
+            raise TypeError(
+                located(
+                    f"{self._what}: the cotangent must have the output's structure "
+                    f"{self._out_tree}, got {ct_tree}"
+                )
+            )
+        cts = _check_tangents(self._outs, given, f"{self._what} (cotangent)")
+        with np.errstate(all="ignore"):
+            found = iter(transpose_linear(self._linear, cts))
+        made = [
+            _as_gradient(next(found) if a else None, x)
+            for x, a in zip(self._primals, self._active, strict=True)
+        ]
+        return tree.unflatten(self._in_tree, plain(made, [*given, *self._primals]))
+
+
+def linear_transpose(fun: Callable, *primals: Any) -> Callable:
+    """The transpose of a linear function.
+
+    Args:
+      fun: a function of pytrees of arrays to a pytree of arrays, linear in all of them.
+      primals: arguments, of which only structure, shapes and dtypes matter: arrays or
+        ``ShapeDtypeStruct``.
+
+    Returns:
+      A function from a cotangent of the output to a tuple of cotangents of the arguments.
+
+    Raises:
+      MissingRuleError: when the function is not linear.
+
+    >>> import numpy as np
+    >>> linear_transpose(lambda x: 3 * x[::2], np.zeros(4))(np.array([1.0, 2.0]))
+    (array([3., 0., 6., 0.]),)
+    """
+    check_callable(fun, "linear_transpose")
+    what = f"linear_transpose of {name_of(fun)}"
+    leaves, in_tree = tree.flatten(primals)
+    avals = [aval_like(x, what) for x in leaves]
+    for aval in avals:
+        if not is_inexact(aval.dtype):
+            raise NonDifferentiableError(
+                located(f"{what} takes floating or complex inputs, got {aval}")
+            )
+    flat = FlatFunction(fun, in_tree)
+    jaxpr = stage(flat, avals, "linear_transpose")
+
+    def transposed(ct: Any) -> Any:
+        given, ct_tree = tree.flatten(ct)
+        if ct_tree != flat.out_tree:
+            raise TypeError(
+                located(
+                    f"{what}: the cotangent must have the output's structure {flat.out_tree}, "
+                    f"got {ct_tree}"
+                )
+            )
+        outs = [uniform(v.aval.shape, v.aval.dtype) for v in jaxpr.outvars]
+        cts = _check_tangents(outs, given, f"{what} (cotangent)")
+        with np.errstate(all="ignore"):
+            found = backward_pass(jaxpr, [LinearInput(a) for a in avals], cts)
+        made = [
+            uniform(a.shape, a.dtype) if c is None else c
+            for c, a in zip(found, avals, strict=True)
+        ]
+        return tree.unflatten(in_tree, plain(made, given))
+
+    return transposed
+
+
+def aval_like(x: Any, what: str) -> Any:
+    """The aval of an array, a number or a ``ShapeDtypeStruct``."""
+    if hasattr(x, "shape") and hasattr(x, "dtype") and not isinstance(x, np.ndarray | np.generic):
+        if isinstance(x, Tracer):
+            return x.aval
+        return get_aval(uniform(tuple(x.shape), x.dtype))
+    try:
+        return get_aval(x)
+    except TypeError as error:
+        raise TypeError(located(f"{what}: {error}")) from None
+
+
+def stop_gradient(x: Any) -> Any:
+    """The same value, taken as a constant by every derivative.
+
+    Args:
+      x: a pytree; leaves that are not floating or complex arrays stay as they are.
+
+    Returns:
+      The pytree.
+
+    >>> grad(lambda x: x * stop_gradient(x * x))(3.0)
+    np.float64(9.0)
+    """
+    return tree.map(_stop_gradient, x)

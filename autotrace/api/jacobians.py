@@ -1,0 +1,273 @@
+"""Jacobians, Hessians and Hessian-vector products."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core import tree
+from ..core.avals import is_inexact
+from ..core.errors import NonDifferentiableError, located
+from ..core.trace import get_aval
+from ..lax.structural import batched_at, reshape
+from ..transforms.batch import Axis, batch_flat
+from ..transforms.jvp import instantiate_all, jvp_flat
+from ..transforms.linearize import linearize_flat
+from ..transforms.transpose import transpose_linear
+from .arguments import (
+    FlatFunction,
+    check_callable,
+    check_differentiable,
+    flatten_arrays,
+    name_of,
+    normalize_argnums,
+    plain,
+    plain_tree,
+    wraps,
+)
+from .differentiate import grad, jvp
+
+
+def _standard_basis(leaves: Sequence[Any]) -> tuple[list[Any], int]:
+    """The unit vectors of the space of some arrays: a stack for each array, and their number."""
+    sizes = [get_aval(x).size for x in leaves]
+    total = sum(sizes)
+    stacks = []
+    start = 0
+    for x, size in zip(leaves, sizes, strict=True):
+        aval = get_aval(x)
+        stack = np.zeros((total, size), aval.dtype)
+        stack[start + np.arange(size), np.arange(size)] = 1
+        stacks.append(stack.reshape(total, *aval.shape))
+        start += size
+    return stacks, total
+
+
+def _split_rows(stack: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
+    """A stack over a standard basis, cut into one block for each array of the basis."""
+    blocks, start = [], 0
+    for shape in shapes:
+        size = int(np.prod(shape, dtype=int))
+        block = stack[start : start + size]
+        blocks.append(reshape(block, (*shape, *stack.shape[1:])))
+        start += size
+    return blocks
+
+
+class _Prepared:
+    """The arguments of a Jacobian call, checked and flattened."""
+
+    def __init__(
+        self, fun: Callable, argnums: Any, has_aux: bool, what: str, args: tuple, kwargs: dict
+    ):
+        self.several = isinstance(argnums, tuple | list)
+        positions = normalize_argnums(argnums, len(args), what)
+        self.leaves, self.in_tree = flatten_arrays(
+            [args[p] for p in positions], f"{what}: argument "
+        )
+        self.flat = FlatFunction(fun, self.in_tree, args, positions, kwargs, has_aux)
+        self.shapes = [get_aval(x).shape for x in self.leaves]
+
+    def result(self, rows: list[list[Any]]) -> Any:
+        """Blocks ``rows[output][input]`` as a tree of outputs of trees of inputs."""
+        flat_blocks = plain([b for row in rows for b in row], self.leaves)
+        count = len(self.leaves)
+        trees = []
+        for index in range(len(rows)):
+            grads = tree.unflatten(self.in_tree, flat_blocks[index * count : (index + 1) * count])
+            trees.append(tuple(grads) if self.several else grads[0])
+        return tree.unflatten(self.flat.out_tree, trees)
+
+
+def jacfwd(
+    fun: Callable,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+) -> Callable:
+    """The Jacobian of a function, by forward mode: one column for each input element.
+
+    Args:
+      fun: a function of pytrees of arrays to a pytree of arrays.
+      argnums: which positional argument or arguments to differentiate with respect to.
+      has_aux: whether ``fun`` returns a pair of which only the first is differentiated.
+      holomorphic: whether ``fun`` is holomorphic; inputs are then complex.
+
+    Returns:
+      A function of the same arguments that returns a tree of the output's structure, each leaf of
+      which is a tree of the argument's structure, with arrays of shape ``output.shape +
+      input.shape``; with ``has_aux`` a pair of that and ``aux``.
+
+    Raises:
+      NonDifferentiableError: when an input is not floating (complex, with ``holomorphic``).
+
+    >>> import numpy as np
+    >>> jacfwd(lambda x: x**2)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+    check_callable(fun, "jacfwd")
+    what = f"jacfwd of {name_of(fun)}"
+
+    @wraps(fun, "jacfwd")
+    def jacfwd_f(*args: Any, **kwargs: Any) -> Any:
+        prepared = _Prepared(fun, argnums, has_aux, what, args, kwargs)
+        for leaf in prepared.leaves:
+            check_differentiable(leaf, what, holomorphic, False)
+            if get_aval(leaf).dtype.kind == "c" and not holomorphic:
+                raise NonDifferentiableError(
+                    located(
+                        f"{what} takes real inputs, got {get_aval(leaf)}",
+                        "What to do: pass holomorphic=True for a holomorphic function.",
+                    )
+                )
+        basis, total = _standard_basis(prepared.leaves)
+
+        def push(*tangents: Any) -> list[Any]:
+            outs, made = jvp_flat(prepared.flat, prepared.leaves, tangents, "jacfwd")
+            return instantiate_all(made, outs)
+
+        axis = Axis(total)
+        with np.errstate(all="ignore"):
+            columns, dims = batch_flat(push, axis, basis, [0] * len(basis))
+        rows = []
+        for column, dim in zip(columns, dims, strict=True):
+            last = batched_at(column, dim, axis, column.ndim - (dim is not None))
+            rows.append(_split_columns(last, prepared.shapes))
+        out = prepared.result(rows)
+        return (out, plain_tree(prepared.flat.aux, prepared.leaves)) if has_aux else out
+
+    return jacfwd_f
+
+
+def _split_columns(stack: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
+    blocks, start = [], 0
+    for shape in shapes:
+        size = int(np.prod(shape, dtype=int))
+        block = stack[..., start : start + size]
+        blocks.append(reshape(block, (*stack.shape[:-1], *shape)))
+        start += size
+    return blocks
+
+
+def jacrev(
+    fun: Callable,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+) -> Callable:
+    """The Jacobian of a function, by reverse mode: one row for each output element.
+
+    Args:
+      fun, argnums, has_aux, holomorphic: as for ``jacfwd``.
+      allow_int: whether to accept integer and bool inputs, whose blocks are zeros of float0.
+
+    Returns:
+      As ``jacfwd``.
+
+    Raises:
+      NonDifferentiableError: when an input or output is of the wrong kind.
+
+    >>> import numpy as np
+    >>> jacrev(lambda x: np.array([2.0, 3.0]) * x.sum())(np.array([1.0, 2.0]))
+    array([[2., 2.],
+           [3., 3.]])
+    """
+    check_callable(fun, "jacrev")
+    what = f"jacrev of {name_of(fun)}"
+
+    @wraps(fun, "jacrev")
+    def jacrev_f(*args: Any, **kwargs: Any) -> Any:
+        prepared = _Prepared(fun, argnums, has_aux, what, args, kwargs)
+        leaves = prepared.leaves
+        for leaf in leaves:
+            check_differentiable(leaf, what, holomorphic, allow_int)
+        active = [is_inexact(get_aval(x).dtype) for x in leaves]
+        outs, linear = linearize_flat(prepared.flat, leaves, active, "jacrev")
+        for out in outs:
+            _check_jacrev_output(out, what, holomorphic)
+        basis, total = _standard_basis(outs)
+        given = [x for x, a in zip(leaves, active, strict=True) if a]
+
+        def pull(*cts: Any) -> list[Any]:
+            return instantiate_all(transpose_linear(linear, cts), given)
+
+        axis = Axis(total)
+        with np.errstate(all="ignore"):
+            stacks, dims = batch_flat(pull, axis, basis, [0] * len(basis))
+        made = iter(
+            [batched_at(x, d, axis) for x, d in zip(stacks, dims, strict=True)]
+        )
+        columns = [
+            next(made) if a else np.zeros((total, *get_aval(x).shape), [("float0", np.void, 0)])
+            for x, a in zip(leaves, active, strict=True)
+        ]
+        out_shapes = [get_aval(x).shape for x in outs]
+        blocks = [_split_rows(c, out_shapes) for c in columns]
+        out = prepared.result([list(row) for row in zip(*blocks, strict=True)])
+        return (out, plain_tree(prepared.flat.aux, leaves)) if has_aux else out
+
+    return jacrev_f
+
+
+def _check_jacrev_output(out: Any, what: str, holomorphic: bool) -> None:
+    aval = get_aval(out)
+    expected = "c" if holomorphic else "f"
+    if aval.dtype.kind != expected:
+        raise NonDifferentiableError(
+            located(
+                f"{what}: the function must return "
+                f"{'complex' if holomorphic else 'floating'} arrays, got {aval}",
+                "What to do: pass holomorphic=True for a holomorphic function, or take real and "
+                "imaginary parts.",
+            )
+        )
+
+
+def hessian(
+    fun: Callable,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+) -> Callable:
+    """The Hessian of a function, by forward over reverse mode.
+
+    Args:
+      fun, argnums, has_aux, holomorphic: as for ``jacfwd``.
+
+    Returns:
+      A function that returns, for each output and pair of arguments, an array of shape
+      ``output.shape + input.shape + input.shape``, nested as ``jacfwd(jacrev(fun))``.
+
+    >>> import numpy as np
+    >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
+    array([[4., 2.],
+           [2., 0.]])
+    """
+    inner = jacrev(fun, argnums, has_aux=has_aux, holomorphic=holomorphic)
+    return jacfwd(inner, argnums, has_aux=has_aux, holomorphic=holomorphic)
+
+
+def hvp(fun: Callable, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """The product of a scalar function's Hessian with a vector, at the cost of a few gradients.
+
+    Args:
+      fun: a function of pytrees of arrays to a scalar.
+      primals: a tuple or list of its arguments.
+      tangents: as ``primals``: the vector.
+
+    Returns:
+      The product, of the structure of the first argument; a tuple with one entry for each
+      argument when there are several.
+
+    >>> import numpy as np
+    >>> hvp(lambda x: (x**3).sum(), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
+    array([ 6., 12.])
+    """
+    check_callable(fun, "hvp")
+    argnums = tuple(range(len(primals)))
+    product = jvp(grad(fun, argnums), primals, tangents)[1]
+    return product[0] if len(argnums) == 1 else product

@@ -1,0 +1,440 @@
+"""autotrace.lax.slicing: values against NumPy, and each rule against what it has to agree with."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autotrace.core.avals import ShapedArray, is_inexact
+from autotrace.core.jaxpr import check_jaxpr
+from autotrace.core.trace import get_aval
+from autotrace.lax import slicing as lax
+from autotrace.lax.structural import broadcast_in_dim, full
+from autotrace.transforms.batch import Axis, batch_flat
+from autotrace.transforms.evaluate import eval_jaxpr
+from autotrace.transforms.jvp import jvp_flat
+from autotrace.transforms.linearize import linearize_flat
+from autotrace.transforms.simplify import simplify
+from autotrace.transforms.stage import stage
+from autotrace.transforms.transpose import transpose_linear
+
+RNG = np.random.default_rng(0)
+FEW = settings(max_examples=40, deadline=None)
+
+
+def randn(*shape):
+    return RNG.normal(size=shape)
+
+
+def dense(values, likes):
+    """Symbolic zeros as arrays."""
+    return [np.zeros(np.shape(x)) if v is None else v for v, x in zip(values, likes, strict=True)]
+
+
+def vjp(fun, primals, differentiated):
+    """A function of the primals and the output cotangent to the cotangents."""
+
+    def run(*args):
+        *values, ct = args
+        _, linear = linearize_flat(lambda *xs: [fun(*xs)], values, differentiated)
+        wanted = [v for v, d in zip(values, differentiated, strict=True) if d]
+        return dense(transpose_linear(linear, [ct]), wanted)
+
+    return run
+
+
+def check_staged(fun, args):
+    """The jaxpr of a function, plain and simplified, computes what the function does."""
+    expected = fun(*args)
+    jaxpr = stage(fun, [get_aval(a).strong() for a in args])
+    for program in (jaxpr, simplify(jaxpr)):
+        check_jaxpr(program)
+        for out, want in zip(eval_jaxpr(program, args), expected, strict=True):
+            assert out.shape == want.shape and out.dtype == want.dtype
+            np.testing.assert_array_equal(out, want)
+
+
+def check_batched(fun, args, variations=2):
+    """Batching agrees with a loop, whichever arguments are batched and wherever."""
+    size = 3
+    choices = [[None, *range(min(np.ndim(a), variations) + 1)] for a in args]
+    combinations = list(itertools.product(*choices))
+    if len(combinations) > 60:
+        combinations = [combinations[i] for i in RNG.choice(len(combinations), 60, replace=False)]
+    for dims in combinations:
+        if all(d is None for d in dims):
+            continue
+        batched = []
+        for a, d in zip(args, dims, strict=True):
+            if d is None:
+                batched.append(a)
+                continue
+            a = np.asarray(a)
+            examples = [np.roll(a, i) if a.ndim else a + a.dtype.type(i) for i in range(size)]
+            batched.append(np.stack(examples, d))
+        outs, out_dims = batch_flat(fun, Axis(size), batched, dims)
+        for i in range(size):
+            one = [
+                a if d is None else np.take(a, i, d) for a, d in zip(batched, dims, strict=True)
+            ]
+            for out, dim, want in zip(outs, out_dims, fun(*one), strict=True):
+                got = out if dim is None else np.take(out, i, dim)
+                assert got.shape == np.shape(want), dims
+                np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12, err_msg=str(dims))
+
+
+def check_rules(fun, *args, smooth=True):
+    """All rules of what a function is made of, at a point.
+
+    Args:
+      fun: from arrays to one array.
+      args: where; the floating ones are differentiated.
+    """
+    args = list(args)
+    differentiated = [is_inexact(get_aval(a).dtype) for a in args]
+    check_staged(lambda *xs: [fun(*xs)], args)
+    check_batched(lambda *xs: [fun(*xs)], args)
+    if not any(differentiated):
+        return
+    for mask in itertools.product(*[[False, True] if d else [False] for d in differentiated]):
+        if any(mask):
+            check_derivative(fun, args, list(mask), smooth)
+    out = fun(*args)
+    backward = vjp(fun, args, differentiated)
+    ct = randn(*out.shape)
+    check_staged(backward, [*args, ct])
+    check_batched(backward, [*args, ct], variations=1)
+
+
+def check_derivative(fun, args, mask, smooth):
+    tangents = [randn(*np.shape(a)) if m else None for a, m in zip(args, mask, strict=True)]
+    outs, out_tangents = jvp_flat(lambda *xs: [fun(*xs)], args, tangents)
+    (out,) = outs
+    np.testing.assert_array_equal(out, fun(*args))
+    (tangent,) = dense(out_tangents, outs)
+    assert np.shape(tangent) == out.shape
+    if smooth:
+        h = 1e-6
+
+        def moved(step):
+            return fun(
+                *[a if t is None else a + step * t for a, t in zip(args, tangents, strict=True)]
+            )
+
+        difference = (moved(h) - moved(-h)) / (2 * h)
+        np.testing.assert_allclose(tangent, difference, rtol=1e-6, atol=1e-7)
+    _, linear = linearize_flat(lambda *xs: [fun(*xs)], args, mask)
+    ct = randn(*out.shape)
+    wanted = [a for a, m in zip(args, mask, strict=True) if m]
+    cts = dense(transpose_linear(linear, [ct]), wanted)
+    assert [c.shape for c in cts] == [np.shape(a) for a in wanted]
+    left = np.sum(ct * tangent)
+    right = sum(np.sum(c * t) for c, t in zip(cts, [t for t in tangents if t is not None], strict=True))
+    np.testing.assert_allclose(left, right, rtol=1e-9, atol=1e-9)
+
+
+# --- slice -------------------------------------------------------------------------------------
+
+
+@st.composite
+def slices(draw):
+    shape = draw(st.lists(st.integers(0, 4), max_size=3))
+    starts = [draw(st.integers(0, n)) for n in shape]
+    limits = [draw(st.integers(s, n)) for s, n in zip(starts, shape, strict=True)]
+    return shape, starts, limits, [draw(st.integers(1, 3)) for _ in shape]
+
+
+@FEW
+@given(slices())
+def test_slice(case):
+    shape, starts, limits, strides = case
+    x = randn(*shape)
+    expected = np.asarray(x)[tuple(map(slice, starts, limits, strides))]
+    np.testing.assert_array_equal(lax.slice(x, starts, limits, strides), expected)
+    check_rules(lambda x: lax.slice(x, starts, limits, strides), x)
+
+
+@FEW
+@given(slices(), st.data())
+def test_slice_of_slice(case, data):
+    shape, starts, limits, strides = case
+    x = randn(*shape)
+    inner = lax.slice(x, starts, limits, strides).shape
+    starts2 = [data.draw(st.integers(0, n)) for n in inner]
+    limits2 = [data.draw(st.integers(s, n)) for s, n in zip(starts2, inner, strict=True)]
+    strides2 = [data.draw(st.integers(1, 3)) for _ in inner]
+
+    def fun(x):
+        return [lax.slice(lax.slice(x, starts, limits, strides), starts2, limits2, strides2)]
+
+    check_staged(fun, [x])
+    assert len(simplify(stage(fun, [get_aval(x)])).eqns) <= 1
+
+
+@pytest.mark.parametrize(
+    "bounds", [((0,), (6,)), ((-1,), (2,)), ((2,), (1,)), ((0, 0), (1, 1)), ((0,), (2,), (0,))]
+)
+def test_slice_refuses(bounds):
+    with pytest.raises(TypeError, match="cannot take"):
+        lax.slice(np.zeros(5), *bounds)
+
+
+def test_slice_in_dim():
+    x = randn(4, 6)
+    np.testing.assert_array_equal(lax.slice_in_dim(x, 1, 5, 2, axis=1), x[:, 1:5:2])
+    np.testing.assert_array_equal(lax.slice_in_dim(x, -3, -1, axis=-1), x[:, -3:-1])
+    np.testing.assert_array_equal(lax.slice_in_dim(x, None, None), x)
+
+
+def test_index_in_dim():
+    x = randn(4, 6)
+    np.testing.assert_array_equal(lax.index_in_dim(x, -2, 1), x[:, [-2]])
+    np.testing.assert_array_equal(lax.index_in_dim(x, 3, keepdims=False), x[3])
+    with pytest.raises(IndexError, match="index 6 is out of bounds for axis 1 with size 6"):
+        lax.index_in_dim(x, 6, 1)
+
+
+def test_split():
+    x = randn(3, 5)
+    for got, want in zip(lax.split(x, (2, 0, 3), 1), np.split(x, (2, 2), 1), strict=True):
+        np.testing.assert_array_equal(got, want)
+    with pytest.raises(TypeError, match="do not add up"):
+        lax.split(x, (2, 2), 1)
+
+
+# --- rev ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dims", [(), (0,), (1, 2), (2, 0)])
+def test_rev(dims):
+    x = randn(2, 3, 4)
+    np.testing.assert_array_equal(lax.rev(x, dims), np.flip(x, dims))
+    check_rules(lambda x: lax.rev(x, dims), x)
+    check_rules(lambda x: lax.rev(lax.rev(x, dims), (0, 2)), x)
+
+
+def test_rev_refuses():
+    with pytest.raises(TypeError, match="not different dimensions"):
+        lax.rev(np.zeros(3), (1,))
+    with pytest.raises(TypeError, match="not different dimensions"):
+        lax.rev(np.zeros(3), (0, 0))
+
+
+# --- pad ---------------------------------------------------------------------------------------
+
+
+def padded(x, value, config):
+    """What pad means, one element after the other."""
+    shape = [lo + hi + n + max(n - 1, 0) * i for n, (lo, hi, i) in zip(x.shape, config, strict=True)]
+    out = np.full(shape, value)
+    for place in np.ndindex(*x.shape):
+        to = tuple(lo + p * (i + 1) for p, (lo, _, i) in zip(place, config, strict=True))
+        if all(0 <= p < n for p, n in zip(to, shape, strict=True)):
+            out[to] = x[place]
+    return out
+
+
+@st.composite
+def pads(draw):
+    shape = draw(st.lists(st.integers(0, 4), max_size=2))
+    config = []
+    for n in shape:
+        interior = draw(st.integers(0, 2))
+        low = draw(st.integers(-5, 5))
+        dilated = n + max(n - 1, 0) * interior
+        config.append((low, draw(st.integers(max(-5, -low - dilated), 6)), interior))
+    return shape, config
+
+
+@FEW
+@given(pads())
+def test_pad(case):
+    shape, config = case
+    x, value = np.asarray(randn(*shape)), np.float64(randn())
+    np.testing.assert_array_equal(lax.pad(x, value, config), padded(x, value, config))
+    check_rules(lambda x, v: lax.pad(x, v, config), x, value)
+
+
+def test_pad_value():
+    assert lax.pad(np.array([1, 2]), 7, [(1, 0, 0)]).tolist() == [7, 1, 2]
+    assert lax.pad(np.array([True]), False, [(1, 0, 0)]).tolist() == [False, True]
+    assert np.signbit(lax.pad(np.array([1.0]), -0.0, [(1, 0, 0)])[0])
+
+
+@pytest.mark.parametrize(
+    "value, config",
+    [(np.float32(0), [(1, 1, 0)]), (0.0, [(1, 1, -1)]), (0.0, [(-2, -2, 0)]), (0.0, [])],
+)
+def test_pad_refuses(value, config):
+    with pytest.raises(TypeError, match="pad"):
+        lax.pad(np.zeros(3), value, config)
+
+
+# --- concatenate -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dimension", [0, 1])
+def test_concatenate(dimension):
+    parts = [np.moveaxis(randn(n, 3), 0, dimension) for n in (2, 0, 1)]
+    np.testing.assert_array_equal(
+        lax.concatenate(parts, dimension), np.concatenate(parts, dimension)
+    )
+    check_rules(lambda *xs: lax.concatenate(xs, dimension), *parts)
+    check_rules(lambda x: lax.concatenate([x], dimension), parts[0])
+    check_rules(lambda x: lax.concatenate([x, x], dimension), parts[0])
+
+
+@pytest.mark.parametrize(
+    "parts, dimension",
+    [
+        ([], 0),
+        ([np.zeros(2), np.zeros((2, 2))], 0),
+        ([np.zeros((2, 3)), np.zeros((2, 2))], 0),
+        ([np.zeros(2), np.zeros(2, np.float32)], 0),
+        ([np.zeros(2)], 1),
+        ([np.float64(0)], 0),
+    ],
+)
+def test_concatenate_refuses(parts, dimension):
+    with pytest.raises(TypeError, match="concatenate"):
+        lax.concatenate(parts, dimension)
+
+
+# --- dynamic slices ----------------------------------------------------------------------------
+
+
+def window(shape, starts, sizes):
+    begins = [
+        min(max(int(s) + (n if s < 0 else 0), 0), n - k)
+        for s, n, k in zip(starts, shape, sizes, strict=True)
+    ]
+    return tuple(slice(b, b + k) for b, k in zip(begins, sizes, strict=True))
+
+
+@st.composite
+def windows(draw):
+    shape = tuple(draw(st.lists(st.integers(0, 4), max_size=2)))
+    sizes = tuple(draw(st.integers(0, n)) for n in shape)
+    starts = [draw(st.integers(-7, 7)) for _ in shape]
+    dtypes = [draw(st.sampled_from([np.int64, np.int32, np.int8])) for _ in shape]
+    return shape, sizes, [t(s) for t, s in zip(dtypes, starts, strict=True)]
+
+
+@FEW
+@given(windows())
+def test_dynamic_slice(case):
+    shape, sizes, starts = case
+    x = np.asarray(randn(*shape))
+    np.testing.assert_array_equal(
+        lax.dynamic_slice(x, starts, sizes), x[window(shape, starts, sizes)]
+    )
+    check_rules(lambda x, *starts: lax.dynamic_slice(x, starts, sizes), x, *starts)
+    check_staged(lambda x: [lax.dynamic_slice(x, starts, sizes)], [x])
+
+
+@FEW
+@given(windows())
+def test_dynamic_update_slice(case):
+    shape, sizes, starts = case
+    x, u = np.asarray(randn(*shape)), np.asarray(randn(*sizes))
+    expected = x.copy()
+    expected[window(shape, starts, sizes)] = u
+    before = x.copy()
+    np.testing.assert_array_equal(lax.dynamic_update_slice(x, u, starts), expected)
+    np.testing.assert_array_equal(x, before)
+    check_rules(lambda x, u, *starts: lax.dynamic_update_slice(x, u, starts), x, u, *starts)
+
+
+def test_starts_of_three_dimensions():
+    x, u = randn(3, 4, 5), randn(2, 4, 1)
+    starts = [np.int64(1), np.int64(0), np.int64(3)]
+    check_rules(lambda x, *s: lax.dynamic_slice(x, s, (2, 4, 1)), x, *starts)
+    check_rules(lambda x, u, *s: lax.dynamic_update_slice(x, u, s), x, u, *starts)
+
+
+def test_starts_in_one_array():
+    x, starts = randn(4, 5), np.array([-2, 9])
+    np.testing.assert_array_equal(lax.dynamic_slice(x, starts, (2, 2)), x[2:4, 3:5])
+    check_rules(lambda x, starts: lax.dynamic_slice(x, starts, (2, 2)), x, starts)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint64])
+def test_unsigned_starts(dtype):
+    x, far = randn(300), np.array([np.iinfo(dtype).max, 1], dtype)
+    expected = x[255:257] if dtype == np.uint8 else x[298:]
+    np.testing.assert_array_equal(lax.dynamic_slice(x, (far[0],), (2,)), expected)
+    (out,), (dim,) = batch_flat(lambda s: [lax.dynamic_slice(x, (s,), (2,))], Axis(2), [far], [0])
+    np.testing.assert_array_equal(np.moveaxis(out, dim, 0), [expected, x[1:3]])
+
+
+def test_small_start_dtype():
+    x = randn(300)
+    start = np.int8(-100)
+    np.testing.assert_array_equal(lax.dynamic_slice(x, (start,), (2,)), x[200:202])
+    jaxpr = stage(lambda x, s: [lax.dynamic_slice(x, (s,), (2,))], [get_aval(x), get_aval(start)])
+    np.testing.assert_array_equal(eval_jaxpr(jaxpr, [x, start])[0], x[200:202])
+
+
+def test_dynamic_in_dim():
+    x = randn(4, 6)
+    np.testing.assert_array_equal(lax.dynamic_slice_in_dim(x, 2, 3, axis=1), x[:, 2:5])
+    np.testing.assert_array_equal(lax.dynamic_slice_in_dim(x, -2, 2, axis=-1), x[:, -2:])
+    np.testing.assert_array_equal(lax.dynamic_index_in_dim(x, 1), x[1:2])
+    np.testing.assert_array_equal(lax.dynamic_index_in_dim(x, -1, 1, keepdims=False), x[:, -1])
+    expected = x.copy()
+    expected[:, 2:4] = 1
+    np.testing.assert_array_equal(
+        lax.dynamic_update_slice_in_dim(x, np.ones((4, 2)), 2, axis=1), expected
+    )
+    expected = x.copy()
+    expected[:, 5] = 1
+    for update in (np.ones(4), np.ones((4, 1))):
+        got = lax.dynamic_update_index_in_dim(x, update, -1, axis=1)
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_dynamic_refuses():
+    x = np.zeros((3, 4))
+    for starts, sizes in [((0,), (1, 1)), ((0, 0), (1,)), ((0, 0), (4, 1)), ((0.0, 0), (1, 1))]:
+        with pytest.raises(TypeError):
+            lax.dynamic_slice(x, starts, sizes)
+    for update, starts in [
+        (np.zeros((4, 1)), (0, 0)),
+        (np.zeros(1), (0, 0)),
+        (np.zeros((1, 1), np.float32), (0, 0)),
+        (np.zeros((1, 1)), (0, True)),
+    ]:
+        with pytest.raises(TypeError):
+            lax.dynamic_update_slice(x, update, starts)
+
+
+# --- simplification ----------------------------------------------------------------------------
+
+
+def eqn_names(fun, *shapes):
+    jaxpr = simplify(stage(lambda *xs: [fun(*xs)], [ShapedArray(s, float) for s in shapes]))
+    check_jaxpr(jaxpr)
+    return [e.primitive.name for e in jaxpr.eqns]
+
+
+def test_simplified():
+    zero = np.float64(0)
+    repeated = lambda x: broadcast_in_dim(x, (4, 4), ())  # noqa: E731
+    for fun, shape, names in [
+        (lambda x: lax.rev(lax.rev(x, (0,)), (0,)), (4,), []),
+        (lambda x: lax.rev(lax.rev(x, (0,)), (0, 1)), (4, 4), ["rev"]),
+        (lambda x: lax.pad_p.bind(x, zero, padding_config=((0, 0, 0),)), (4,), []),
+        (lambda x: lax.pad(x, 0.0, [(-1, -1, 0)]), (4,), ["slice"]),
+        (lambda x: lax.concatenate_p.bind(x, dimension=0), (4,), []),
+        (lambda x: lax.concatenate([x, full((0,), 0.0)], 0), (4,), []),
+        (lambda x: lax.dynamic_slice(x, (9,), (2,)), (4,), ["slice"]),
+        (lambda x: lax.dynamic_slice(x, (9,), (4,)), (4,), []),
+        (lambda x: lax.dynamic_update_slice(x, full((0,), 1.0), (2,)), (4,), []),
+        (lambda x: lax.slice(repeated(x), (0, 1), (2, 2)), (), ["broadcast_in_dim"]),
+        (lambda x: lax.rev(repeated(x), (1,)), (), ["broadcast_in_dim"]),
+    ]:
+        assert eqn_names(fun, shape) == names
