@@ -1,0 +1,79 @@
+"""Functional transforms for NumPy code: grad, jvp, vmap, jit and their relatives.
+
+A plain function over NumPy arrays is traced into a jaxpr; interpreters over it differentiate and
+batch it. NumPy arrays go in, NumPy arrays come out.
+"""
+
+from . import debug, extend, lax, numpy, tree
+from .api.compile import jit
+from .api.custom import checkpoint, custom_jvp, custom_vjp
+from .api.differentiate import (
+    elementwise_grad,
+    grad,
+    jvp,
+    linear_transpose,
+    linearize,
+    stop_gradient,
+    value_and_grad,
+    vjp,
+)
+from .api.effects import pure_callback
+from .api.inspect import ShapeDtypeStruct, eval_shape, explain, make_jaxpr
+from .api.jacobians import hessian, hvp, jacfwd, jacrev
+from .api.settings import debug_nans
+from .api.vectorize import vmap
+from .core.avals import float0
+from .core.config import config
+from .core.errors import (
+    AutotraceError,
+    ConcretizationError,
+    JaxprTypeError,
+    LeakedTracerError,
+    MissingRuleError,
+    NanError,
+    NonDifferentiableError,
+    TracerArrayError,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AutotraceError",
+    "ConcretizationError",
+    "JaxprTypeError",
+    "LeakedTracerError",
+    "MissingRuleError",
+    "NanError",
+    "NonDifferentiableError",
+    "ShapeDtypeStruct",
+    "TracerArrayError",
+    "checkpoint",
+    "config",
+    "custom_jvp",
+    "custom_vjp",
+    "debug",
+    "debug_nans",
+    "elementwise_grad",
+    "eval_shape",
+    "explain",
+    "extend",
+    "float0",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacrev",
+    "jit",
+    "jvp",
+    "lax",
+    "linear_transpose",
+    "linearize",
+    "make_jaxpr",
+    "numpy",
+    "pure_callback",
+    "stop_gradient",
+    "tree",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]

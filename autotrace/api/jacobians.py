@@ -11,6 +11,7 @@ from ..core import tree
 from ..core.avals import is_inexact
 from ..core.errors import NonDifferentiableError, located
 from ..core.trace import get_aval
+from ..lax.slicing import slice_in_dim
 from ..lax.structural import batched_at, reshape
 from ..transforms.batch import Axis, batch_flat
 from ..transforms.jvp import instantiate_all, jvp_flat
@@ -50,7 +51,7 @@ def _split_rows(stack: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
     blocks, start = [], 0
     for shape in shapes:
         size = int(np.prod(shape, dtype=int))
-        block = stack[start : start + size]
+        block = slice_in_dim(stack, start, start + size)
         blocks.append(reshape(block, (*shape, *stack.shape[1:])))
         start += size
     return blocks
@@ -146,7 +147,7 @@ def _split_columns(stack: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
     blocks, start = [], 0
     for shape in shapes:
         size = int(np.prod(shape, dtype=int))
-        block = stack[..., start : start + size]
+        block = slice_in_dim(stack, start, start + size, axis=-1)
         blocks.append(reshape(block, (*stack.shape[:-1], *shape)))
         start += size
     return blocks

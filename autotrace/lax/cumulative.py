@@ -41,7 +41,7 @@ def axis_batch(primitive: Primitive) -> Callable:
     """The batching rule of a primitive of one operand that works along ``axis`` and keeps the
     shape."""
 
-    def rule(axis: Axis, args: Any, dims: Any, **params: Any) -> tuple:
+    def rule(batch: Axis, args: Any, dims: Any, **params: Any) -> tuple:
         dim = dims[0]
         params["axis"] += params["axis"] >= dim
         return primitive.bind(args[0], **params), dim

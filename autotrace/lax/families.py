@@ -24,7 +24,7 @@ from .structural import (
 )
 
 BOOL = np.dtype(np.bool_)
-_REAL_OF = {np.dtype(np.complex64): np.dtype(np.float32), np.dtype(np.complex128): np.dtype(float)}
+_REAL_OF: dict[np.dtype, np.dtype] = {np.dtype(np.complex64): np.dtype(np.float32), np.dtype(np.complex128): np.dtype(float)}
 _COMPLEX_OF = {real: cplx for cplx, real in _REAL_OF.items()}
 _KIND_WORDS = {"b": "bool", "i": "integer", "u": "integer", "f": "floating", "c": "complex"}
 _PYTHON_SCALARS = frozenset((bool, int, float, complex))

@@ -168,8 +168,10 @@ def _signed(index: Any) -> np.ndarray:
 
 def _place(index: Any, axis: int, size: int, mode: str) -> tuple[np.ndarray, Any]:
     """Where an index array points, as positions in ``[0, size)``, and, in the modes that treat
-    them apart, which of them were in bounds (the others come as position 0)."""
+    them apart, which of them were in bounds (the others come as position 0), None for all."""
     index = _signed(index)
+    if (index.view(np.uint64) < size).all():  # a negative one is very large
+        return index, None
     if mode in ("clip", "wrap"):
         if not size and index.size:
             raise _out_of_bounds(index.flat[0], axis, size)
@@ -251,10 +253,11 @@ def _gather_impl(x: Any, *indices: Any, axes: tuple, mode: str) -> Any:
     rest = tuple(n for d, n in enumerate(x.shape) if d not in axes)
     if 0 in (x.shape[a] for a in axes):
         return uniform(places[0].shape + rest, x.dtype, fill)
-    inside = np.logical_and.reduce([i for _, i in pairs])
     out = _read(x, places, axes)
-    if inside.all():
+    tests = [inside for _, inside in pairs if inside is not None]
+    if not tests:
         return out
+    inside = np.logical_and.reduce(tests)
     return np.where(np.reshape(inside, inside.shape + (1,) * len(rest)), out, fill)[()]
 
 
@@ -264,6 +267,8 @@ def _read(x: Any, places: Sequence[np.ndarray], axes: tuple) -> Any:
         (axis,) = axes
         out = x.take(places[0], axis=axis)
         rank = places[0].ndim
+        if axis == 0:
+            return out
         return out.transpose(_front_order(out.ndim, tuple(range(axis, axis + rank))))
     return np.transpose(x, _front_order(x.ndim, axes))[tuple(p[()] for p in places)]
 
@@ -457,8 +462,9 @@ _UFUNCS = {"add": np.add, "mul": np.multiply, "min": np.minimum, "max": np.maxim
 def _scatter_impl(
     x: Any, updates: Any, *indices: Any, axes: tuple, op: str, mode: str, unique_indices: bool
 ) -> Any:
+    in_front = axes[-1] == len(axes) - 1
     order = _front_order(x.ndim, axes)
-    out = np.array(np.transpose(x, order), order="C")
+    out = np.array(x if in_front else np.transpose(x, order), order="C")
     width = math.prod(out.shape[len(axes) :])
     rows: Any = 0
     kept = None
@@ -472,7 +478,7 @@ def _scatter_impl(
     # and its ufunc.at is many times faster.
     rows = np.ravel(rows)
     values = np.reshape(updates, (rows.size, width))
-    if kept is not None and not kept.all():
+    if kept is not None:
         kept = np.ravel(kept)
         rows, values = rows[kept], values[kept]
     cells = out.reshape((math.prod(out.shape[: len(axes)]), width))
@@ -483,8 +489,13 @@ def _scatter_impl(
     else:
         if width != 1:
             rows = np.ravel(rows[:, None] * width + np.arange(width))
-        _UFUNCS[op].at(cells.reshape(-1), rows, np.ravel(values))
-    return np.transpose(out, inverse_permutation(order))
+        flat, values = cells.reshape(-1), np.ravel(values)
+        if op in ("add", "mul"):
+            _UFUNCS[op].at(flat, rows, values)
+        else:
+            with np.errstate(invalid="ignore"):  # at NaNs, of which np.maximum says nothing
+                _UFUNCS[op].at(flat, rows, values)
+    return out if in_front else np.transpose(out, inverse_permutation(order))
 
 
 @scatter_p.def_abstract

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autotrace.core.trace import get_aval
 from autotrace.transforms.batch import Axis, batch_flat
 from autotrace.transforms.jvp import jvp_flat
 from autotrace.transforms.linearize import eval_linear, linearize_flat
@@ -107,8 +108,6 @@ def check_batching(f: Callable, args: Sequence[Callable[..., Any]], size: int = 
 
 def check_abstract(f: Callable, args: Sequence[Any]) -> None:
     """The type rule against what the implementation gives."""
-    from autotrace.core.trace import get_aval
-
     jaxpr = stage(f, [get_aval(a).strong() for a in args], "test")
     for aval, out in zip(jaxpr.out_avals, f(*args), strict=True):
         assert (aval.shape, aval.dtype) == (out.shape, out.dtype)

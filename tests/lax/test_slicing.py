@@ -18,7 +18,7 @@ from autotrace.transforms.batch import Axis, batch_flat
 from autotrace.transforms.evaluate import eval_jaxpr
 from autotrace.transforms.jvp import jvp_flat
 from autotrace.transforms.linearize import linearize_flat
-from autotrace.transforms.simplify import simplify
+from autotrace.transforms.simplify import simplify_jaxpr
 from autotrace.transforms.stage import stage
 from autotrace.transforms.transpose import transpose_linear
 
@@ -32,7 +32,8 @@ def randn(*shape):
 
 def dense(values, likes):
     """Symbolic zeros as arrays."""
-    return [np.zeros(np.shape(x)) if v is None else v for v, x in zip(values, likes, strict=True)]
+    pairs = zip(values, likes, strict=True)
+    return [np.zeros(get_aval(x).shape) if v is None else v for v, x in pairs]
 
 
 def vjp(fun, primals, differentiated):
@@ -51,7 +52,7 @@ def check_staged(fun, args):
     """The jaxpr of a function, plain and simplified, computes what the function does."""
     expected = fun(*args)
     jaxpr = stage(fun, [get_aval(a).strong() for a in args])
-    for program in (jaxpr, simplify(jaxpr)):
+    for program in (jaxpr, simplify_jaxpr(jaxpr)):
         check_jaxpr(program)
         for out, want in zip(eval_jaxpr(program, args), expected, strict=True):
             assert out.shape == want.shape and out.dtype == want.dtype
@@ -133,7 +134,8 @@ def check_derivative(fun, args, mask, smooth):
     cts = dense(transpose_linear(linear, [ct]), wanted)
     assert [c.shape for c in cts] == [np.shape(a) for a in wanted]
     left = np.sum(ct * tangent)
-    right = sum(np.sum(c * t) for c, t in zip(cts, [t for t in tangents if t is not None], strict=True))
+    given_tangents = [t for t in tangents if t is not None]
+    right = sum(np.sum(c * t) for c, t in zip(cts, given_tangents, strict=True))
     np.testing.assert_allclose(left, right, rtol=1e-9, atol=1e-9)
 
 
@@ -172,7 +174,7 @@ def test_slice_of_slice(case, data):
         return [lax.slice(lax.slice(x, starts, limits, strides), starts2, limits2, strides2)]
 
     check_staged(fun, [x])
-    assert len(simplify(stage(fun, [get_aval(x)])).eqns) <= 1
+    assert len(simplify_jaxpr(stage(fun, [get_aval(x)])).eqns) <= 1
 
 
 @pytest.mark.parametrize(
@@ -229,7 +231,8 @@ def test_rev_refuses():
 
 def padded(x, value, config):
     """What pad means, one element after the other."""
-    shape = [lo + hi + n + max(n - 1, 0) * i for n, (lo, hi, i) in zip(x.shape, config, strict=True)]
+    pairs = zip(x.shape, config, strict=True)
+    shape = [lo + hi + n + max(n - 1, 0) * i for n, (lo, hi, i) in pairs]
     out = np.full(shape, value)
     for place in np.ndindex(*x.shape):
         to = tuple(lo + p * (i + 1) for p, (lo, _, i) in zip(place, config, strict=True))
@@ -285,7 +288,7 @@ def test_concatenate(dimension):
     )
     check_rules(lambda *xs: lax.concatenate(xs, dimension), *parts)
     check_rules(lambda x: lax.concatenate([x], dimension), parts[0])
-    check_rules(lambda x: lax.concatenate([x, x], dimension), parts[0])
+    check_derivative(lambda x: lax.concatenate([x, x], dimension), parts[:1], [True], True)
 
 
 @pytest.mark.parametrize(
@@ -416,7 +419,7 @@ def test_dynamic_refuses():
 
 
 def eqn_names(fun, *shapes):
-    jaxpr = simplify(stage(lambda *xs: [fun(*xs)], [ShapedArray(s, float) for s in shapes]))
+    jaxpr = simplify_jaxpr(stage(lambda *xs: [fun(*xs)], [ShapedArray(s, float) for s in shapes]))
     check_jaxpr(jaxpr)
     return [e.primitive.name for e in jaxpr.eqns]
 

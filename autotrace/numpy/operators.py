@@ -1,0 +1,141 @@
+"""Python's operators on tracers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.avals import WEAK_FLOAT
+from ..core.trace import Tracer, get_aval
+from ..lax import arithmetic as arith
+from . import ufuncs
+from .dispatch import array_function, array_ufunc, traced
+
+# Anything else (a str, a user's class) makes the operator return NotImplemented, so that Python
+# tries the other operand and then raises its own TypeError.
+_OPERANDS = (Tracer, np.ndarray, np.generic, int, float, complex, list)
+
+
+def _binary(ufunc: np.ufunc, primitive: Any = None) -> tuple[Callable, Callable]:
+    """An operator and its reflected form.
+
+    Between operands that all stand for Python scalars the result does too, as in Python; NumPy's
+    functions, in contrast, turn Python scalars into NumPy ones.
+
+    Args:
+      ufunc: says what the operator does.
+      primitive: serves directly when a float64 scalar meets a Python float, by far the commonest
+        case in scalar code.
+    """
+    function = traced[ufunc]
+
+    def forward(self: Any, other: Any) -> Any:
+        if primitive is not None and type(other) is float:
+            aval = self.aval
+            if aval.dtype is _FLOAT64:
+                out = primitive.bind(self, np.float64(other))
+                return out.weaken() if aval.weak_type else out
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return _weakened(function(self, other), self, other)
+
+    def reflected(self: Any, other: Any) -> Any:
+        if primitive is not None and type(other) is float:
+            aval = self.aval
+            if aval.dtype is _FLOAT64:
+                out = primitive.bind(np.float64(other), self)
+                return out.weaken() if aval.weak_type else out
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return _weakened(function(other, self), self, other)
+
+    return forward, reflected
+
+
+_FLOAT64 = WEAK_FLOAT.dtype
+
+
+def _weakened(out: Any, self: Any, other: Any) -> Any:
+    if (
+        self.aval.weak_type
+        and not isinstance(other, list)
+        and get_aval(other).weak_type
+        and isinstance(out, Tracer)
+        and out.aval.dtype.kind in "ifc"
+    ):
+        return out.weaken()  # type: ignore[attr-defined]
+    return out
+
+
+def _unary(ufunc: np.ufunc) -> Callable:
+    function = traced[ufunc]
+
+    def operator(self: Any) -> Any:
+        out = function(self)
+        if out is self or not self.aval.weak_type or not isinstance(out, Tracer):
+            return out
+        return out.weaken()  # type: ignore[attr-defined]
+
+    return operator
+
+
+def _divmod(self: Any, other: Any) -> Any:
+    return ufuncs.divmod(self, other)
+
+
+def _rdivmod(self: Any, other: Any) -> Any:
+    return ufuncs.divmod(other, self)
+
+
+def _round(self: Any, ndigits: int | None = None) -> Any:
+    return traced[np.round](self, 0 if ndigits is None else ndigits)
+
+
+_BINARY: dict[str, tuple[np.ufunc, Any]] = {
+    "add": (np.add, arith.add_p),
+    "sub": (np.subtract, arith.sub_p),
+    "mul": (np.multiply, arith.mul_p),
+    "truediv": (np.divide, arith.div_p),
+    "floordiv": (np.floor_divide, None),
+    "mod": (np.remainder, None),
+    "pow": (np.power, None),
+    "and": (np.bitwise_and, None),
+    "or": (np.bitwise_or, None),
+    "xor": (np.bitwise_xor, None),
+    "lshift": (np.left_shift, None),
+    "rshift": (np.right_shift, None),
+}
+_COMPARISONS = {
+    "eq": np.equal,
+    "ne": np.not_equal,
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+}
+
+
+def install() -> None:
+    """Put the operators and NumPy's hooks on ``Tracer``."""
+    for name, (ufunc, primitive) in _BINARY.items():
+        forward, reflected = _binary(ufunc, primitive)
+        setattr(Tracer, f"__{name}__", forward)
+        setattr(Tracer, f"__r{name}__", reflected)
+    for name, ufunc in _COMPARISONS.items():
+        setattr(Tracer, f"__{name}__", _binary(ufunc)[0])
+    Tracer.__hash__ = None  # type: ignore[assignment,method-assign]
+    hooks: dict[str, Any] = {
+        "__neg__": _unary(np.negative),
+        "__pos__": _unary(np.positive),
+        "__abs__": _unary(np.absolute),
+        "__invert__": _unary(np.invert),
+        "__divmod__": _divmod,
+        "__rdivmod__": _rdivmod,
+        "__round__": _round,
+        "__array_ufunc__": lambda self, *args, **kwargs: array_ufunc(*args, **kwargs),
+        "__array_function__": lambda self, *args: array_function(*args),
+    }
+    for name, hook in hooks.items():
+        setattr(Tracer, name, hook)

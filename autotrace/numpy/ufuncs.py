@@ -1,0 +1,421 @@
+"""NumPy's ufuncs on tracers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import located
+from ..core.trace import Tracer, get_aval
+from ..lax import arithmetic as arith
+from ..lax import elementary as elem
+from ..lax.structural import full_like, zeros_like
+from .dispatch import implements
+from .promotion import (
+    asarray,
+    binary_operands,
+    broadcast_operands,
+    inexact_dtype,
+    promote_dtypes,
+    promote_inexact,
+    to_dtype,
+)
+
+_TO_INEXACT = "inexact"
+_SAME = "same"
+
+
+def _documented(function: Callable, ufunc: np.ufunc, note: str) -> Callable:
+    function.__name__ = function.__qualname__ = ufunc.__name__
+    function.__doc__ = (
+        f"As ``numpy.{ufunc.__name__}``, on arrays and traced values.\n\n{note}".rstrip() + "\n"
+    )
+    return implements(ufunc)(function)
+
+
+def _unary(ufunc: np.ufunc, primitive: Callable, kind: str, note: str = "") -> Callable:
+    if kind == _TO_INEXACT:
+
+        def function(x: Any, /) -> Any:
+            x = asarray(x)
+            return primitive(to_dtype(x, inexact_dtype(get_aval(x).dtype)))
+
+    else:
+
+        def function(x: Any, /) -> Any:
+            x = asarray(x)
+            return primitive(to_dtype(x, get_aval(x).dtype))
+
+    return _documented(function, ufunc, note)
+
+
+sin = _unary(np.sin, elem.sin, _TO_INEXACT)
+cos = _unary(np.cos, elem.cos, _TO_INEXACT)
+tan = _unary(np.tan, elem.tan, _TO_INEXACT)
+arcsin = _unary(np.arcsin, elem.asin, _TO_INEXACT)
+arccos = _unary(np.arccos, elem.acos, _TO_INEXACT)
+arctan = _unary(np.arctan, elem.atan, _TO_INEXACT)
+sinh = _unary(np.sinh, elem.sinh, _TO_INEXACT)
+cosh = _unary(np.cosh, elem.cosh, _TO_INEXACT)
+tanh = _unary(np.tanh, elem.tanh, _TO_INEXACT)
+arcsinh = _unary(np.arcsinh, elem.asinh, _TO_INEXACT)
+arccosh = _unary(np.arccosh, elem.acosh, _TO_INEXACT)
+arctanh = _unary(np.arctanh, elem.atanh, _TO_INEXACT)
+exp = _unary(np.exp, elem.exp, _TO_INEXACT)
+exp2 = _unary(np.exp2, elem.exp2, _TO_INEXACT)
+expm1 = _unary(np.expm1, elem.expm1, _TO_INEXACT)
+log = _unary(np.log, arith.log, _TO_INEXACT)
+log2 = _unary(np.log2, elem.log2, _TO_INEXACT)
+log10 = _unary(np.log10, elem.log10, _TO_INEXACT)
+log1p = _unary(np.log1p, elem.log1p, _TO_INEXACT)
+sqrt = _unary(np.sqrt, elem.sqrt, _TO_INEXACT)
+cbrt = _unary(np.cbrt, elem.cbrt, _TO_INEXACT)
+
+
+def _unless_integer(float_function: Callable) -> Callable:
+    return lambda x: x if x.dtype.kind in "biu" else float_function(x)
+
+
+floor = _unary(np.floor, _unless_integer(arith.floor), _SAME)
+ceil = _unary(np.ceil, _unless_integer(arith.ceil), _SAME)
+trunc = _unary(np.trunc, _unless_integer(arith.trunc), _SAME)
+rint = _unary(np.rint, arith.round, _TO_INEXACT)
+
+
+def _negative(x: Any) -> Any:
+    if x.dtype.kind == "b":
+        raise TypeError(
+            located("The numpy boolean negative, the `-` operator, is not supported",
+                    "What to do: use the `~` operator or numpy.logical_not.")
+        )
+    return arith.neg(x)
+
+
+negative = _unary(np.negative, _negative, _SAME)
+
+
+def _positive(x: Any) -> Any:
+    if x.dtype.kind == "b":
+        raise TypeError(located("numpy.positive does not take bools"))
+    return x
+
+
+positive = _unary(np.positive, _positive, _SAME)
+absolute = _unary(np.absolute, arith.abs, _SAME, "The derivative at 0 is 0.")
+fabs = _unary(np.fabs, arith.abs, _TO_INEXACT, "The derivative at 0 is 0.")
+sign = _unary(np.sign, arith.sign, _SAME)
+conjugate = _unary(np.conjugate, lambda x: arith.conj(x) if x.dtype.kind == "c" else x, _SAME)
+
+
+def _square(x: Any) -> Any:
+    return arith.mul(x, x) if x.dtype.kind == "b" else elem.square(x)
+
+
+square = _unary(np.square, _square, _SAME)
+
+
+def _reciprocal(x: Any) -> Any:
+    if x.dtype.kind in "iu":
+        return arith.floor_divide(full_like(x, 1), x)
+    return elem.reciprocal(x)
+
+
+reciprocal = _unary(np.reciprocal, _reciprocal, _SAME)
+
+
+def _scaled(factor: float) -> Callable:
+    return lambda x: arith.mul(x, factor)
+
+
+deg2rad = _unary(np.deg2rad, _scaled(math.pi / 180), _TO_INEXACT)
+radians = _unary(np.radians, _scaled(math.pi / 180), _TO_INEXACT)
+rad2deg = _unary(np.rad2deg, _scaled(180 / math.pi), _TO_INEXACT)
+degrees = _unary(np.degrees, _scaled(180 / math.pi), _TO_INEXACT)
+
+
+def _false(x: Any) -> Any:
+    return full_like(x, False, np.bool_)
+
+
+def _float_test(test: Callable, otherwise: Callable) -> Callable:
+    return lambda x: test(x) if x.dtype.kind in "fc" else otherwise(x)
+
+
+isnan = _unary(np.isnan, _float_test(arith.is_nan, _false), _SAME)
+isinf = _unary(np.isinf, _float_test(arith.is_inf, _false), _SAME)
+isfinite = _unary(
+    np.isfinite,
+    _float_test(arith.is_finite, lambda x: full_like(x, True, np.bool_)),
+    _SAME,
+)
+signbit = _unary(np.signbit, arith.signbit, _TO_INEXACT)
+
+
+def as_bool(x: Any) -> Any:
+    """Whether each element is not zero."""
+    x = asarray(x)
+    x = to_dtype(x, get_aval(x).dtype)
+    return x if x.dtype.kind == "b" else arith.ne(x, zeros_like(x))
+
+
+logical_not = _documented(lambda x, /: arith.bitwise_not(as_bool(x)), np.logical_not, "")
+invert = _unary(np.invert, arith.bitwise_not, _SAME)
+bitwise_count = _unary(np.bitwise_count, arith.population_count, _SAME)
+spacing = _unary(
+    np.spacing,
+    lambda x: arith.sub(arith.nextafter(x, arith.mul(arith.copysign(full_like(x, 1), x), np.inf)), x),
+    _TO_INEXACT,
+)
+
+# --- two operands ------------------------------------------------------------------------------
+
+
+def _binary(ufunc: np.ufunc, primitive: Callable, kind: str = _SAME, note: str = "") -> Callable:
+    if kind == _TO_INEXACT:
+
+        def function(x: Any, y: Any, /) -> Any:
+            x, y = promote_inexact(asarray(x), asarray(y))
+            return primitive(*broadcast_operands(x, y))
+
+    else:
+
+        def function(x: Any, y: Any, /) -> Any:
+            return primitive(*binary_operands(asarray(x), asarray(y)))
+
+    return _documented(function, ufunc, note)
+
+
+def _no_bool_subtract(x: Any, y: Any) -> Any:
+    if x.dtype.kind == "b":
+        raise TypeError(
+            located("numpy boolean subtract, the `-` operator, is not supported",
+                    "What to do: use the `^` operator or numpy.logical_xor.")
+        )
+    return arith.sub(x, y)
+
+
+def _divide(x: Any, y: Any) -> Any:
+    if x.dtype.kind not in "fc":  # float64 even for small integers, unlike the other functions
+        x, y = (to_dtype(a, np.dtype(np.float64)) for a in (x, y))
+    return arith.div(x, y)
+
+
+def _bool_as_int8(function: Callable) -> Callable:
+    def converted(x: Any, y: Any) -> Any:
+        if x.dtype.kind == "b":
+            x, y = (arith.convert_element_type(a, np.int8) for a in (x, y))
+        return function(x, y)
+
+    return converted
+
+
+add = _binary(np.add, arith.add)
+subtract = _binary(np.subtract, _no_bool_subtract)
+multiply = _binary(np.multiply, arith.mul)
+divide = true_divide = _binary(np.divide, _divide)
+floor_divide = _binary(np.floor_divide, _bool_as_int8(arith.floor_divide))
+remainder = mod = _binary(np.remainder, _bool_as_int8(arith.mod))
+fmod = _binary(np.fmod, _bool_as_int8(arith.rem))
+_TIES = "Where the operands are equal each gets half of the derivative."
+maximum = _binary(np.maximum, arith.max, note=_TIES)
+minimum = _binary(np.minimum, arith.min, note=_TIES)
+fmax = _binary(np.fmax, arith.fmax, note=_TIES)
+fmin = _binary(np.fmin, arith.fmin, note=_TIES)
+arctan2 = _binary(np.arctan2, elem.atan2, _TO_INEXACT)
+hypot = _binary(np.hypot, elem.hypot, _TO_INEXACT, "The derivative at the origin is 0.")
+logaddexp = _binary(np.logaddexp, elem.logaddexp, _TO_INEXACT)
+logaddexp2 = _binary(np.logaddexp2, elem.logaddexp2, _TO_INEXACT)
+copysign = _binary(np.copysign, arith.copysign, _TO_INEXACT)
+nextafter = _binary(np.nextafter, arith.nextafter, _TO_INEXACT)
+equal = _binary(np.equal, arith.eq)
+not_equal = _binary(np.not_equal, arith.ne)
+less = _binary(np.less, arith.lt)
+less_equal = _binary(np.less_equal, arith.le)
+greater = _binary(np.greater, arith.gt)
+greater_equal = _binary(np.greater_equal, arith.ge)
+bitwise_and = _binary(np.bitwise_and, arith.bitwise_and)
+bitwise_or = _binary(np.bitwise_or, arith.bitwise_or)
+bitwise_xor = _binary(np.bitwise_xor, arith.bitwise_xor)
+left_shift = _binary(np.left_shift, _bool_as_int8(arith.shift_left))
+right_shift = _binary(np.right_shift, _bool_as_int8(arith.shift_right))
+gcd = _binary(np.gcd, arith.gcd)
+lcm = _binary(np.lcm, arith.lcm)
+
+
+def _static_integer(y: Any) -> int | None:
+    """The exponent, where it is a Python integer or float that is one."""
+    if isinstance(y, int) and not isinstance(y, bool):
+        return y
+    if isinstance(y, float) and y.is_integer() and abs(y) <= 64:
+        return int(y)
+    return None
+
+
+def _power(x: Any, y: Any, /) -> Any:
+    x, y = asarray(x), asarray(y)
+    exponent = _static_integer(y)
+    if exponent is not None and isinstance(x, Tracer):
+        dtype = get_aval(x).dtype
+        if dtype.kind in "fc" or (isinstance(y, int) and dtype.kind in "iu"):
+            return elem.integer_pow(x, exponent)
+    x, y = binary_operands(x, y)
+    if x.dtype.kind == "b":
+        x, y = (arith.convert_element_type(a, np.int8) for a in (x, y))
+    return arith.pow(x, y)
+
+
+power = pow = _documented(_power, np.power, "")  # noqa: A001  NumPy's name
+
+
+def _float_power(x: Any, y: Any, /) -> Any:
+    x, y = promote_dtypes(asarray(x), asarray(y))
+    wide = np.dtype(np.complex128 if x.dtype.kind == "c" else np.float64)
+    x, y = (arith.convert_element_type(a, wide) for a in (x, y))
+    return arith.pow(*broadcast_operands(x, y))
+
+
+float_power = _documented(_float_power, np.float_power, "")
+
+
+def _logical(ufunc: np.ufunc, primitive: Callable) -> Callable:
+    def function(x: Any, y: Any, /) -> Any:
+        return primitive(*broadcast_operands(as_bool(x), as_bool(y)))
+
+    return _documented(function, ufunc, "")
+
+
+logical_and = _logical(np.logical_and, arith.bitwise_and)
+logical_or = _logical(np.logical_or, arith.bitwise_or)
+logical_xor = _logical(np.logical_xor, arith.bitwise_xor)
+
+
+def _heaviside(x: Any, y: Any, /) -> Any:
+    x, y = broadcast_operands(*promote_inexact(asarray(x), asarray(y)))
+    if not x.shape and y.shape:
+        x = arith.add(x, zeros_like(y))
+    step = arith.select(arith.lt(x, zeros_like(x)), zeros_like(x), full_like(x, 1))
+    out = arith.select(arith.eq(x, zeros_like(x)), y, step)
+    return arith.select(arith.is_nan(x), full_like(x, np.nan), out)
+
+
+heaviside = _documented(_heaviside, np.heaviside, "")
+
+
+def _ldexp(x: Any, y: Any, /) -> Any:
+    x, y = asarray(x), asarray(y)
+    dtype = inexact_dtype(get_aval(x).dtype)
+    scale = elem.exp2(to_dtype(y, dtype))
+    return arith.mul(*broadcast_operands(to_dtype(x, dtype), scale))
+
+
+ldexp = _documented(_ldexp, np.ldexp, "")
+
+
+def _modf(x: Any, /) -> tuple[Any, Any]:
+    (x,) = promote_inexact(asarray(x))
+    whole = arith.trunc(x)
+    rest = arith.select(arith.is_inf(x), zeros_like(x), arith.sub(x, whole))
+    return arith.copysign(rest, x), whole
+
+
+modf = _documented(_modf, np.modf, "")
+
+
+def _divmod(x: Any, y: Any, /) -> tuple[Any, Any]:
+    from_floor, from_mod = floor_divide(x, y), remainder(x, y)
+    return from_floor, from_mod
+
+
+divmod = _documented(_divmod, np.divmod, "")  # noqa: A001  NumPy's name
+
+
+def _real(x: Any) -> Any:
+    x = asarray(x)
+    return arith.real(x) if get_aval(x).dtype.kind == "c" else x
+
+
+def _imag(x: Any) -> Any:
+    x = asarray(x)
+    return arith.imag(x) if get_aval(x).dtype.kind == "c" else zeros_like(x)
+
+
+@implements(np.real)
+def real(val: Any) -> Any:
+    """As ``numpy.real``, on arrays and traced values."""
+    return _real(val)
+
+
+@implements(np.imag)
+def imag(val: Any) -> Any:
+    """As ``numpy.imag``, on arrays and traced values."""
+    return _imag(val)
+
+
+@implements(np.angle)
+def angle(z: Any, deg: bool = False) -> Any:
+    """As ``numpy.angle``, on arrays and traced values."""
+    (z,) = promote_inexact(asarray(z))
+    out = elem.atan2(_imag(z), _real(z))
+    return arith.mul(out, 180 / math.pi) if deg else out
+
+
+@implements(np.sinc)
+def sinc(x: Any) -> Any:
+    """As ``numpy.sinc``, on arrays and traced values; exact derivatives at 0 up to the second."""
+    (x,) = promote_inexact(asarray(x))
+    scaled = arith.mul(x, math.pi)
+    zero = arith.eq(scaled, zeros_like(scaled))
+    safe = arith.select(zero, full_like(scaled, 1), scaled)
+    near = arith.sub(1.0, arith.mul(elem.square(scaled), 1 / 6))
+    return arith.select(zero, near, arith.div(elem.sin(safe), safe))
+
+
+@implements(np.nan_to_num)
+def nan_to_num(
+    x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None
+) -> Any:
+    """As ``numpy.nan_to_num``, on arrays and traced values."""
+    if x.dtype.kind not in "fc":
+        return x
+    if x.dtype.kind == "c":
+        parts = [nan_to_num(p, copy, nan, posinf, neginf) for p in (_real(x), _imag(x))]
+        return arith.complex(*parts)
+    info = np.finfo(x.dtype)
+    out = arith.select(arith.is_nan(x), full_like(x, nan), x)
+    high = info.max if posinf is None else posinf
+    low = info.min if neginf is None else neginf
+    out = arith.select(arith.eq(x, full_like(x, np.inf)), full_like(x, high), out)
+    return arith.select(arith.eq(x, full_like(x, -np.inf)), full_like(x, low), out)
+
+
+@implements(np.clip)
+def clip(
+    a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None  # noqa: A002
+) -> Any:
+    """As ``numpy.clip``, on arrays and traced values."""
+    low = a_min if a_min is not None else min
+    high = a_max if a_max is not None else max
+    out = a
+    if low is not None:
+        out = maximum(out, low)
+    if high is not None:
+        out = minimum(out, high)
+    return out
+
+
+@implements(np.where)
+def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
+    """As ``numpy.where`` with three arguments, on arrays and traced values."""
+    if x is None or y is None:
+        raise TypeError(
+            located(
+                "numpy.where with one argument has a result whose shape depends on values",
+                "What to do: pass all three arguments.",
+            )
+        )
+    mask = as_bool(condition)
+    x, y = promote_dtypes(asarray(x), asarray(y))
+    return arith.select(*broadcast_operands(mask, x, y))

@@ -1,0 +1,37 @@
+"""Pytrees: nested containers of arrays; see the functions."""
+
+from .core.tree import (
+    TreeDef,
+    all,  # noqa: A004  the public name is tree.all
+    flatten,
+    flatten_with_path,
+    keystr,
+    leaves,
+    leaves_with_path,
+    map,  # noqa: A004  the public name is tree.map
+    map_with_path,
+    reduce,
+    register_dataclass,
+    register_node,
+    structure,
+    transpose,
+    unflatten,
+)
+
+__all__ = [
+    "TreeDef",
+    "all",
+    "flatten",
+    "flatten_with_path",
+    "keystr",
+    "leaves",
+    "leaves_with_path",
+    "map",
+    "map_with_path",
+    "reduce",
+    "register_dataclass",
+    "register_node",
+    "structure",
+    "transpose",
+    "unflatten",
+]
