@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from ..core import tree
 from ..core.avals import float0, tangent_aval, zeros_of
@@ -35,11 +35,13 @@ class _CustomRule:
 
     def __init__(self, fun: Callable, nondiff_argnums: int | Sequence[int] = ()):
         check_callable(fun, self._kind)
-        functools.update_wrapper(self, fun)
-        self.__wrapped__ = fun
+        functools.update_wrapper(cast(Callable, self), fun)
         self.fun = fun
         self.nondiff_argnums = nondiff_argnums
         self._signature = signature_of(fun)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)

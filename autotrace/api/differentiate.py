@@ -223,7 +223,7 @@ def _check_tangents(
     primals: Sequence[Any], tangents: Sequence[Any], what: str
 ) -> list[Any]:
     """Tangents checked against primals; None for those of integers and bools."""
-    out = []
+    out: list[Any] = []
     for primal, tangent in zip(primals, tangents, strict=True):
         aval = tangent_aval(get_aval(primal))
         if aval.dtype == float0:

@@ -89,7 +89,8 @@ def _call_with(fun: Callable) -> Callable:
 
 
 def _check_inputs(leaves: list, dims: list, what: str) -> tuple[list[Any], list[int | None]]:
-    arrays, places = [], []
+    arrays: list[Any] = []
+    places: list[int | None] = []
     for leaf, dim in zip(leaves, dims, strict=True):
         if dim is None:  # the same for all: need not even be an array
             arrays.append(leaf)

@@ -95,6 +95,19 @@ def make_aval(shape: tuple[int, ...], dtype: np.dtype) -> ShapedArray:
     return aval
 
 
+_weak: dict[ShapedArray, ShapedArray] = {}
+
+
+def weak_aval(aval: ShapedArray) -> ShapedArray:
+    """The weak counterpart of an aval, the same object for the same content most of the time."""
+    weak = _weak.get(aval)
+    if weak is None:
+        if len(_weak) >= _INTERN_LIMIT:
+            _weak.clear()
+        weak = _weak[aval] = ShapedArray(aval.shape, aval.dtype, True)
+    return weak
+
+
 _SUPPORTED = tuple(
     np.dtype(t)
     for t in (
@@ -119,6 +132,7 @@ SUPPORTED_DTYPES = frozenset((*_SUPPORTED, np.dtype(np.float16), float0))
 WEAK_FLOAT = ShapedArray((), np.float64, True)
 WEAK_INT = ShapedArray((), np.int64, True)
 WEAK_COMPLEX = ShapedArray((), np.complex128, True)
+_weak.update({w.strong(): w for w in (WEAK_FLOAT, WEAK_INT, WEAK_COMPLEX)})
 BOOL_SCALAR = make_aval((), np.dtype(np.bool_))
 
 #: The avals of the scalar types, by type: the commonest question in un-jitted code.

@@ -40,6 +40,8 @@ class Trace:
 
     __slots__ = ("alive", "level")
 
+    alive: bool
+    level: int
     #: What the user called, for messages.
     transform = "a transform"
     #: Whether operations without traced inputs but with an effect belong to this trace.

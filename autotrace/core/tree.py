@@ -11,7 +11,7 @@ import dataclasses
 import functools
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 
 class _Node(NamedTuple):
@@ -30,29 +30,41 @@ def _sorted_keys(mapping: dict) -> list:
 
 def _dict_children(mapping: dict) -> tuple:
     keys = _sorted_keys(mapping)
-    return [_Key(f"[{k!r}]", k) for k in keys], [mapping[k] for k in keys], tuple(keys)
+    return [Key(f"[{k!r}]", k) for k in keys], [mapping[k] for k in keys], tuple(keys)
 
 
 def _indexed(children: Sequence) -> list:
-    return [_Key(f"[{i}]", i) for i in range(len(children))]
+    return [Key(f"[{i}]", i) for i in range(len(children))]
 
 
-class _Key(NamedTuple):
-    """One step of a path: how it prints, and the index, key or attribute name itself."""
+class Key:
+    """One step of a path: the index, key or attribute name, and how it prints."""
 
-    text: str
-    key: Any
+    __slots__ = ("key", "text")
 
-    def __str__(self) -> str:
+    def __init__(self, text: str, key: Any):
+        self.text = text
+        self.key = key
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Key) and (self.text, self.key) == (other.text, other.key)
+
+    def __hash__(self) -> int:
+        return hash((self.text, self.key))
+
+    def __repr__(self) -> str:
         return self.text
 
-    __repr__ = __str__
+
+def _build_namedtuple(aux: Hashable, children: Sequence) -> Any:
+    return aux(*children)  # type: ignore[operator]  # the class is the auxiliary data
 
 
-_NAMEDTUPLE = _Node(
-    lambda x: ([_Key(f".{f}", f) for f in x._fields], x, type(x)),
-    lambda cls, children: cls(*children),  # type: ignore[operator]
-)
+def _namedtuple_children(x: Any) -> tuple[Sequence, Sequence, Hashable]:
+    return [Key(f".{f}", f) for f in x._fields], x, cast(Hashable, type(x))
+
+
+_NAMEDTUPLE = _Node(_namedtuple_children, _build_namedtuple)
 
 _registry: dict[type, _Node] = {
     type(None): _Node(lambda x: ((), (), None), lambda aux, children: None),
@@ -63,7 +75,7 @@ _registry: dict[type, _Node] = {
         lambda keys, children: dict(zip(keys, children, strict=True)),  # type: ignore[call-overload]
     ),
     OrderedDict: _Node(
-        lambda x: ([_Key(f"[{k!r}]", k) for k in x], list(x.values()), tuple(x)),
+        lambda x: ([Key(f"[{k!r}]", k) for k in x], list(x.values()), tuple(x)),
         lambda keys, children: OrderedDict(zip(keys, children, strict=True)),  # type: ignore[call-overload]
     ),
     defaultdict: _Node(
@@ -82,7 +94,7 @@ class TreeDef:
         self.node_type = node_type  # None: a leaf
         self.aux = aux
         self.children = children
-        self.num_leaves = 1 if node_type is None else sum(c.num_leaves for c in children)
+        self.num_leaves: int = 1 if node_type is None else sum(c.num_leaves for c in children)
         self._hash = hash((node_type, aux, children))
 
     def unflatten(self, leaves: Iterable) -> Any:
@@ -477,7 +489,7 @@ def register_dataclass(
         )
     if nodetype in _registry:
         raise ValueError(f"tree.register_dataclass: {nodetype.__name__} is registered already")
-    keys = [_Key(f".{n}", n) for n in data]
+    keys = [Key(f".{n}", n) for n in data]
 
     def to_children(x: Any) -> tuple:
         return keys, [getattr(x, n) for n in data], tuple(getattr(x, n) for n in meta)

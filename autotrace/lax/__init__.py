@@ -53,7 +53,6 @@ from .arithmetic import (
     shift_right,
     sign,
     signbit,
-    stop_gradient,
     sub,
     trunc,
 )
@@ -68,6 +67,11 @@ from .collectives import (
     psum,
 )
 from .cumulative import (
+    cumlogsumexp,
+    cummax,
+    cummin,
+    cumprod,
+    cumsum,
     linear_recurrence,
 )
 from .elementary import (
@@ -124,6 +128,12 @@ from .linear import (
 from .reductions import (
     argmax,
     argmin,
+    reduce_and,
+    reduce_max,
+    reduce_min,
+    reduce_or,
+    reduce_prod,
+    reduce_xor,
 )
 from .slicing import (
     concatenate,
@@ -187,6 +197,11 @@ __all__ = [
     "copysign",
     "cos",
     "cosh",
+    "cumlogsumexp",
+    "cummax",
+    "cummin",
+    "cumprod",
+    "cumsum",
     "digamma",
     "div",
     "dot",
@@ -253,7 +268,13 @@ __all__ = [
     "psum",
     "real",
     "reciprocal",
+    "reduce_and",
+    "reduce_max",
+    "reduce_min",
+    "reduce_or",
+    "reduce_prod",
     "reduce_sum",
+    "reduce_xor",
     "rem",
     "reshape",
     "rev",
@@ -278,7 +299,6 @@ __all__ = [
     "split",
     "sqrt",
     "square",
-    "stop_gradient",
     "sub",
     "tan",
     "tanh",

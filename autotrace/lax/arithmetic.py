@@ -185,34 +185,6 @@ floor_divide = binary(
     """,
 )
 
-rem_p = elementwise("rem", np.fmod, "iuf")
-rem = binary(
-    rem_p,
-    """Elementwise remainder with the sign of ``x`` (C's fmod).
-
-    >>> import autotrace.lax as lax, numpy as np
-    >>> lax.rem(np.array([7.0, -7.0]), 4.0)
-    array([ 3., -3.])
-    """,
-)
-def_partials(
-    rem_p, lambda t, out, x, y: t, lambda t, out, x, y: mul(t, neg(trunc(div_p.bind(x, y))))
-)
-
-mod_p = elementwise("mod", np.remainder, "iuf")
-mod = binary(
-    mod_p,
-    """Elementwise remainder with the sign of ``y`` (Python's ``%``).
-
-    >>> import autotrace.lax as lax, numpy as np
-    >>> lax.mod(np.array([7.0, -7.0]), 4.0)
-    array([3., 1.])
-    """,
-)
-def_partials(
-    mod_p, lambda t, out, x, y: t, lambda t, out, x, y: mul(t, neg(floor_divide_p.bind(x, y)))
-)
-
 trunc_p = no_derivative(elementwise("trunc", np.trunc, "f"))
 floor_p = no_derivative(elementwise("floor", np.floor, "f"))
 ceil_p = no_derivative(elementwise("ceil", np.ceil, "f"))
@@ -264,6 +236,34 @@ sign = unary(
     """,
 )
 
+
+rem_p = elementwise("rem", np.fmod, "iuf")
+rem = binary(
+    rem_p,
+    """Elementwise remainder with the sign of ``x`` (C's fmod).
+
+    >>> import autotrace.lax as lax, numpy as np
+    >>> lax.rem(np.array([7.0, -7.0]), 4.0)
+    array([ 3., -3.])
+    """,
+)
+def_partials(
+    rem_p, lambda t, out, x, y: t, lambda t, out, x, y: mul(t, neg(trunc(div_p.bind(x, y))))
+)
+
+mod_p = elementwise("mod", np.remainder, "iuf")
+mod = binary(
+    mod_p,
+    """Elementwise remainder with the sign of ``y`` (Python's ``%``).
+
+    >>> import autotrace.lax as lax, numpy as np
+    >>> lax.mod(np.array([7.0, -7.0]), 4.0)
+    array([3., 1.])
+    """,
+)
+def_partials(
+    mod_p, lambda t, out, x, y: t, lambda t, out, x, y: mul(t, neg(floor_divide_p.bind(x, y)))
+)
 
 @sign_p.def_jvp
 def _sign_jvp(primals: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:

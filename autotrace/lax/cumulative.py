@@ -129,8 +129,8 @@ def shift(x: Any, axis: int = 0, reverse: bool = False) -> Any:
     Raises:
       TypeError: when there is no such axis.
 
-    >>> import autotrace.lax as lax, numpy as np
-    >>> lax.shift(np.array([1.0, 2.0, 3.0]))
+    >>> import numpy as np
+    >>> shift(np.array([1.0, 2.0, 3.0]))
     array([0., 1., 2.])
     """
     x = array(x)

@@ -29,6 +29,12 @@ from .structural import array
 
 special = LazyModule("scipy.special")
 
+# Named before they exist, for the derivatives of functions that come before them.
+cos: Callable[[Any], Any]
+cosh: Callable[[Any], Any]
+digamma: Callable[[Any], Any]
+logistic: Callable[[Any], Any]
+
 
 def _unary(
     name: str, impl: Callable, kinds: str, words: str, partial: Callable, at: float, shown: str

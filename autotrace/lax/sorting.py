@@ -34,8 +34,8 @@ def take_along(x: Any, indices: Any, axis: int) -> Any:
       TypeError: when the shapes do not fit, or there is no such axis.
       IndexError: when an index is out of bounds.
 
-    >>> import autotrace.lax as lax, numpy as np
-    >>> lax.take_along(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1], [0]]), 1)
+    >>> import numpy as np
+    >>> take_along(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1], [0]]), 1)
     array([[2.],
            [3.]])
     """

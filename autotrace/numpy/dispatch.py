@@ -90,6 +90,8 @@ _UFUNC_DEFAULTS: dict[str, Any] = {
 
 def array_ufunc(ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """What NumPy calls when a ufunc or one of its methods meets a tracer."""
+    if method == "__call__" and not kwargs and ufunc in traced:
+        return traced[ufunc](*inputs)
     _refuse_out(ufunc, kwargs)
     if method == "__call__":
         implementation = traced.get(ufunc)

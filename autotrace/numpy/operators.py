@@ -26,27 +26,27 @@ def _binary(ufunc: np.ufunc, primitive: Any = None) -> tuple[Callable, Callable]
 
     Args:
       ufunc: says what the operator does.
-      primitive: serves directly when a float64 scalar meets a Python float, by far the commonest
-        case in scalar code.
+      primitive: what it comes down to for operands that need no promotion; tried first, since
+        promotion costs more than the rest of an un-jitted scalar operation.
     """
     function = traced[ufunc]
 
     def forward(self: Any, other: Any) -> Any:
-        if primitive is not None and type(other) is float:
-            aval = self.aval
-            if aval.dtype is _FLOAT64:
-                out = primitive.bind(self, np.float64(other))
-                return out.weaken() if aval.weak_type else out
+        if primitive is not None:
+            ready = _ready(self, other)
+            if ready is not None:
+                out = primitive.bind(self, ready)
+                return out.weaken() if _both_weak(self, other) else out
         if not isinstance(other, _OPERANDS):
             return NotImplemented
         return _weakened(function(self, other), self, other)
 
     def reflected(self: Any, other: Any) -> Any:
-        if primitive is not None and type(other) is float:
-            aval = self.aval
-            if aval.dtype is _FLOAT64:
-                out = primitive.bind(np.float64(other), self)
-                return out.weaken() if aval.weak_type else out
+        if primitive is not None:
+            ready = _ready(self, other)
+            if ready is not None:
+                out = primitive.bind(ready, self)
+                return out.weaken() if _both_weak(self, other) else out
         if not isinstance(other, _OPERANDS):
             return NotImplemented
         return _weakened(function(other, self), self, other)
@@ -55,6 +55,22 @@ def _binary(ufunc: np.ufunc, primitive: Any = None) -> tuple[Callable, Callable]
 
 
 _FLOAT64 = WEAK_FLOAT.dtype
+_NUMBERS = (float, int)
+
+
+def _ready(self: Tracer, other: Any) -> Any:
+    """The other operand as the primitive takes it, None where it may need promotion."""
+    kind = type(other)
+    if kind in _NUMBERS:
+        return np.float64(other) if self.aval.dtype is _FLOAT64 else None
+    if isinstance(other, Tracer):
+        aval = self.aval
+        return other if aval is other.aval and aval.dtype is _FLOAT64 else None
+    return None
+
+
+def _both_weak(self: Tracer, other: Any) -> bool:
+    return self.aval.weak_type and (type(other) in _NUMBERS or other.aval.weak_type)
 
 
 def _weakened(out: Any, self: Any, other: Any) -> Any:

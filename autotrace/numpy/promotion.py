@@ -63,16 +63,15 @@ def _common_dtype(first: ShapedArray, second: ShapedArray) -> np.dtype:
     return dtype
 
 
-_PYTHON_SCALARS = frozenset((int, float, complex, bool))
-
-
 def to_dtype(x: Any, dtype: np.dtype) -> Any:
     """Convert an operand; Python numbers become NumPy scalars, and must fit.
 
     Raises:
       OverflowError: when a Python integer does not fit the dtype, as in NumPy.
     """
-    if type(x) in _PYTHON_SCALARS or (isinstance(x, int | float | complex) and not hasattr(x, "dtype")):
+    if isinstance(x, Tracer | np.ndarray):
+        return convert_element_type(x, dtype)
+    if not isinstance(x, np.generic):
         if isinstance(x, int) and dtype.kind in "iu":
             info = np.iinfo(dtype)
             if not info.min <= x <= info.max:
@@ -143,7 +142,7 @@ def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def broadcast_operands(*args: Any) -> list[Any]:
-    """Bring arrays to one shape, but leave scalars: elementwise primitives take those as they are."""
+    """Bring arrays to one shape, but leave scalars, which elementwise primitives take as such."""
     shapes = [x.shape for x in args]
     shape = broadcast_shapes(*shapes)
     return [x if not x.shape else broadcast_to(x, shape) for x in args]

@@ -166,7 +166,7 @@ invert = _unary(np.invert, arith.bitwise_not, _SAME)
 bitwise_count = _unary(np.bitwise_count, arith.population_count, _SAME)
 spacing = _unary(
     np.spacing,
-    lambda x: arith.sub(arith.nextafter(x, arith.mul(arith.copysign(full_like(x, 1), x), np.inf)), x),
+    lambda x: arith.sub(arith.nextafter(x, arith.copysign(full_like(x, np.inf), x)), x),
     _TO_INEXACT,
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ..core.avals import ShapedArray, make_aval
+from ..core.avals import ShapedArray, make_aval, weak_aval
 from ..core.primitive import Primitive
 from ..core.trace import Trace, Tracer, concretization_error, get_aval, leaked
 
@@ -40,9 +40,8 @@ class BatchTracer(Tracer):
     def aval(self) -> ShapedArray:
         aval = get_aval(self.value)
         shape = aval.shape[: self.bdim] + aval.shape[self.bdim + 1 :]
-        if self._weak:
-            return ShapedArray(shape, aval.dtype, True)
-        return make_aval(shape, aval.dtype)
+        out = make_aval(shape, aval.dtype)
+        return weak_aval(out) if self._weak else out
 
     def weaken(self) -> BatchTracer:
         """Mark this fresh value as standing for a Python scalar."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.avals import ShapedArray, aval_of, uniform_value
+from ..core.avals import ShapedArray, aval_of, uniform_value, weak_aval
 from ..core.config import config
 from ..core.jaxpr import Eqn, Jaxpr, Literal, Var, check_jaxpr, has_effect
 from ..core.primitive import Primitive, primitives
@@ -36,7 +36,7 @@ class StagedTracer(Tracer):
 
     def weaken(self) -> StagedTracer:
         """Mark this fresh result as standing for a Python scalar."""
-        self._aval = self._aval.update(weak_type=True)
+        self._aval = weak_aval(self._aval)
         return self
 
     def concrete(self, asked: str) -> Any:
@@ -90,7 +90,9 @@ class JaxprTrace(Trace):
         Returns:
           The tracer of its output, or a list of them with ``multiple_results``.
         """
-        atoms = [self.atom(x) for x in args]
+        atoms = [
+            x.var if type(x) is StagedTracer and x.trace is self else self.atom(x) for x in args
+        ]
         if primitive.multiple_results:
             outvars = [Var(a) for a in primitive.out_avals([x.aval for x in atoms], params)]
         else:

@@ -1,0 +1,35 @@
+# Two commands for a fresh machine: `make demo` and `make test`. Each makes its own environment.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.PHONY: demo test lint bench clean
+
+# One stamp for each set of extras, renewed when pyproject.toml changes.
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.extra-%: pyproject.toml | $(VENV)/bin/python
+	$(RUN) -m pip install --quiet --editable ".[$*]"
+	@touch $@
+
+## Fit, train and differentiate on real data.
+demo: $(VENV)/.extra-demo
+	$(RUN) docs/examples/demo.py
+
+## Run all tests: the library's, the docs' and the demo's.
+test: $(VENV)/.extra-test $(VENV)/.extra-demo
+	$(RUN) -m pytest -q -n 2
+
+## Check style and types.
+lint: $(VENV)/.extra-lint
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+## Measure against the other libraries, side by side.
+bench: $(VENV)/.extra-test $(VENV)/.extra-bench
+	$(RUN) -m pytest bench -q --benchmark-only
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache
