@@ -4,7 +4,7 @@ A plain function over NumPy arrays is traced into a jaxpr; interpreters over it 
 batch it. NumPy arrays go in, NumPy arrays come out.
 """
 
-from . import debug, extend, lax, numpy, tree
+from . import debug, extend, lax, numpy, testing, tree
 from .api.compile import jit
 from .api.custom import checkpoint, custom_jvp, custom_vjp
 from .api.differentiate import (
@@ -72,6 +72,7 @@ __all__ = [
     "numpy",
     "pure_callback",
     "stop_gradient",
+    "testing",
     "tree",
     "value_and_grad",
     "vjp",

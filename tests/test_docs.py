@@ -64,7 +64,8 @@ def run_page(path: Path) -> int:
         else:
             # Empty lines in front, so that a traceback shows the page's line.
             exec(compile("\n" * (line - 1) + source, str(path), "exec"), namespace)
-    assert not reports, "\n" + "".join(reports)
+    if reports:
+        raise AssertionError("\n" + "".join(reports))
     return len(blocks)
 
 

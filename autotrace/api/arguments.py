@@ -12,7 +12,7 @@ import numpy as np
 from ..core import tree
 from ..core.avals import float0, is_inexact
 from ..core.errors import NonDifferentiableError, located
-from ..core.trace import Tracer, get_aval
+from ..core.trace import Tracer, active_traces, get_aval
 from ..core.tree import TreeDef
 from ..transforms.stage import as_numpy
 
@@ -118,10 +118,18 @@ class FlatFunction:
                         f"(output, aux), got {type(out).__name__}"
                     )
                 )
-            out, self.aux = out
+            out, aux = out
+            # The innermost trace is the one that runs this; it takes no interest in aux.
+            trace: Any = active_traces()[-1]
+            self.aux = tree.map(lambda x: _owned(trace.split(x)[0]), aux)
         outs, self.out_tree = tree.flatten(out)
         what = f"the output of {name_of(self.fun)}"
-        return [as_numpy(as_array(x, what)) for x in outs]
+        return [_owned(as_numpy(as_array(x, what))) for x in outs]
+
+
+def _owned(x: Any) -> Any:
+    """A copy of an untraced array, which may belong to the caller; anything else as it is."""
+    return np.array(x) if isinstance(x, np.ndarray) else x
 
 
 def normalize_argnums(argnums: Any, count: int, what: str, name: str = "argnums") -> list[int]:

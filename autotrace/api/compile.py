@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import sys
 import threading
 import types
 from collections import OrderedDict
@@ -98,7 +99,12 @@ class JitFunction:
     def __repr__(self) -> str:
         return f"<jit of {name_of(self.__wrapped__)}>"
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> str | tuple:
+        found: Any = sys.modules.get(getattr(self.__wrapped__, "__module__", ""))
+        for name in getattr(self.__wrapped__, "__qualname__", "").split("."):
+            found = getattr(found, name, None)
+        if found is self:  # as a decorated function is: pickled by name, as functions are
+            return self.__wrapped__.__qualname__
         return (JitFunction, (self.__wrapped__, *self._options))
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -195,7 +201,7 @@ class JitFunction:
                     self._programs.popitem(last=False)
         else:
             with _staging if len(self._programs) > 1 else _NO_LOCK:
-                if call.key in self._programs:
+                with contextlib.suppress(KeyError):  # another thread may just have dropped it
                     self._programs.move_to_end(call.key)
         return program
 

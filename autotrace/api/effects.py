@@ -119,4 +119,4 @@ def pure_callback(
     outs = pure_callback_p.bind(
         *map(as_numpy, leaves), callback=call, result_avals=avals, vmap_method=vmap_method
     )
-    return tree.unflatten(out_tree, outs)
+    return tree.unflatten(out_tree, plain(outs))

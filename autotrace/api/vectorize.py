@@ -123,9 +123,10 @@ def _mapped_size(
         )
     if len(set(sizes)) > 1:
         paths = [p for p, _ in tree.leaves_with_path(args)]
+        names = [f"{('args', 'kwargs')[p[0].key]}{tree.keystr(p[1:])}" for p in paths]
         lines = [
-            f"  args{tree.keystr(p)}: shape {x.shape}, axis {d}, size {x.shape[d]}"
-            for p, x, d in zip(paths, arrays, dims, strict=True)
+            f"  {name}: shape {x.shape}, axis {d}, size {x.shape[d]}"
+            for name, x, d in zip(names, arrays, dims, strict=True)
             if d is not None
         ][:6]
         if axis_size is not None:

@@ -12,9 +12,9 @@ from ..core.errors import NonDifferentiableError, located
 from ..core.jaxpr import Jaxpr
 from ..core.primitive import Primitive
 from ..core.tangents import LinearInput
-from ..core.trace import Tracer, get_aval
+from ..core.trace import Tracer, active_traces, get_aval
 from ..transforms.backends import compile_jaxpr
-from ..transforms.batch import Axis, batch_flat
+from ..transforms.batch import Axis, BatchTrace, batch_flat
 from ..transforms.derived import (
     batched,
     jvp_of,
@@ -182,9 +182,19 @@ def _custom_abstract(*avals: ShapedArray, call: Any, **_: Any) -> list[ShapedArr
 def _batched_function(
     function: Callable, axis: Axis, dims: Sequence[int | None]
 ) -> Callable[..., list[Any]]:
-    """A flat function on a batch, with each output's batch dim in front."""
+    """A flat function on a batch, with each output's batch dim in front.
+
+    The function may use other values of the same batch, so it is run by the trace that they
+    belong to, as long as that lives and the arguments come from outside it.
+    """
 
     def run(*args: Any) -> list[Any]:
+        level = max((x.trace.level for x in args if isinstance(x, Tracer)), default=0)
+        for trace in reversed(active_traces()):
+            if isinstance(trace, BatchTrace) and trace.axis is axis and trace.level > level:
+                inputs = [trace.join(x, d) for x, d in zip(args, dims, strict=True)]
+                pairs = [trace.split(x) for x in function(*inputs)]
+                return [batched_at(x, d, axis) for x, d in pairs]
         outs, out_dims = batch_flat(function, axis, args, dims)
         return [batched_at(x, d, axis) for x, d in zip(outs, out_dims, strict=True)]
 

@@ -1,6 +1,7 @@
 """NumPy's functions, on arrays and on traced values; plain ``numpy`` calls come here too."""
 
-from . import operators, ufuncs
+from . import indexing, operators, ufuncs
 
 operators.install()
+indexing.install()
 _ = ufuncs

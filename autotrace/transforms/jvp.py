@@ -21,22 +21,23 @@ from .stage import as_numpy
 class DualTracer(Tracer):
     """A primal and its tangent."""
 
-    __slots__ = ("_weak", "primal", "tangent")
+    __slots__ = ("_aval", "primal", "tangent")
 
     def __init__(self, trace: JVPTrace, primal: Any, tangent: Any):
         self.trace = trace
         self.primal = primal
         self.tangent = tangent
-        self._weak = False
+        self._aval: ShapedArray | None = None
 
     @property
     def aval(self) -> ShapedArray:
-        aval = get_aval(self.primal)
-        return weak_aval(aval) if self._weak else aval
+        if self._aval is None:
+            self._aval = get_aval(self.primal)
+        return self._aval
 
     def weaken(self) -> DualTracer:
         """Mark this fresh value as standing for a Python scalar."""
-        self._weak = True
+        self._aval = weak_aval(get_aval(self.primal).strong())
         return self
 
     def concrete(self, asked: str) -> Any:

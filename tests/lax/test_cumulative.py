@@ -82,9 +82,7 @@ def test_recurrence_leaves_the_first_factor_alone(width):
 def test_recurrence_derivatives(axis, reverse):
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((2, 3, 4))
-    check_derivatives(
-        lambda a, b: [lax.linear_recurrence(a, b, axis, reverse)], [a, b], order=2
-    )
+    check_derivatives(lambda a, b: [lax.linear_recurrence(a, b, axis, reverse)], [a, b], order=2)
     check_derivatives(lambda b: [lax.linear_recurrence(a, b, axis, reverse)], [b], order=2)
     check_derivatives(lambda a: [lax.linear_recurrence(a, b, axis, reverse)], [a], order=2)
     check_derivatives(

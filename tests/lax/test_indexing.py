@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_slicing import check_batched, check_derivative, check_rules, check_staged, randn, vjp
+from operation_checks import check_batched, check_derivative, check_rules, check_staged, randn, vjp
 
 from autotrace.core.trace import get_aval
 from autotrace.lax import indexing as lax
@@ -62,8 +62,7 @@ def cells(x, indices, axes, mode):
     """Each place in the index arrays with the place in the front of the moved array, or None."""
     for at in np.ndindex(*np.shape(indices[0])):
         place = [
-            resolve(np.asarray(i)[at], x.shape[a], mode)
-            for i, a in zip(indices, axes, strict=True)
+            resolve(np.asarray(i)[at], x.shape[a], mode) for i, a in zip(indices, axes, strict=True)
         ]
         yield at, None if None in place else tuple(place)
 
@@ -400,7 +399,9 @@ def test_batched_scalar_index():
     np.testing.assert_array_equal(out, x[np.arange(4), index])
     assert dim == 0
     (out,), (dim,) = batch_flat(
-        lambda x, i: [lax.scatter_add(x, [i], 1.0, (0,))], Axis(5), [x, index[[0, 1, 1, 1, 1]]],
+        lambda x, i: [lax.scatter_add(x, [i], 1.0, (0,))],
+        Axis(5),
+        [x, index[[0, 1, 1, 1, 1]]],
         [1, 0],
     )
     expected = x.T.copy()

@@ -1,0 +1,1342 @@
+"""Indexing of traced arrays: ``x[...]``, ``x.at[...]`` and NumPy's functions that pick elements.
+
+An index is first worked out against the shape alone (``_Selection``). Its static part, which is
+integers, slices and new axes, then becomes a slice and a reshape; its arrays one gather or scatter.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from ..core.avals import uniform
+from ..core.errors import ConcretizationError, located
+from ..core.trace import Tracer, get_aval
+from ..lax import arithmetic as arith
+from ..lax.indexing import INDEX, broadcasted_iota, gather_p, scatter_p
+from ..lax.slicing import (
+    concatenate,
+    dynamic_update_slice_p,
+    pad,
+    rev,
+    slice_in_dim,
+    slice_p,
+)
+from ..lax.structural import (
+    array,
+    broadcast_in_dim,
+    full_like,
+    move_axis,
+    reduce_sum,
+    reshape,
+    reshape_p,
+    transpose,
+)
+from .dispatch import _refuse_out, has_tracer, implements, traced_methods
+from .promotion import (
+    asarray,
+    broadcast_shapes,
+    broadcast_to,
+    promote_dtypes,
+    result_type,
+    to_dtype,
+)
+from .ufuncs import as_bool
+
+# --- what an index means -----------------------------------------------------------------------
+
+_VALID = (
+    "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean "
+    "arrays are valid indices"
+)
+_MASK_REMEDY = (
+    "What to do: keep the shape static. np.where(mask, x, 0) in place of x[mask] before a sum, "
+    "with np.count_nonzero(mask) for a mean; np.where(mask, v, x), or x.at[mask].set(v) with a "
+    "scalar v, to assign; or leave this part un-jitted."
+)
+
+
+def _concrete(x: Any, what: str, remedy: str = _MASK_REMEDY) -> Any:
+    """The numbers that the shape of a result depends on.
+
+    Raises:
+      ConcretizationError: where the trace does not run on numbers.
+    """
+    if not isinstance(x, Tracer):
+        return x
+    try:
+        return x.concrete(what)
+    except ConcretizationError:
+        message = (
+            f"{what} of {x.aval}, traced under {x.trace.transform}, would make the shape of the "
+            "result depend on its values"
+        )
+        raise ConcretizationError(located(message, remedy)) from None
+
+
+def _stacked(items: Any) -> Any:
+    """A nested list with traced values in it as one array."""
+    if not has_tracer(items):
+        return np.asarray(items)
+    if isinstance(items, Tracer):
+        return items
+    parts = promote_dtypes(*[_stacked(i) for i in items])
+    if len({p.shape for p in parts}) > 1:
+        raise ValueError(located("the lists of an index make no array: their lengths differ"))
+    return concatenate([reshape(p, (1, *p.shape)) for p in parts], 0)
+
+
+def _entry(item: Any) -> Any:
+    """One component of an index: an int, a slice, None, Ellipsis, an integer array or tracer, or
+    a (concrete) boolean array."""
+    kind = type(item)
+    if kind is int or kind is slice or item is None or item is Ellipsis:
+        return item
+    if isinstance(item, bool | np.bool_):
+        raise IndexError(
+            located(
+                "a bool is no index of an array",
+                "What to do: x[None] for a new axis; np.where for a choice.",
+            )
+        )
+    if not isinstance(item, np.ndarray | Tracer):
+        if hasattr(item, "__index__"):
+            return operator.index(item)
+        if isinstance(item, str | bytes | np.generic | float | complex):
+            raise IndexError(located(f"{_VALID}, got {item!r:.40}"))
+        sequence = _stacked(item) if isinstance(item, list | tuple) else np.asarray(item)
+        # NumPy takes an empty list for integers, though np.asarray makes floats of it.
+        item = sequence if sequence.size or sequence.dtype.kind != "f" else sequence.astype(INDEX)
+    dtype, shape = item.dtype, item.shape
+    if dtype.kind == "b" and shape:
+        return _concrete(item, "a boolean mask")
+    if dtype.kind not in "iu":
+        if not shape:
+            raise IndexError(located(f"{_VALID}, got a scalar of {dtype}"))
+        raise IndexError(
+            located(
+                f"arrays used as indices must be of integer (or boolean) type, got {dtype}",
+                "What to do: convert them with .astype(int).",
+            )
+        )
+    if isinstance(item, Tracer):
+        return item
+    return item.astype(INDEX, copy=False) if shape else int(item)
+
+
+def _bounds(part: slice, size: int) -> tuple[int, int, int, bool]:
+    """A slice of a dimension as start, limit, stride > 0, and whether it goes backwards.
+
+    Raises:
+      ConcretizationError: for bounds that are traced and not known.
+    """
+    try:
+        start, stop, step = part.indices(size)
+    except ConcretizationError:
+        raise ConcretizationError(
+            located(
+                "a slice's bounds are traced values, on which the shape of the result would depend",
+                "What to do: for a part of static size use autotrace.lax.dynamic_slice_in_dim(x, "
+                "start, size), or x[start + np.arange(size)]; else leave this part un-jitted.",
+            )
+        ) from None
+    count = len(range(start, stop, step))
+    if count == 0:
+        return 0, 0, 1, False
+    if count == 1:
+        return start, start + 1, 1, False
+    if step < 0:
+        return start + (count - 1) * step, start + 1, -step, True
+    return start, start + (count - 1) * step + 1, step, False
+
+
+def _out_of_bounds(index: int, axis: int, size: int) -> IndexError:
+    return IndexError(located(f"index {index} is out of bounds for axis {axis} with size {size}"))
+
+
+class _Selection:
+    """An index, worked out against a shape.
+
+    Attributes:
+      starts, limits, strides: the static part, for each dimension; all of it where the dimension
+        is indexed by an array.
+      backwards: the dimensions whose slice has a negative step.
+      whole: whether the static part is all of the array.
+      dropped: the dimensions that an integer indexes.
+      arrays: the index array of each dimension that has one, not yet broadcast.
+      kept: the dimensions that no integer indexes, in order, with None for each new axis.
+      layout: as ``kept``, without those that have an index array: the result's other dimensions.
+      place: where in the layout the dimensions of the index arrays go.
+      at: the common shape of the index arrays.
+      unique: whether no position comes twice.
+    """
+
+    __slots__ = (
+        "arrays",
+        "at",
+        "backwards",
+        "dropped",
+        "kept",
+        "layout",
+        "limits",
+        "place",
+        "shape",
+        "starts",
+        "strides",
+        "unique",
+        "whole",
+    )
+
+    def __init__(self, shape: tuple[int, ...], index: Any, strict: bool = True):
+        """Work an index out.
+
+        Args:
+          shape: the array's.
+          index: what stands between the brackets.
+          strict: whether static integers out of bounds are an error at once; if not, they become
+            index arrays, which have modes for that.
+        """
+        items = [_entry(i) for i in (index if type(index) is tuple else (index,))]
+        ndim = len(shape)
+        used = hidden = 0
+        for item in items:
+            if item is Ellipsis:
+                hidden += 1
+            elif isinstance(item, np.ndarray) and item.dtype.kind == "b":
+                used += item.ndim
+            elif item is not None:
+                used += 1
+        if hidden > 1:
+            raise IndexError(located("an index can only have a single ellipsis ('...')"))
+        if used > ndim:
+            raise IndexError(
+                located(
+                    f"too many indices for array: array is {ndim}-dimensional, but {used} were "
+                    "indexed"
+                )
+            )
+        if not hidden:
+            items.append(Ellipsis)
+        self.shape = shape
+        self.starts = [0] * ndim
+        self.limits = list(shape)
+        self.strides = [1] * ndim
+        self.backwards: list[int] = []
+        self.dropped: list[int] = []
+        self.arrays: dict[int, Any] = {}
+        self.kept: list[int | None] = []
+        self.whole = True
+        masks = 0
+        dim = free = 0
+        # For each integer and array, what had come before it of the rest: NumPy keeps the index
+        # dimensions in place only where nothing comes between (not even an empty ellipsis).
+        places = []
+        groups = set()
+        group = 0
+        for item in items:
+            if item is None:
+                self.kept.append(None)
+                free += 1
+                group += 1
+            elif item is Ellipsis:
+                self.kept.extend(range(dim, dim + ndim - used))
+                free += ndim - used
+                dim += ndim - used
+                group += 1
+            elif type(item) is slice:
+                size = shape[dim]
+                start, limit, stride, backwards = _bounds(item, size)
+                if start or limit != size or stride != 1:
+                    self.whole = False
+                    self.starts[dim], self.limits[dim], self.strides[dim] = start, limit, stride
+                if backwards:
+                    self.backwards.append(dim)
+                self.kept.append(dim)
+                free += 1
+                dim += 1
+                group += 1
+            else:
+                places.append(free)
+                groups.add(group)
+                if type(item) is int:
+                    self._integer(dim, item, strict)
+                    dim += 1
+                elif isinstance(item, np.ndarray) and item.dtype.kind == "b":
+                    masks += 1
+                    self._mask(dim, item)
+                    dim += item.ndim
+                else:
+                    self.arrays[dim] = item
+                    self.kept.append(dim)
+                    dim += 1
+        self.layout = [d for d in self.kept if d not in self.arrays]
+        self.place = places[0] if len(groups) == 1 else 0
+        shapes = [a.shape for a in self.arrays.values()]
+        if len(set(shapes)) > 1:
+            try:
+                self.at = np.broadcast_shapes(*shapes)
+            except ValueError:
+                words = " ".join(map(str, shapes))
+                raise IndexError(
+                    located(
+                        "shape mismatch: indexing arrays could not be broadcast together with "
+                        f"shapes {words}"
+                    )
+                ) from None
+        else:
+            self.at = shapes[0] if shapes else ()
+        # A single mask's positions differ, whatever they are broadcast against.
+        self.unique = math.prod(self.at) <= 1 or (
+            masks == 1 and all(s in ((), self.at) for s in shapes)
+        )
+
+    def _integer(self, dim: int, index: int, strict: bool) -> None:
+        size = self.shape[dim]
+        if not -size <= index < size:
+            if strict:
+                raise _out_of_bounds(index, dim, size)
+            self.arrays[dim] = np.asarray(index, INDEX)
+            self.kept.append(dim)
+            return
+        if index < 0:
+            index += size
+        self.starts[dim], self.limits[dim] = index, index + 1
+        self.whole = self.whole and size == 1
+        self.dropped.append(dim)
+
+    def _mask(self, dim: int, mask: np.ndarray) -> None:
+        for axis, n in enumerate(mask.shape, dim):
+            if self.shape[axis] != n:
+                raise IndexError(
+                    located(
+                        f"boolean index did not match indexed array along axis {axis}; size of "
+                        f"axis is {self.shape[axis]} but size of corresponding boolean axis is {n}"
+                    )
+                )
+        self.arrays.update(enumerate(mask.nonzero(), dim))
+        self.kept.extend(range(dim, dim + mask.ndim))
+
+    def sizes(self) -> tuple[int, ...]:
+        """The shape of the static part, in which integers leave dimensions of size 1."""
+        return tuple(
+            -((start - limit) // stride)
+            for start, limit, stride in zip(self.starts, self.limits, self.strides, strict=True)
+        )
+
+    def static_part(self, x: Any) -> Any:
+        """The static part itself, in the array's own order."""
+        if self.whole:
+            return x
+        return slice_p.bind(
+            x,
+            start_indices=tuple(self.starts),
+            limit_indices=tuple(self.limits),
+            strides=tuple(self.strides),
+        )
+
+    def spread(self, index: Any, shape: tuple[int, ...]) -> Any:
+        """An index array broadcast to a shape."""
+        if isinstance(index, Tracer):
+            return broadcast_to(index, shape)
+        return np.ascontiguousarray(np.broadcast_to(index, shape)) if shape else INDEX.type(index)
+
+    def read(self, x: Any, mode: str) -> Any:
+        """The selected elements."""
+        out = self.static_part(x)
+        if self.backwards:
+            out = rev(out, self.backwards)
+        if not self.arrays and not self.dropped and None not in self.layout:
+            return out
+        sizes = self.sizes()
+        out = reshape(out, tuple(1 if d is None else sizes[d] for d in self.kept))
+        if not self.arrays:
+            return out
+        dims = sorted(self.arrays)
+        axes = tuple(self.kept.index(d) for d in dims)
+        indices = [_wrapped(self.arrays[d], self.shape[d], mode) for d in dims]
+        indices = [self.spread(i, self.at) for i in indices]
+        out = gather_p.bind(out, *indices, axes=axes, mode=mode)
+        return _index_dims_to(out, len(self.at), self.place)
+
+    def result_shape(self) -> tuple[int, ...]:
+        """The shape of what is selected."""
+        sizes = self.sizes()
+        rest = [1 if d is None else sizes[d] for d in self.layout]
+        return (*rest[: self.place], *self.at, *rest[self.place :])
+
+    def static_values(self, values: Any) -> Any:
+        """Values for the static part, in the array's own order."""
+        if not values.shape:
+            return values
+        values = reshape(_assignable(values, self.result_shape()), self.sizes())
+        return rev(values, self.backwards) if self.backwards else values
+
+    def cells(self, mode: str) -> tuple[list[Any], tuple[int, ...]]:
+        """The selected positions as index arrays of one shape, for scatter, and their axes.
+
+        All dimensions that are not taken whole have one. Their common shape is that of the index
+        arrays followed by the sizes of the slices.
+        """
+        axes = tuple(d for d in range(len(self.shape)) if self._indexed(d))
+        sliced = [d for d in axes if d in self.layout]
+        sizes = self.sizes()
+        shape = (*self.at, *(sizes[d] for d in sliced))
+        indices = []
+        for d in axes:
+            if d in self.arrays:
+                index = _wrapped(self.arrays[d], self.shape[d], mode)
+                index = reshape(index, (*index.shape, *(1 for _ in sliced)))
+            else:
+                index = np.arange(self.starts[d], self.limits[d], self.strides[d])
+                if d in self.backwards:
+                    index = index[::-1]
+                if d in sliced:
+                    index = index.reshape((-1, *(1 for _ in sliced[sliced.index(d) + 1 :])))
+                else:
+                    index = index[0]
+            indices.append(self.spread(index, shape))
+        return indices, axes
+
+    def _indexed(self, dim: int) -> bool:
+        """Whether scatter needs an index array for a dimension."""
+        if dim in self.arrays or dim in self.dropped or dim in self.backwards:
+            return True
+        return (self.starts[dim], self.limits[dim], self.strides[dim]) != (0, self.shape[dim], 1)
+
+    def cell_values(self, values: Any) -> Any:
+        """Values in the order that scatter wants."""
+        axes = [d for d in range(len(self.shape)) if self._indexed(d)]
+        rest = [d for d in range(len(self.shape)) if d not in axes]
+        sliced = [d for d in axes if d in self.layout]
+        sizes = self.sizes()
+        shape = (*self.at, *(sizes[d] for d in sliced), *(sizes[d] for d in rest))
+        if not values.shape:
+            return broadcast_in_dim(values, shape, ())
+        values = _assignable(values, self.result_shape())
+        # The result's dimensions: those of the index arrays as ~0, ~1, ..., without new axes.
+        index_dims = [~k for k in range(len(self.at))]
+        labels: list[int | None] = [
+            *self.layout[: self.place], *index_dims, *self.layout[self.place :]
+        ]
+        kept = [label for label in labels if label is not None]
+        values = reshape(
+            values,
+            tuple(n for n, label in zip(values.shape, labels, strict=True) if label is not None),
+        )
+        return transpose(values, [kept.index(label) for label in (*index_dims, *sliced, *rest)])
+
+
+def _wrapped(index: Any, size: int, mode: str) -> Any:
+    """An index array for a mode; negative entries count from the end in every mode."""
+    if mode != "clip" or index.dtype.kind == "u":
+        return index
+    if not isinstance(index, Tracer):
+        return np.where(index < 0, index + size, index)
+    index = arith.convert_element_type(index, INDEX)
+    return arith.select(arith.lt(index, INDEX.type(0)), arith.add(index, INDEX.type(size)), index)
+
+
+def _index_dims_to(x: Any, count: int, place: int) -> Any:
+    """Move the first ``count`` dimensions behind the ``place`` that follow them."""
+    if not count or not place:
+        return x
+    order = (*range(count, count + place), *range(count), *range(count + place, x.ndim))
+    return transpose(x, order)
+
+
+def _assignable(values: Any, shape: tuple[int, ...]) -> Any:
+    """Values broadcast to a shape as NumPy's assignment does: leading 1s are left out.
+
+    Raises:
+      ValueError: when it does not go.
+    """
+    given = values.shape
+    extra = max(len(given) - len(shape), 0)
+    fits = all(n == 1 for n in given[:extra]) and all(
+        n in (1, m) for n, m in zip(reversed(given[extra:]), reversed(shape), strict=False)
+    )
+    if not fits:
+        raise ValueError(
+            located(f"could not broadcast values of shape {given} into indexed shape {shape}")
+        )
+    return broadcast_to(reshape(values, given[extra:]), shape)
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def getitem(x: Any, index: Any) -> Any:
+    """``x[index]`` with NumPy's meaning, where the array, the index or both are traced.
+
+    Args:
+      x: an array.
+      index: integers, slices (of static bounds), None, Ellipsis, integer arrays, boolean masks
+        (of known values), or a tuple of these.
+
+    Returns:
+      The selected elements.
+
+    Raises:
+      IndexError: for what is no index of such an array.
+      ConcretizationError: for traced masks and slice bounds whose values are not known.
+
+    >>> import autotrace, numpy as np
+    >>> autotrace.jit(lambda x: x[1:, [2, 0]])(np.arange(6.0).reshape(2, 3))
+    array([[5., 3.]])
+    """
+    if type(index) is int:
+        shape = x.shape
+        if shape:
+            size = shape[0]
+            if -size <= index < size:
+                rest = shape[1:]
+                if size > 1:
+                    if index < 0:
+                        index += size
+                    x = slice_p.bind(
+                        x,
+                        start_indices=(index, *(0,) * len(rest)),
+                        limit_indices=(index + 1, *rest),
+                        strides=(1,) * len(shape),
+                    )
+                return reshape_p.bind(x, new_sizes=rest)
+            raise _out_of_bounds(index, 0, size)
+    elif type(index) is tuple:
+        position = _position(x.shape, index)
+        if position is not None:
+            part = slice_p.bind(
+                x,
+                start_indices=position,
+                limit_indices=tuple([i + 1 for i in position]),
+                strides=(1,) * len(position),
+            )
+            return reshape_p.bind(part, new_sizes=())
+    return _Selection(x.shape, index).read(x, "raise")
+
+
+def _position(shape: tuple[int, ...], index: tuple) -> tuple[int, ...] | None:
+    """An index of one element as numbers that count from the beginning, None for any other."""
+    if len(index) != len(shape) or not shape:
+        return None
+    position = []
+    for i, n in zip(index, shape, strict=True):
+        if type(i) is not int or not -n <= i < n:
+            return None
+        position.append(i + n if i < 0 else i)
+    return tuple(position)
+
+
+# --- writing: x.at[index] ----------------------------------------------------------------------
+
+_MODES = {
+    None: "raise",
+    "raise": "raise",
+    "promise_in_bounds": "raise",
+    "clip": "clip",
+    "wrap": "wrap",
+    "drop": "drop",
+    "fill": "drop",
+}
+
+
+def _mode(mode: str | None) -> str:
+    """What the user calls a mode as scatter does.
+
+    Raises:
+      ValueError: for what is none.
+    """
+    if mode not in _MODES:
+        words = ", ".join(repr(m) for m in _MODES)
+        raise ValueError(located(f"mode is one of {words}, got {mode!r}"))
+    return _MODES[mode]
+
+
+def _cast(values: Any, dtype: np.dtype) -> Any:
+    """Values as an array of the dtype that they are assigned to."""
+    values = asarray(values)
+    if get_aval(values).dtype.kind == "c" and dtype.kind != "c":
+        raise TypeError(
+            located(
+                f"complex values cannot be put into an array of {dtype}",
+                "What to do: take np.real(values), or convert the array with .astype(complex).",
+            )
+        )
+    return to_dtype(values, dtype)
+
+
+class _Updater:
+    """``x.at``: its index says where to read or write a copy of ``x``."""
+
+    __slots__ = ("_x",)
+
+    def __init__(self, x: Any):
+        self._x = x
+
+    def __repr__(self) -> str:
+        return f"<at of {self._x!r}>"
+
+    def __getitem__(self, index: Any) -> _IndexUpdate:
+        return _IndexUpdate(self._x, index)
+
+
+class _IndexUpdate:
+    """``x.at[index]``: what can be done to those elements of a copy of ``x``.
+
+    Each method returns a new array and leaves ``x`` as it is. The values are broadcast to the
+    shape of ``x[index]`` and converted to the dtype of ``x``. ``mode`` says what happens out of
+    bounds: None or ``"raise"`` is an IndexError as in NumPy; ``"clip"`` takes the nearest
+    position, ``"wrap"`` counts modulo the size, ``"drop"`` (or ``"fill"``) leaves the update out.
+    Negative indices count from the end. ``unique_indices=True`` promises that no position comes
+    twice, which makes things faster; ``indices_are_sorted`` is there for JAX's sake and ignored.
+    """
+
+    __slots__ = ("_index", "_x")
+
+    def __init__(self, x: Any, index: Any):
+        self._x = x
+        self._index = index
+
+    def __repr__(self) -> str:
+        return f"<at[{self._index!r}] of {self._x!r}>"
+
+    def get(
+        self,
+        *,
+        mode: str | None = None,
+        unique_indices: bool = False,
+        indices_are_sorted: bool = False,
+    ) -> Any:
+        """``x[index]``; in mode ``"fill"`` (or ``"drop"``) with NaN for what is out of bounds, or
+        the least signed or greatest unsigned integer.
+
+        >>> import autotrace.numpy as anp, numpy as np
+        >>> anp.at(np.array([1.0, 2.0]))[np.array([1, 5])].get(mode="fill")
+        array([ 2., nan])
+        """
+        reading = _mode(mode)
+        selection = _Selection(self._x.shape, self._index, reading == "raise")
+        return selection.read(self._x, "fill" if reading == "drop" else reading)
+
+    def set(
+        self,
+        values: Any,
+        *,
+        mode: str | None = None,
+        unique_indices: bool = False,
+        indices_are_sorted: bool = False,
+    ) -> Any:
+        """As ``x[index] = values``; of several values for one position the last stays.
+
+        >>> import autotrace.numpy as anp, numpy as np
+        >>> anp.at(np.zeros(3))[1:].set(7.0)
+        array([0., 7., 7.])
+        """
+        return self._update("set", None, values, mode, unique_indices)
+
+    def add(
+        self,
+        values: Any,
+        *,
+        mode: str | None = None,
+        unique_indices: bool = False,
+        indices_are_sorted: bool = False,
+    ) -> Any:
+        """As ``np.add.at(x, index, values)``: all values for one position count.
+
+        >>> import autotrace.numpy as anp, numpy as np
+        >>> anp.at(np.zeros(3))[[0, 2, 0]].add(1.0)
+        array([2., 0., 1.])
+        """
+        return self._update("add", arith.add, values, mode, unique_indices)
+
+    def subtract(
+        self,
+        values: Any,
+        *,
+        mode: str | None = None,
+        unique_indices: bool = False,
+        indices_are_sorted: bool = False,
+    ) -> Any:
+        """As ``np.subtract.at(x, index, values)``.
+
+        >>> import autotrace.numpy as anp, numpy as np
+        >>> anp.at(np.zeros(3))[[0, 2, 0]].subtract(1.0)
+        array([-2.,  0., -1.])
+        """
+        self._refuse("subtract", "b", "use .set with the ^ operator")
+        return self._update("subtract", arith.sub, values, mode, unique_indices)
+
+    def multiply(
+        self,
+        values: Any,
+        *,
+        mode: str | None = None,
+        unique_indices: bool = False,
+        indices_are_sorted: bool = False,
+    ) -> Any:
+        """As ``np.multiply.at(x, index, values)``.
+
+        >>> import autotrace.numpy as anp, numpy as np
+        >>> anp.at(np.ones(3))[[0, 2, 0]].multiply(3.0)
+        array([9., 1., 3.])
+        """
+        return self._update("mul", arith.mul, values, mode, unique_indices)
+
+    mul = multiply
+
+    def divide(
+        self,
+        values: Any,
+        *,
+        mode: str | None = None,
+        unique_indices: bool = False,
+        indices_are_sorted: bool = False,
+    ) -> Any:
+        """As ``np.divide.at(x, index, values)``, up to rounding where a position comes twice.
+
+        >>> import autotrace.numpy as anp, numpy as np
+        >>> anp.at(np.ones(3))[[0, 2, 0]].divide(2.0)
+        array([0.25, 1.  , 0.5 ])
+        """
+        self._refuse("divide", "biu", "convert it with .astype(float)")
+        return self._update("divide", arith.div, values, mode, unique_indices)
+
+    def power(
+        self,
+        values: Any,
+        *,
+        mode: str | None = None,
+        unique_indices: bool = False,
+        indices_are_sorted: bool = False,
+    ) -> Any:
+        """Raise to a power; where a position comes twice, to the product of the powers.
+
+        >>> import autotrace.numpy as anp, numpy as np
+        >>> anp.at(np.array([2.0, 3.0]))[0].power(3.0)
+        array([8., 3.])
+        """
+        self._refuse("power", "b", "convert it with .astype(int)")
+        return self._update("power", arith.pow, values, mode, unique_indices)
+
+    def min(
+        self,
+        values: Any,
+        *,
+        mode: str | None = None,
+        unique_indices: bool = False,
+        indices_are_sorted: bool = False,
+    ) -> Any:
+        """As ``np.minimum.at(x, index, values)``; equals share the derivative evenly.
+
+        >>> import autotrace.numpy as anp, numpy as np
+        >>> anp.at(np.ones(3))[[0, 2, 0]].min(np.array([0.0, 5.0, -1.0]))
+        array([-1.,  1.,  1.])
+        """
+        return self._update("min", arith.min, values, mode, unique_indices)
+
+    def max(
+        self,
+        values: Any,
+        *,
+        mode: str | None = None,
+        unique_indices: bool = False,
+        indices_are_sorted: bool = False,
+    ) -> Any:
+        """As ``np.maximum.at(x, index, values)``; equals share the derivative evenly.
+
+        >>> import autotrace.numpy as anp, numpy as np
+        >>> anp.at(np.ones(3))[[0, 2, 0]].max(np.array([0.0, 5.0, 2.0]))
+        array([2., 1., 5.])
+        """
+        return self._update("max", arith.max, values, mode, unique_indices)
+
+    def apply(
+        self,
+        func: Callable[[Any], Any],
+        *,
+        mode: str | None = None,
+        unique_indices: bool = False,
+        indices_are_sorted: bool = False,
+    ) -> Any:
+        """As ``x[index] = func(x[index])``: once, also where a position comes twice.
+
+        >>> import autotrace.numpy as anp, numpy as np
+        >>> anp.at(np.array([1.0, 4.0, 9.0]))[1:].apply(np.sqrt)
+        array([1., 2., 3.])
+        """
+        # What is dropped is not read as NaN, which func's derivative would spread.
+        old = self.get(mode="clip" if _mode(mode) == "drop" else mode)
+        return self.set(func(old), mode=mode, unique_indices=unique_indices)
+
+    def _refuse(self, name: str, kinds: str, remedy: str) -> None:
+        dtype = self._x.dtype
+        if dtype.kind in kinds:
+            message = f".at[].{name} does not take an array of {dtype}"
+            raise TypeError(located(message, f"What to do: {remedy}."))
+
+    def _update(
+        self, op: str, function: Callable | None, values: Any, mode: str | None, unique: bool
+    ) -> Any:
+        x, how = self._x, _mode(mode)
+        values = _cast(values, x.dtype)
+        mask = _traced_mask(self._index)
+        if mask is not None:
+            return _masked_update(x, mask, function, values)
+        selection = _Selection(x.shape, self._index, how == "raise")
+        if not selection.arrays and all(s == 1 for s in selection.strides):
+            out = _static_update(x, selection, function, values)
+        else:
+            unique = unique or selection.unique
+            out = _scattered_update(x, selection, op, function, values, how, unique)
+        # What was given is not to be changed by who changes the result.
+        return np.array(out) if out is values or out is x and type(x) is np.ndarray else out
+
+
+def _traced_mask(index: Any) -> Any:
+    """The mask, where a traced one is the whole index; else None."""
+    mask = index[0] if type(index) is tuple and len(index) == 1 else index
+    return mask if isinstance(mask, Tracer) and mask.dtype.kind == "b" and mask.shape else None
+
+
+def _masked_update(x: Any, mask: Any, function: Callable | None, values: Any) -> Any:
+    """An update at a traced mask: a choice between old and new, for values that are not counted
+    by the mask's True ones."""
+    rank = mask.ndim
+    if mask.shape != x.shape[:rank]:
+        raise IndexError(
+            located(f"a boolean index of shape {mask.shape} does not match an array of {x.shape}")
+        )
+    rest = x.shape[rank:]
+    try:
+        values = _assignable(values, (1, *rest) if values.ndim > len(rest) else rest)
+    except ValueError:
+        _concrete(mask, "a boolean mask")
+        raise
+    values = broadcast_to(values, x.shape)
+    new = values if function is None else function(x, values)
+    kept = broadcast_in_dim(mask, x.shape, range(rank))
+    return arith.select(kept, new, x)
+
+
+def _static_update(x: Any, selection: _Selection, function: Callable | None, values: Any) -> Any:
+    """An update of a block of the array."""
+    sizes = selection.sizes()
+    values = selection.static_values(values)
+    if 0 in sizes:
+        return x
+    if function is not None:
+        values = function(selection.static_part(x), values)
+    elif not values.shape:
+        values = broadcast_in_dim(values, sizes, ())
+    if sizes == selection.shape:
+        return values
+    return dynamic_update_slice_p.bind(x, values, *map(INDEX.type, selection.starts))
+
+
+def _scattered_update(
+    x: Any,
+    selection: _Selection,
+    op: str,
+    function: Callable | None,
+    values: Any,
+    mode: str,
+    unique: bool,
+) -> Any:
+    """An update at index arrays."""
+    values = selection.cell_values(values)
+    if 0 in values.shape:
+        return x
+    indices, axes = selection.cells(mode)
+    if op == "subtract":
+        op, values = "add", arith.neg(values)
+    write = functools.partial(_write, indices=indices, axes=axes, mode=mode, unique=unique)
+    if op not in ("divide", "power"):
+        return write(op, x, values)
+    # No scatter does these; the values for one position are multiplied first. Only the touched
+    # cells are computed with: elsewhere the derivative of a power may be NaN.
+    near, reading = indices, mode
+    if mode == "drop":
+        reading = "clip"
+        near = [_wrapped(i, x.shape[a], "clip") for i, a in zip(indices, axes, strict=True)]
+    read = functools.partial(gather_p.bind, axes=axes, mode=reading)
+    if not unique:
+        values = read(write("mul", full_like(x, 1), values), *near)
+    assert function is not None
+    return write("set", x, function(read(x, *near), values))
+
+
+def _write(
+    op: str, x: Any, values: Any, *, indices: Sequence[Any], axes: tuple, mode: str, unique: bool
+) -> Any:
+    return scatter_p.bind(
+        x, values, *indices, axes=axes, op=op, mode=mode, unique_indices=bool(unique)
+    )
+
+
+def at(x: Any) -> Any:
+    """``x.at`` for traced values and for ndarrays, which have none of their own.
+
+    Args:
+      x: an array, traced or not.
+
+    Returns:
+      What is indexed as ``at(x)[index]`` and then has the methods ``get``, ``set``, ``add``,
+      ``subtract``, ``multiply``, ``divide``, ``power``, ``min``, ``max`` and ``apply``; each
+      returns a new array. The values may be traced where ``x`` is not.
+
+    >>> import autotrace, autotrace.numpy as anp, numpy as np
+    >>> autotrace.grad(lambda v: anp.at(np.zeros(3))[1].set(v)[1] * 2.0)(5.0)
+    2.0
+    """
+    return _Updater(array(asarray(x)))
+
+
+# --- NumPy's functions that read at positions --------------------------------------------------
+
+
+def _read_along(x: Any, index: Any, axis: int, mode: str) -> Any:
+    """``x`` at positions of one dimension, those of the index array in its place."""
+    if not isinstance(index, Tracer) and not index.shape:
+        index = INDEX.type(index)
+    out = gather_p.bind(x, index, axes=(axis,), mode=mode)
+    return _index_dims_to(out, index.ndim, axis)
+
+
+def _as_positions(indices: Any, name: str) -> Any:
+    indices = array(asarray(indices))
+    if indices.dtype.kind == "f" and not indices.size:
+        return np.zeros(indices.shape, INDEX)
+    if indices.dtype.kind == "b":
+        return arith.convert_element_type(indices, INDEX)
+    if indices.dtype.kind not in "iu":
+        raise TypeError(located(f"{name} takes integer indices, got {indices.dtype}"))
+    return indices if isinstance(indices, Tracer) else indices.astype(INDEX)
+
+
+def _check_mode(name: str, mode: str) -> None:
+    if mode not in ("raise", "clip", "wrap"):
+        raise ValueError(located(f"{name}: mode is 'raise', 'clip' or 'wrap', got {mode!r}"))
+
+
+def _ravel(x: Any) -> Any:
+    return reshape(x, (math.prod(x.shape),))
+
+
+def _no_out(function: Any, out: Any) -> None:
+    _refuse_out(function, {"out": out})
+
+
+@implements(np.take)
+def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
+    """As ``numpy.take``, on arrays and traced values."""
+    _no_out(np.take, out)
+    _check_mode("numpy.take", mode)
+    a = array(asarray(a))
+    indices = _as_positions(indices, "numpy.take")
+    if axis is None:
+        a, axis = _ravel(a), 0
+    axis = normalize_axis_index(operator.index(axis), a.ndim)
+    if mode == "raise" and not isinstance(indices, Tracer) and not indices.shape:
+        return getitem(a, (*(slice(None) for _ in range(axis)), int(indices)))
+    return _read_along(a, indices, axis, mode)
+
+
+@implements(np.take_along_axis)
+def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Any:
+    """As ``numpy.take_along_axis``, on arrays and traced values."""
+    return _along_axis(arr, indices, axis, "raise")
+
+
+def _along_axis(arr: Any, indices: Any, axis: Any, mode: str) -> Any:
+    arr = array(asarray(arr))
+    indices = array(asarray(indices))
+    if indices.dtype.kind not in "iu":
+        raise IndexError(located("`indices` must be an integer array"))
+    if axis is None:
+        if indices.ndim != 1:
+            raise ValueError(
+                located("when axis=None, `indices` must have a single dimension.")
+            )
+        arr, axis = _ravel(arr), 0
+    axis = normalize_axis_index(operator.index(axis), arr.ndim)
+    if indices.ndim != arr.ndim:
+        raise ValueError(
+            located("`indices` and `arr` must have the same number of dimensions")
+        )
+    shape = broadcast_shapes(
+        (*arr.shape[:axis], 1, *arr.shape[axis + 1 :]), indices.shape
+    )
+    if arr.ndim == 1:
+        return _read_along(arr, indices, 0, mode)
+    own = [
+        broadcast_to(indices, shape)
+        if d == axis
+        else broadcasted_iota(INDEX, shape, d)
+        if arr.shape[d] == shape[d]
+        else np.zeros(shape, INDEX)
+        for d in range(arr.ndim)
+    ]
+    return gather_p.bind(arr, *own, axes=tuple(range(arr.ndim)), mode=mode)
+
+
+@implements(np.choose)
+def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
+    """As ``numpy.choose``, on arrays and traced values; all choices are evaluated."""
+    _no_out(np.choose, out)
+    _check_mode("numpy.choose", mode)
+    a = _as_positions(a, "numpy.choose")
+    if isinstance(choices, Tracer | np.ndarray):
+        choices = [getitem(choices, i) for i in range(choices.shape[0])]
+    parts = promote_dtypes(*[array(asarray(c)) for c in choices])
+    shape = broadcast_shapes(a.shape, *(p.shape for p in parts))
+    rows = [reshape(broadcast_to(p, shape), (1, *shape)) for p in parts]
+    if mode == "raise":  # where, unlike elsewhere, negative indices are out of bounds
+        a = arith.convert_element_type(a, np.uint64)
+    index = reshape(broadcast_to(a, shape), (1, *shape))
+    return reshape(_along_axis(concatenate(rows, 0), index, 0, mode), shape)
+
+
+@implements(np.compress)
+def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
+    """As ``numpy.compress``, on arrays and traced values; the condition's values must be known."""
+    _no_out(np.compress, out)
+    condition = np.asarray(_concrete(condition, "a condition"))
+    if condition.ndim != 1:
+        raise ValueError(located("condition must be a 1-d array"))
+    return take(a, condition.nonzero()[0], axis)
+
+
+@implements(np.extract)
+def extract(condition: Any, arr: Any) -> Any:
+    """As ``numpy.extract``, on arrays and traced values; the condition's values must be known."""
+    condition = np.asarray(_concrete(condition, "a condition"))
+    return take(arr, condition.ravel().nonzero()[0])
+
+
+# --- diagonals and triangles -------------------------------------------------------------------
+
+
+@implements(np.diagonal)
+def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """As ``numpy.diagonal``, on arrays and traced values."""
+    a = asarray(a)
+    if a.ndim < 2:
+        raise ValueError(located("diag requires an array of at least two dimensions"))
+    axis1, axis2 = (normalize_axis_index(operator.index(i), a.ndim) for i in (axis1, axis2))
+    if axis1 == axis2:
+        raise ValueError(located("axis1 and axis2 cannot be the same"))
+    offset = operator.index(offset)
+    a = transpose(a, (*(d for d in range(a.ndim) if d not in (axis1, axis2)), axis1, axis2))
+    *lead, rows, columns = a.shape
+    first_row, first_column = max(-offset, 0), max(offset, 0)
+    count = max(min(rows - first_row, columns - first_column), 0)
+    # Every (columns + 1)th of the elements in C order: a slice, which is cheaper than a gather.
+    flat = reshape(a, (*lead, rows * columns))
+    start = first_row * columns + first_column if count else 0
+    limit = start + (count - 1) * (columns + 1) + 1 if count else 0
+    return slice_in_dim(flat, start, limit, columns + 1, len(lead))
+
+
+@implements(np.diag)
+def diag(v: Any, k: int = 0) -> Any:
+    """As ``numpy.diag``, on arrays and traced values."""
+    v, k = asarray(v), operator.index(k)
+    if v.ndim == 2:
+        return diagonal(v, k)
+    if v.ndim != 1:
+        raise ValueError(located("Input must be 1- or 2-d."))
+    count = v.shape[0]
+    side = count + abs(k)
+    start = k if k >= 0 else -k * side
+    length = count + max(count - 1, 0) * side
+    padding = (start, side * side - start - length, side)
+    return reshape(pad(v, arith.constant(0, v), (padding,)), (side, side))
+
+
+@implements(np.diagflat)
+def diagflat(v: Any, k: int = 0) -> Any:
+    """As ``numpy.diagflat``, on arrays and traced values."""
+    return diag(_ravel(array(asarray(v))), k)
+
+
+def _triangle(m: Any, k: int, lower: bool) -> Any:
+    m = asarray(m)
+    if not m.ndim:
+        raise ValueError(located("a triangle takes an array of at least one dimension"))
+    rows, columns = m.shape[-2:] if m.ndim > 1 else (m.shape[0], m.shape[0])
+    mask = np.tri(rows, columns, operator.index(k) - (not lower), dtype=bool)
+    m = broadcast_to(m, (rows, columns)) if m.ndim == 1 else m
+    mask = broadcast_to(mask if lower else ~mask, m.shape)
+    return arith.select(mask, m, arith.constant(0, m))
+
+
+@implements(np.tril)
+def tril(m: Any, k: int = 0) -> Any:
+    """As ``numpy.tril``, on arrays and traced values."""
+    return _triangle(m, k, True)
+
+
+@implements(np.triu)
+def triu(m: Any, k: int = 0) -> Any:
+    """As ``numpy.triu``, on arrays and traced values."""
+    return _triangle(m, k, False)
+
+
+@implements(np.trace)
+def trace(
+    a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None
+) -> Any:
+    """As ``numpy.trace``, on arrays and traced values."""
+    _no_out(np.trace, out)
+    entries = diagonal(a, offset, axis1, axis2)
+    if dtype is None:
+        kind = entries.dtype.kind
+        # NumPy sums small integers in its default integer.
+        dtype = {"b": INDEX, "i": INDEX, "u": np.dtype(np.uint64)}.get(kind, entries.dtype)
+    entries = arith.convert_element_type(entries, dtype)
+    return reduce_sum(entries, (entries.ndim - 1,))
+
+
+# --- rearranging -------------------------------------------------------------------------------
+
+
+@implements(np.roll)
+def roll(a: Any, shift: Any, axis: Any = None) -> Any:
+    """As ``numpy.roll``, on arrays and traced values; the shifts may be traced."""
+    a = array(asarray(a))
+    if axis is None:
+        return reshape(roll(_ravel(a), shift, 0), a.shape)
+    axes = normalize_axis_tuple(axis, a.ndim, allow_duplicate=True)
+    shifts = _components(shift)
+    if len(axes) != len(shifts):
+        if 1 not in (len(axes), len(shifts)):
+            raise ValueError(located("'shift' and 'axis' should be scalars or 1D sequences"))
+        axes, shifts = axes * len(shifts), shifts * len(axes)
+    for s, d in zip(shifts, axes, strict=True):
+        a = _rolled(a, s, d)
+    return a
+
+
+def _components(shift: Any) -> list[Any]:
+    """Shifts, given as one or as a sequence, as a list."""
+    if isinstance(shift, Tracer):
+        return [getitem(shift, i) for i in range(shift.shape[0])] if shift.ndim else [shift]
+    if isinstance(shift, list | tuple):
+        return list(shift)
+    return list(np.atleast_1d(shift))
+
+
+def _rolled(x: Any, shift: Any, axis: int) -> Any:
+    size = x.shape[axis]
+    if isinstance(shift, Tracer):
+        moved = arith.sub(np.arange(size), arith.convert_element_type(shift, INDEX))
+        return _read_along(x, arith.mod(moved, INDEX.type(max(size, 1))), axis, "clip")
+    shift = int(operator.index(shift)) % max(size, 1)
+    if not shift:
+        return x
+    parts = [slice_in_dim(x, size - shift, size, 1, axis), slice_in_dim(x, 0, size - shift, 1, axis)]
+    return concatenate(parts, axis)
+
+
+@implements(np.flip)
+def flip(m: Any, axis: Any = None) -> Any:
+    """As ``numpy.flip``, on arrays and traced values."""
+    m = array(asarray(m))
+    axes = range(m.ndim) if axis is None else normalize_axis_tuple(axis, m.ndim)
+    return rev(m, axes)
+
+
+@implements(np.fliplr)
+def fliplr(m: Any) -> Any:
+    """As ``numpy.fliplr``, on arrays and traced values."""
+    if m.ndim < 2:
+        raise ValueError(located("Input must be >= 2-d."))
+    return rev(m, (1,))
+
+
+@implements(np.flipud)
+def flipud(m: Any) -> Any:
+    """As ``numpy.flipud``, on arrays and traced values."""
+    if m.ndim < 1:
+        raise ValueError(located("Input must be >= 1-d."))
+    return rev(m, (0,))
+
+
+@implements(np.rot90)
+def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
+    """As ``numpy.rot90``, on arrays and traced values."""
+    m = asarray(m)
+    if len(axes) != 2:
+        raise ValueError(located("len(axes) must be 2."))
+    first, second = (normalize_axis_index(operator.index(d), m.ndim) for d in axes)
+    if first == second:
+        raise ValueError(located("Axes must be different."))
+    k = operator.index(k) % 4
+    if k == 2:
+        return rev(m, (first, second))
+    if k == 1:
+        m = rev(m, (second,))
+    if k:
+        order = list(range(m.ndim))
+        order[first], order[second] = second, first
+        m = transpose(m, order)
+    return rev(m, (second,)) if k == 3 else m
+
+
+# --- searching and counting --------------------------------------------------------------------
+
+
+@implements(np.searchsorted)
+def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
+    """As ``numpy.searchsorted``, on real arrays and traced values; the derivative is zero."""
+    if side not in ("left", "right"):
+        raise ValueError(located(f"side must be 'left' or 'right', got {side!r}"))
+    a, v = promote_dtypes(asarray(a), asarray(v))
+    a, v = arith.stop_gradient(a), arith.stop_gradient(v)
+    if a.ndim != 1:
+        raise ValueError(located(f"searchsorted takes a one-dimensional a, got {get_aval(a)}"))
+    if sorter is not None:
+        a = take(a, sorter)
+    if not isinstance(a, Tracer) and not isinstance(v, Tracer):
+        return np.searchsorted(a, v, side)  # type: ignore[call-overload]
+    if a.dtype.kind == "c":
+        raise TypeError(located("searchsorted does not take traced complex values"))
+    size = a.shape[0]
+    if a.dtype.kind == "b":
+        a, v = (arith.convert_element_type(x, np.int8) for x in (a, v))
+    # NaNs come last: search before the first of them.
+    is_float = a.dtype.kind == "f"
+    count = count_nonzero(arith.bitwise_not(arith.is_nan(a))) if is_float else INDEX.type(size)
+    count = INDEX.type(count) if not isinstance(count, Tracer) else count
+    before = arith.lt if side == "left" else arith.le
+    # Binary search from the highest bit of the answer to the lowest.
+    found: Any = uniform(v.shape, INDEX)
+    for bit in reversed(range(size.bit_length())):
+        further = arith.add(found, INDEX.type(1 << bit))
+        place = arith.sub(further, INDEX.type(1))
+        entry = gather_p.bind(a, place, axes=(0,), mode="clip")
+        right = arith.bitwise_and(arith.le(further, count), before(entry, v))
+        found = arith.select(right, further, found)
+    if not is_float:
+        return broadcast_to(found, v.shape)
+    end = count if side == "left" else INDEX.type(size)
+    return broadcast_to(arith.select(arith.is_nan(v), end, found), v.shape)
+
+
+_NONZERO_REMEDY = (
+    "What to do: work with the mask itself, by np.where, np.sum and np.count_nonzero; or leave "
+    "this part un-jitted."
+)
+
+
+@implements(np.nonzero)
+def nonzero(a: Any) -> Any:
+    """As ``numpy.nonzero``, on arrays and on traced values whose numbers are known."""
+    return np.nonzero(_concrete(a, "np.nonzero", _NONZERO_REMEDY))
+
+
+@implements(np.argwhere)
+def argwhere(a: Any) -> Any:
+    """As ``numpy.argwhere``, on arrays and on traced values whose numbers are known."""
+    return np.argwhere(_concrete(a, "np.argwhere", _NONZERO_REMEDY))
+
+
+@implements(np.flatnonzero)
+def flatnonzero(a: Any) -> Any:
+    """As ``numpy.flatnonzero``, on arrays and on traced values whose numbers are known."""
+    return np.flatnonzero(_concrete(a, "np.flatnonzero", _NONZERO_REMEDY))
+
+
+@implements(np.count_nonzero)
+def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """As ``numpy.count_nonzero``, on arrays and traced values."""
+    mask = array(as_bool(a))
+    axes = tuple(range(mask.ndim)) if axis is None else normalize_axis_tuple(axis, mask.ndim)
+    out = reduce_sum(arith.convert_element_type(mask, INDEX), axes)
+    if not keepdims:
+        return out
+    return reshape(out, tuple(1 if d in axes else n for d, n in enumerate(mask.shape)))
+
+
+# --- what writes into its argument -------------------------------------------------------------
+
+
+def _refuses(name: str, instead: str) -> Callable:
+    def function(*args: Any, **kwargs: Any) -> Any:
+        """As NumPy's function on arrays; an error that names ``.at`` on traced values."""
+        raise TypeError(
+            located(
+                f"{name} writes into its argument, and traced values cannot be assigned into",
+                f"What to do: {instead}. (For an ndarray x and traced values: "
+                "autotrace.numpy.at(x) in place of x.at.)",
+            )
+        )
+
+    return function
+
+
+put_along_axis = implements(np.put_along_axis)(
+    _refuses(
+        "numpy.put_along_axis",
+        "for two dimensions and axis=1 use x.at[np.arange(len(x))[:, None], indices].set(values)",
+    )
+)
+for _function, _instead in (
+    (np.put, "use x.ravel().at[indices].set(values).reshape(x.shape)"),
+    (np.place, "use np.where(mask, values, x)"),
+    (np.putmask, "use np.where(mask, values, x)"),
+    (np.copyto, "use the values themselves, or x.at[...].set(values)"),
+    (np.fill_diagonal, "use x.at[np.arange(n), np.arange(n)].set(values)"),
+):
+    implements(_function)(_refuses(f"numpy.{_function.__name__}", _instead))
+for _ufunc, _method in (
+    (np.add, "add"),
+    (np.subtract, "subtract"),
+    (np.multiply, "multiply"),
+    (np.divide, "divide"),
+    (np.power, "power"),
+    (np.minimum, "min"),
+    (np.maximum, "max"),
+):
+    traced_methods[(_ufunc, "at")] = _refuses(
+        f"numpy.{_ufunc.__name__}.at", f"use x = x.at[index].{_method}(values)"
+    )
+
+
+# --- on tracers --------------------------------------------------------------------------------
+
+
+def _setitem(self: Any, index: Any, value: Any) -> None:
+    raise TypeError(
+        located(
+            "traced values cannot be assigned into",
+            "What to do: use x = x.at[i].set(v) for x[i] = v, and x = x.at[i].add(v) for "
+            "x[i] += v.",
+        )
+    )
+
+
+def install() -> None:
+    """Put indexing, ``at`` and the methods that pick elements on ``Tracer``.
+
+    All but ``trace``: that attribute of a tracer is its trace.
+    """
+    methods: dict[str, Any] = {
+        "__getitem__": getitem,
+        "__setitem__": _setitem,
+        "at": property(_Updater, doc="``x.at[index].set(v)`` and its like: see ``at``."),
+        "take": take,
+        "diagonal": diagonal,
+        "nonzero": nonzero,
+        "searchsorted": searchsorted,
+        "compress": lambda self, condition, axis=None: compress(condition, self, axis),
+        "choose": choose,
+    }
+    for name, method in methods.items():
+        setattr(Tracer, name, method)

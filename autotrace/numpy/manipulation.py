@@ -1,0 +1,1026 @@
+"""Shapes, joining, splitting, repeating, padding, sorting; and what is asked of an array without
+looking at its numbers."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Sequence
+from operator import index as as_int
+from typing import Any
+
+import numpy as np
+
+from ..core.avals import SUPPORTED_DTYPES, aval_of, float0
+from ..core.errors import located
+from ..core.trace import Tracer
+from ..lax import arithmetic as arith
+from ..lax import slicing, structural
+from ..lax.indexing import broadcasted_iota, gather
+from ..lax.reductions import reduce_and
+from ..lax.sorting import sort as lax_sort
+from . import promotion, ufuncs
+from .dispatch import has_tracer, implements
+
+_INDEX = np.dtype(np.int64)
+_NO_VALUE = np._NoValue  # type: ignore[attr-defined]  # what NumPy's own wrappers pass
+
+# --- arguments ---------------------------------------------------------------------------------
+
+
+def operand(x: Any) -> Any:
+    """An argument as a tracer, an ndarray or a NumPy scalar, none of them weak; nested sequences
+    that hold tracers are stacked.
+
+    Raises:
+      TypeError: for what is not an array of numbers.
+    """
+    if isinstance(x, Tracer):
+        return strong(x)
+    if isinstance(x, list | tuple) and has_tracer(x):
+        return stack_nested(x)
+    if not isinstance(x, np.ndarray | np.generic):
+        x = np.asarray(x)
+    aval_of(x)
+    return x
+
+
+def strong(x: Any) -> Any:
+    """An array as it is; a tracer that stands for a Python scalar as one that does not."""
+    if isinstance(x, Tracer) and x.aval.weak_type:
+        return arith.convert_element_type_p.bind(x, new_dtype=x.dtype)
+    return x
+
+
+def stack_nested(x: Any) -> Any:
+    """Nested sequences, of which the leaves may be traced, as one array.
+
+    Raises:
+      ValueError: when they are not of one shape.
+    """
+    parts = [operand(y) for y in x]
+    if not parts:
+        return np.zeros(0)
+    shape = parts[0].shape
+    if builtins.any(p.shape != shape for p in parts):
+        raise ValueError(
+            located(
+                "a sequence becomes an array only when its elements have one shape; they have "
+                + " ".join(str(p.shape) for p in parts)
+            )
+        )
+    return join([structural.reshape(p, (1, *shape)) for p in common_dtype(parts)], 0)
+
+
+def common_dtype(arrays: Sequence[Any]) -> list[Any]:
+    """Strong arrays converted to their common dtype."""
+    dtype = np.result_type(*[a.dtype for a in arrays])
+    return [arith.convert_element_type(a, dtype) for a in arrays]
+
+
+def check_dtype(dtype: Any) -> np.dtype:
+    """A dtype that arrays may have.
+
+    Raises:
+      TypeError: for any other.
+    """
+    dtype = np.dtype(dtype)
+    if dtype not in SUPPORTED_DTYPES or dtype == float0:
+        raise TypeError(located(f"traced arrays of dtype {dtype} are not supported"))
+    return dtype
+
+
+def axis_error(axis: int, ndim: int) -> Exception:
+    """NumPy's error for an axis that an array does not have."""
+    return np.exceptions.AxisError(
+        located(f"axis {axis} is out of bounds for array of dimension {ndim}")
+    )
+
+
+def normal_axis(axis: Any, ndim: int) -> int:
+    """An axis counted from the front.
+
+    Raises:
+      AxisError: when there is no such axis.
+    """
+    axis = as_int(axis)
+    if not -ndim <= axis < ndim:
+        raise axis_error(axis, ndim)
+    return axis % ndim
+
+
+def normal_axes(axis: Any, ndim: int, name: str = "axis") -> tuple[int, ...]:
+    """An axis or several, counted from the front.
+
+    Raises:
+      AxisError: when there is no such axis.
+      ValueError: when one comes twice.
+    """
+    axes = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
+    out = tuple(normal_axis(a, ndim) for a in axes)
+    if len(set(out)) != len(out):
+        raise ValueError(located(f"duplicate value in '{name}'"))
+    return out
+
+
+def static_array(x: Any, what: str) -> np.ndarray:
+    """An argument that decides a shape, which must not be traced.
+
+    Raises:
+      TypeError: when it is.
+    """
+    if has_tracer(x):
+        raise TypeError(
+            located(
+                f"{what} must be known while tracing, since the result's shape depends on it; "
+                "got a traced value",
+                "What to do: compute it with plain NumPy from values that are not traced, or mark "
+                "the argument static (static_argnums).",
+            )
+        )
+    return np.asarray(x)
+
+
+def unsupported(name: str, what: str, remedy: str = "") -> TypeError:
+    """The error for an argument that works without traced values only."""
+    return TypeError(located(f"numpy.{name}: {what} is not supported on traced values", remedy))
+
+
+def shape_of(shape: Any) -> tuple[int, ...]:
+    """An argument that gives a shape: an integer or several."""
+    if isinstance(shape, tuple | list | np.ndarray):
+        return tuple(as_int(n) for n in shape)
+    return (as_int(shape),)
+
+
+# --- shapes ------------------------------------------------------------------------------------
+
+
+def _full_shape(size: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape with its -1, if any, filled in."""
+    asked = shape
+    if shape.count(-1) > 1:
+        raise ValueError(located("can only specify one unknown dimension"))
+    if -1 in shape:
+        rest = math.prod(n for n in shape if n != -1)
+        shape = tuple((size // rest if rest else 0) if n == -1 else n for n in shape)
+        if not rest:
+            shape = (-1,)
+    if math.prod(shape) != size or builtins.any(n < 0 for n in shape):
+        raise ValueError(located(f"cannot reshape array of size {size} into shape {asked}"))
+    return shape
+
+
+def _check_order(order: str) -> None:
+    if order not in ("C", "F", "A", "K"):
+        raise ValueError(located(f"order must be one of 'C', 'F', 'A', or 'K' (got {order!r})"))
+
+
+@implements(np.reshape)
+def reshape(a: Any, /, shape: Any = None, order: str = "C", *, copy: Any = None) -> Any:
+    """As ``numpy.reshape``, on arrays and traced values; traced values count as C-contiguous."""
+    x = operand(a)
+    if shape is None:
+        raise TypeError(located("reshape() missing 1 required positional argument: 'shape'"))
+    _check_order(order)
+    sizes = _full_shape(x.size, shape_of(shape))
+    if order == "F":
+        backwards = structural.reshape(_reversed_axes(x), sizes[::-1])
+        return _reversed_axes(backwards)
+    return structural.reshape(x, sizes)
+
+
+def _reversed_axes(x: Any) -> Any:
+    return structural.transpose(x, range(x.ndim)[::-1])
+
+
+@implements(np.ravel)
+def ravel(a: Any, order: str = "C") -> Any:
+    """As ``numpy.ravel``, on arrays and traced values; traced values count as C-contiguous."""
+    return reshape(operand(a), (-1,), order=order)
+
+
+@implements(np.transpose)
+def transpose(a: Any, axes: Any = None) -> Any:
+    """As ``numpy.transpose``, on arrays and traced values."""
+    x = operand(a)
+    if axes is None:
+        return _reversed_axes(x)
+    axes = tuple(axes) if isinstance(axes, tuple | list | np.ndarray) else (axes,)
+    if len(axes) != x.ndim:
+        raise ValueError(located("axes don't match array"))
+    order = [normal_axis(d, x.ndim) for d in axes]
+    if len(set(order)) != len(order):
+        raise ValueError(located("repeated axis in transpose"))
+    return structural.transpose(x, order)
+
+
+permute_dims = transpose
+
+
+@implements(np.matrix_transpose)
+def matrix_transpose(x: Any, /) -> Any:
+    """As ``numpy.matrix_transpose``, on arrays and traced values."""
+    x = operand(x)
+    if x.ndim < 2:
+        raise ValueError(
+            located(f"Input array must be at least 2-dimensional, but it is {x.ndim}")
+        )
+    return swapaxes(x, -1, -2)
+
+
+@implements(np.swapaxes)
+def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
+    """As ``numpy.swapaxes``, on arrays and traced values."""
+    x = operand(a)
+    first, second = normal_axis(axis1, x.ndim), normal_axis(axis2, x.ndim)
+    order = list(range(x.ndim))
+    order[first], order[second] = second, first
+    return structural.transpose(x, order)
+
+
+@implements(np.moveaxis)
+def moveaxis(a: Any, source: Any, destination: Any) -> Any:
+    """As ``numpy.moveaxis``, on arrays and traced values."""
+    x = operand(a)
+    sources = normal_axes(source, x.ndim, "source")
+    places = normal_axes(destination, x.ndim, "destination")
+    if len(sources) != len(places):
+        raise ValueError(
+            located("`source` and `destination` arguments must have the same number of elements")
+        )
+    order = [d for d in range(x.ndim) if d not in sources]
+    for place, d in sorted(zip(places, sources, strict=True)):
+        order.insert(place, d)
+    return structural.transpose(x, order)
+
+
+@implements(np.rollaxis)
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    """As ``numpy.rollaxis``, on arrays and traced values."""
+    x = operand(a)
+    axis = normal_axis(axis, x.ndim)
+    start = as_int(start)
+    if not -x.ndim <= start <= x.ndim:
+        raise axis_error(start, x.ndim + 1)
+    start += x.ndim if start < 0 else 0
+    order = [d for d in range(x.ndim) if d != axis]
+    order.insert(start - (axis < start), axis)
+    return structural.transpose(x, order)
+
+
+@implements(np.expand_dims)
+def expand_dims(a: Any, axis: Any) -> Any:
+    """As ``numpy.expand_dims``, on arrays and traced values."""
+    x = operand(a)
+    many = len(axis) if isinstance(axis, tuple | list) else 1
+    return structural.expand_dims(x, normal_axes(axis, x.ndim + many))
+
+
+@implements(np.squeeze)
+def squeeze(a: Any, axis: Any = None) -> Any:
+    """As ``numpy.squeeze``, on arrays and traced values."""
+    x = operand(a)
+    if axis is None:
+        return structural.reshape(x, tuple(n for n in x.shape if n != 1))
+    axes = normal_axes(axis, x.ndim)
+    if builtins.any(x.shape[d] != 1 for d in axes):
+        raise ValueError(
+            located("cannot select an axis to squeeze out which has size not equal to one")
+        )
+    return structural.reshape(x, tuple(n for d, n in enumerate(x.shape) if d not in axes))
+
+
+@implements(np.broadcast_to)
+def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
+    """As ``numpy.broadcast_to``, on arrays and traced values."""
+    return promotion.broadcast_to(operand(array), shape_of(shape))
+
+
+@implements(np.broadcast_arrays)
+def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
+    """As ``numpy.broadcast_arrays``, on arrays and traced values."""
+    arrays = [operand(a) for a in args]
+    shape = promotion.broadcast_shapes(*[a.shape for a in arrays])
+    return tuple(promotion.broadcast_to(a, shape) for a in arrays)
+
+
+def _each(function: Any, arrays: Sequence[Any]) -> Any:
+    out = tuple(function(operand(a)) for a in arrays)
+    return out[0] if len(out) == 1 else out
+
+
+@implements(np.atleast_1d)
+def atleast_1d(*arys: Any) -> Any:
+    """As ``numpy.atleast_1d``, on arrays and traced values."""
+    return _each(lambda x: x if x.ndim else structural.reshape(x, (1,)), arys)
+
+
+def _to_2d(x: Any) -> Any:
+    return x if x.ndim >= 2 else structural.reshape(x, (1, x.size))
+
+
+@implements(np.atleast_2d)
+def atleast_2d(*arys: Any) -> Any:
+    """As ``numpy.atleast_2d``, on arrays and traced values."""
+    return _each(_to_2d, arys)
+
+
+def _to_3d(x: Any) -> Any:
+    if x.ndim >= 3:
+        return x
+    return structural.reshape(x, (*x.shape, 1) if x.ndim == 2 else (1, x.size, 1))
+
+
+@implements(np.atleast_3d)
+def atleast_3d(*arys: Any) -> Any:
+    """As ``numpy.atleast_3d``, on arrays and traced values."""
+    return _each(_to_3d, arys)
+
+
+# --- joining -----------------------------------------------------------------------------------
+
+
+def join(arrays: Sequence[Any], axis: int) -> Any:
+    """Arrays of one dtype joined along an axis that is counted from the front."""
+    return slicing.concatenate(arrays, axis)
+
+
+def _joinable(arrays: Any, dtype: Any) -> list[Any]:
+    parts = [operand(a) for a in _rows(arrays)]
+    if not parts:
+        raise ValueError(located("need at least one array to concatenate"))
+    if dtype is None:
+        return common_dtype(parts)
+    return [arith.convert_element_type(p, check_dtype(dtype)) for p in parts]
+
+
+def _rows(arrays: Any) -> Sequence[Any]:
+    """A sequence of arrays; an array is the sequence of its rows."""
+    return unstack(arrays) if isinstance(arrays, Tracer) else arrays
+
+
+@implements(np.concatenate)
+def concatenate(
+    arrays: Any, /, axis: Any = 0, *, dtype: Any = None, casting: str = "same_kind"
+) -> Any:
+    """As ``numpy.concatenate``, on arrays and traced values."""
+    parts = _joinable(arrays, dtype)
+    if axis is None:
+        parts, axis = [structural.reshape(p, (p.size,)) for p in parts], 0
+    first = parts[0]
+    if not first.ndim:
+        raise ValueError(located("zero-dimensional arrays cannot be concatenated"))
+    axis = normal_axis(axis, first.ndim)
+    for place, part in enumerate(parts):
+        sizes = [(n, m) for d, (n, m) in enumerate(zip(part.shape, first.shape, strict=False))
+                 if d != axis]
+        if part.ndim != first.ndim or builtins.any(n != m for n, m in sizes):
+            raise ValueError(
+                located(
+                    "all the input array dimensions except for the concatenation axis must match "
+                    f"exactly, but array 0 has shape {first.shape} and array {place} shape "
+                    f"{part.shape}, along axis {axis}"
+                )
+            )
+    return join(parts, axis)
+
+
+concat = concatenate
+
+
+@implements(np.stack)
+def stack(arrays: Any, axis: int = 0, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    """As ``numpy.stack``, on arrays and traced values."""
+    parts = _joinable(arrays, dtype)
+    if builtins.any(p.shape != parts[0].shape for p in parts):
+        raise ValueError(located("all input arrays must have the same shape"))
+    axis = normal_axis(axis, parts[0].ndim + 1)
+    return join([structural.expand_dims(p, (axis,)) for p in parts], axis)
+
+
+def _stacked(arrays: Any, at_least: Any, axis: int, dtype: Any) -> Any:
+    return concatenate([at_least(operand(a)) for a in _rows(arrays)], axis, dtype=dtype)
+
+
+def _to_1d(x: Any) -> Any:
+    return x if x.ndim else structural.reshape(x, (1,))
+
+
+@implements(np.vstack)
+def vstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    """As ``numpy.vstack``, on arrays and traced values."""
+    return _stacked(tup, _to_2d, 0, dtype)
+
+
+@implements(np.hstack)
+def hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    """As ``numpy.hstack``, on arrays and traced values."""
+    parts = [_to_1d(operand(a)) for a in _rows(tup)]
+    return concatenate(parts, 0 if parts and parts[0].ndim == 1 else 1, dtype=dtype)
+
+
+@implements(np.dstack)
+def dstack(tup: Any) -> Any:
+    """As ``numpy.dstack``, on arrays and traced values."""
+    return _stacked(tup, _to_3d, 2, None)
+
+
+def _to_column(x: Any) -> Any:
+    return x if x.ndim >= 2 else structural.reshape(x, (x.size, 1))
+
+
+@implements(np.column_stack)
+def column_stack(tup: Any) -> Any:
+    """As ``numpy.column_stack``, on arrays and traced values."""
+    return _stacked(tup, _to_column, 1, None)
+
+
+@implements(np.block)
+def block(arrays: Any) -> Any:
+    """As ``numpy.block``, on arrays and traced values."""
+
+    def depth(x: Any) -> int:
+        return 1 + builtins.max(map(depth, x), default=0) if isinstance(x, list) else 0
+
+    def rank(x: Any) -> int:
+        return builtins.max(map(rank, x)) if isinstance(x, list) else operand(x).ndim
+
+    levels = depth(arrays)
+    ndim = builtins.max(levels, rank(arrays))
+
+    def assemble(x: Any, level: int) -> Any:
+        if isinstance(x, list):
+            if not x:
+                raise ValueError(located("numpy.block: lists must not be empty"))
+            parts = [assemble(y, level + 1) for y in x]
+            return concatenate(parts, ndim - levels + level)
+        if level != levels:
+            raise ValueError(located("numpy.block: the lists' depths are mismatched"))
+        x = operand(x)
+        return structural.reshape(x, (*(1,) * (ndim - x.ndim), *x.shape))
+
+    return assemble(arrays, 0)
+
+
+@implements(np.append)
+def append(arr: Any, values: Any, axis: Any = None) -> Any:
+    """As ``numpy.append``, on arrays and traced values."""
+    x, more = operand(arr), operand(values)
+    if axis is None:
+        return concatenate([x, more], None)
+    return concatenate([x, more], axis)
+
+
+# --- splitting ---------------------------------------------------------------------------------
+
+
+def _cut(x: Any, bounds: Sequence[int], axis: int) -> list[Any]:
+    """The parts between places, which are taken as the places of Python slices."""
+    size = x.shape[axis]
+    parts = []
+    for start, stop in zip([0, *bounds], [*bounds, size], strict=True):
+        start, stop, _ = builtins.slice(start, stop).indices(size)
+        parts.append(slicing.slice_in_dim(x, start, builtins.max(start, stop), 1, axis))
+    return parts
+
+
+@implements(np.array_split)
+def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """As ``numpy.array_split``, on arrays and traced values."""
+    x = operand(ary)
+    axis = normal_axis(axis, x.ndim)
+    where = static_array(indices_or_sections, "numpy.array_split: indices_or_sections")
+    if where.ndim:
+        return _cut(x, [int(i) for i in where], axis)
+    count = int(where)
+    if count <= 0:
+        raise ValueError(located("number sections must be larger than 0."))
+    each, extra = divmod(x.shape[axis], count)
+    sizes = [each + 1] * extra + [each] * (count - extra)
+    return _cut(x, [builtins.sum(sizes[:n]) for n in range(1, count)], axis)
+
+
+@implements(np.split)
+def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """As ``numpy.split``, on arrays and traced values."""
+    x = operand(ary)
+    axis = normal_axis(axis, x.ndim)
+    where = static_array(indices_or_sections, "numpy.split: indices_or_sections")
+    if not where.ndim and int(where) > 0 and x.shape[axis] % int(where):
+        raise ValueError(located("array split does not result in an equal division"))
+    return array_split(x, where, axis)
+
+
+@implements(np.hsplit)
+def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """As ``numpy.hsplit``, on arrays and traced values."""
+    x = operand(ary)
+    if not x.ndim:
+        raise ValueError(located("hsplit only works on arrays of 1 or more dimensions"))
+    return split(x, indices_or_sections, 1 if x.ndim > 1 else 0)
+
+
+@implements(np.vsplit)
+def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """As ``numpy.vsplit``, on arrays and traced values."""
+    x = operand(ary)
+    if x.ndim < 2:
+        raise ValueError(located("vsplit only works on arrays of 2 or more dimensions"))
+    return split(x, indices_or_sections, 0)
+
+
+@implements(np.dsplit)
+def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+    """As ``numpy.dsplit``, on arrays and traced values."""
+    x = operand(ary)
+    if x.ndim < 3:
+        raise ValueError(located("dsplit only works on arrays of 3 or more dimensions"))
+    return split(x, indices_or_sections, 2)
+
+
+def _unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
+    """As ``numpy.unstack``, on arrays and traced values."""
+    x = operand(x)
+    if not x.ndim:
+        raise ValueError(located("Input array must be at least 1-d."))
+    axis = normal_axis(axis, x.ndim)
+    return tuple(slicing.index_in_dim(x, n, axis, False) for n in range(x.shape[axis]))
+
+
+_unstack.__name__ = _unstack.__qualname__ = "unstack"
+unstack = implements(np.unstack)(_unstack) if hasattr(np, "unstack") else _unstack
+
+# --- repeating and padding ---------------------------------------------------------------------
+
+
+@implements(np.tile)
+def tile(A: Any, reps: Any) -> Any:  # noqa: N803  NumPy's name
+    """As ``numpy.tile``, on arrays and traced values."""
+    x = operand(A)
+    times = shape_of(reps)
+    ndim = builtins.max(x.ndim, len(times))
+    times = (*(1,) * (ndim - len(times)), *times)
+    sizes = (*(1,) * (ndim - x.ndim), *x.shape)
+    spread = tuple(n for pair in zip(times, sizes, strict=True) for n in pair)
+    kept = tuple(2 * d + 1 for d in range(ndim))
+    copies = structural.broadcast_in_dim(structural.reshape(x, sizes), spread, kept)
+    return structural.reshape(copies, tuple(t * n for t, n in zip(times, sizes, strict=True)))
+
+
+@implements(np.repeat)
+def repeat(a: Any, repeats: Any, axis: Any = None) -> Any:
+    """As ``numpy.repeat``, on arrays and traced values; ``repeats`` must not be traced."""
+    x = operand(a)
+    counts = static_array(repeats, "numpy.repeat: repeats")
+    if counts.dtype.kind not in "biu":
+        raise TypeError(located(f"numpy.repeat: repeats must be integers, not {counts.dtype}"))
+    if axis is None:
+        x, axis = structural.reshape(x, (x.size,)), 0
+    axis = normal_axis(axis, x.ndim)
+    size = x.shape[axis]
+    if (counts < 0).any():
+        raise ValueError(located("repeats may not contain negative values."))
+    if counts.size == 1:
+        n = int(counts.reshape(()))
+        shape = (*x.shape[: axis + 1], n, *x.shape[axis + 1 :])
+        kept = [d for d in range(x.ndim + 1) if d != axis + 1]
+        copies = structural.broadcast_in_dim(x, shape, kept)
+        return structural.reshape(copies, (*x.shape[:axis], size * n, *x.shape[axis + 1 :]))
+    if counts.ndim > 1 or len(counts) != size:
+        raise ValueError(
+            located(f"operands could not be broadcast together with shape ({size},) {counts.shape}")
+        )
+    return take_static(x, np.repeat(np.arange(size), counts), axis)
+
+
+def take_static(x: Any, places: np.ndarray, axis: int) -> Any:
+    """The parts at known positions, counted from the front, of one axis."""
+    out = gather(x, [places], (axis,))
+    return structural.move_axis(out, 0, axis)
+
+
+_INDEX_PADDING = ("edge", "reflect", "symmetric", "wrap")
+
+
+@implements(np.pad)
+def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
+    """As ``numpy.pad``, on arrays and traced values.
+
+    Args:
+      mode: ``"constant"``, ``"edge"``, ``"reflect"``, ``"symmetric"``, ``"wrap"`` or ``"empty"``
+        (zeros).
+    """
+    x = operand(array)
+    if mode not in ("constant", "empty", *_INDEX_PADDING):
+        raise unsupported(
+            "pad", f"mode={mode!r}", "What to do: join the parts with np.concatenate."
+        )
+    allowed = {"constant": ("constant_values",), "reflect": ("reflect_type",),
+               "symmetric": ("reflect_type",)}.get(mode, ())
+    wrong = [name for name in kwargs if name not in allowed]
+    if wrong:
+        raise ValueError(located(f"unsupported keyword arguments for mode '{mode}': {wrong}"))
+    if kwargs.get("reflect_type", "even") != "even":
+        raise unsupported("pad", "reflect_type='odd'")
+    widths = _pad_widths(pad_width, x.ndim)
+    if mode in _INDEX_PADDING:
+        for axis, width in enumerate(widths):
+            if builtins.any(width):
+                if not x.shape[axis]:
+                    raise ValueError(
+                        located(f"can't extend empty axis {axis} using modes other than 'constant' "
+                                "or 'empty'")
+                    )
+                places = np.pad(np.arange(x.shape[axis]), width, mode=mode)
+                x = take_static(x, places, axis)
+        return x
+    values = kwargs.get("constant_values", 0)
+    if not has_tracer(values) and np.ndim(values) == 0:
+        config = [(low, high, 0) for low, high in widths]
+        return slicing.pad(x, arith.convert_element_type(np.asarray(values)[()], x.dtype), config)
+    pairs = promotion.broadcast_to(operand(values), (x.ndim, 2))
+    for axis, width in enumerate(widths):
+        low, high = (
+            _fill(x, axis, n, slicing.slice(pairs, (axis, side), (axis + 1, side + 1)))
+            for side, n in enumerate(width)
+        )
+        x = join([low, x, high], axis)
+    return x
+
+
+def _fill(x: Any, axis: int, size: int, value: Any) -> Any:
+    shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
+    scalar = arith.convert_element_type(structural.reshape(value, ()), x.dtype)
+    return structural.broadcast_in_dim(scalar, shape, ())
+
+
+def _pad_widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
+    if isinstance(pad_width, dict):
+        given = [(0, 0)] * ndim
+        for axis, width in pad_width.items():
+            low, high = width if isinstance(width, tuple | list) else (width, width)
+            given[normal_axis(axis, ndim)] = (low, high)
+        pad_width = given or np.zeros((0, 2), int)
+    widths = static_array(pad_width, "numpy.pad: pad_width")
+    if widths.dtype.kind not in "iu":
+        raise TypeError(located("`pad_width` must be of integral type."))
+    if (widths < 0).any():
+        raise ValueError(located("index can't contain negative values"))
+    pairs = np.broadcast_to(widths, (ndim, 2))
+    return [(int(low), int(high)) for low, high in pairs]
+
+
+@implements(np.resize)
+def resize(a: Any, new_shape: Any) -> Any:
+    """As ``numpy.resize``, on arrays and traced values."""
+    x, shape = operand(a), shape_of(new_shape)
+    if builtins.any(n < 0 for n in shape):
+        raise ValueError(located("all elements of `new_shape` must be non-negative"))
+    flat, size = structural.reshape(x, (x.size,)), math.prod(shape)
+    if not x.size:
+        return structural.full_like(np.zeros(shape, x.dtype), 0)
+    return structural.reshape(take_static(flat, np.arange(size) % x.size, 0), shape)
+
+
+@implements(np.delete)
+def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
+    """As ``numpy.delete``, on arrays and traced values; ``obj`` must not be traced."""
+    x = operand(arr)
+    if axis is None:
+        x, axis = structural.reshape(x, (x.size,)), 0
+    axis = normal_axis(axis, x.ndim)
+    if not isinstance(obj, builtins.slice):
+        obj = obj if isinstance(obj, int) else static_array(obj, "numpy.delete: obj")
+    return take_static(x, np.delete(np.arange(x.shape[axis]), obj), axis)
+
+
+@implements(np.insert)
+def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
+    """As ``numpy.insert``, on arrays and traced values; ``obj`` must not be traced."""
+    x = operand(arr)
+    more = arith.convert_element_type(operand(values), x.dtype)
+    if axis is None:
+        x, axis = structural.reshape(x, (x.size,)), 0
+    axis = normal_axis(axis, x.ndim)
+    size = x.shape[axis]
+    if not isinstance(obj, builtins.slice):
+        obj = static_array(obj, "numpy.insert: obj")
+        if obj.dtype.kind == "b":
+            obj = np.flatnonzero(obj)
+        places = obj if obj.size else obj.astype(_INDEX)
+    else:
+        places = np.arange(*obj.indices(size))
+    if places.size == 1:
+        more = structural.reshape(more, (*(1,) * (x.ndim - more.ndim), *more.shape))
+        if not places.ndim:
+            more = moveaxis(more, 0, axis)
+        count = more.shape[axis]
+    else:
+        count = len(places)
+    more = promotion.broadcast_to(more, (*x.shape[:axis], count, *x.shape[axis + 1 :]))
+    # Which element of the two, one behind the other, comes where: NumPy's own answer.
+    order = np.insert(np.arange(size), places, np.arange(size, size + count))
+    return take_static(join([x, more], axis), order, axis)
+
+
+@implements(np.trim_zeros)
+def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
+    """As ``numpy.trim_zeros``, which needs the numbers: an error for traced values."""
+    raise TypeError(
+        located(
+            "numpy.trim_zeros has a result whose shape depends on values",
+            "What to do: trim before tracing, or keep the zeros and mask with np.where.",
+        )
+    )
+
+
+# --- dtypes and copies -------------------------------------------------------------------------
+
+
+@implements(np.astype)
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    """As ``numpy.astype``, on arrays and traced values.
+
+    The dtypes are bools, integers, float16, float32, float64, complex64 and complex128.
+    """
+    dtype = check_dtype(dtype)
+    return arith.convert_element_type(operand(x), dtype)
+
+
+@implements(np.copy)
+def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
+    """As ``numpy.copy``, on arrays and traced values; a traced value, which nothing can write
+    into, is its own copy."""
+    x = operand(a)
+    return x if isinstance(x, Tracer) else np.array(x)
+
+
+@implements(np.real_if_close)
+def real_if_close(a: Any, tol: float = 100) -> Any:
+    """As ``numpy.real_if_close``, on arrays and real traced values, which come back as they are.
+
+    For complex ones the result's dtype would depend on the numbers: an error.
+    """
+    x = operand(a)
+    if x.dtype.kind == "c":
+        raise unsupported(
+            "real_if_close", "a complex array",
+            "What to do: take np.real where the imaginary part is known to vanish.",
+        )
+    return x
+
+
+# --- sorting -----------------------------------------------------------------------------------
+
+
+def _stable(name: str, kind: Any, order: Any, stable: Any) -> bool:
+    if order is not None:
+        raise ValueError(located(f"numpy.{name}: order= is for arrays with fields"))
+    if kind is not None and stable is not None:
+        raise ValueError(
+            located("`kind` and `stable` parameters can't be provided at the same time")
+        )
+    return bool(stable) or kind in ("stable", "mergesort")
+
+
+def _along(a: Any, axis: Any) -> tuple[Any, int]:
+    x = operand(a)
+    if axis is None:
+        return structural.reshape(x, (x.size,)), 0
+    return x, normal_axis(axis, x.ndim)
+
+
+@implements(np.sort)
+def sort(
+    a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> Any:
+    """As ``numpy.sort``, on arrays and traced values."""
+    x, axis = _along(a, axis)
+    return lax_sort(x, axis, _stable("sort", kind, order, stable))
+
+
+@implements(np.argsort)
+def argsort(
+    a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> Any:
+    """As ``numpy.argsort``, on arrays and traced values."""
+    x, axis = _along(a, axis)
+    places = broadcasted_iota(_INDEX, x.shape, axis)
+    return lax_sort((x, places), axis, _stable("argsort", kind, order, stable))[1]
+
+
+def _check_kth(x: Any, kth: Any, axis: int) -> None:
+    places = static_array(kth, "numpy.partition: kth")
+    size = x.shape[axis]
+    if builtins.any(not -size <= int(k) < size for k in places.reshape(-1)):
+        raise ValueError(located(f"kth(={kth}) out of bounds ({size})"))
+
+
+@implements(np.partition)
+def partition(
+    a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None
+) -> Any:
+    """As ``numpy.partition``, on arrays and traced values; traced values come fully sorted."""
+    x, axis = _along(a, axis)
+    _check_kth(x, kth, axis)
+    return sort(x, axis)
+
+
+@implements(np.argpartition)
+def argpartition(
+    a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None
+) -> Any:
+    """As ``numpy.argpartition``, on arrays and traced values; traced values come fully sorted."""
+    x, axis = _along(a, axis)
+    _check_kth(x, kth, axis)
+    return argsort(x, axis)
+
+
+@implements(np.lexsort)
+def lexsort(keys: Any, axis: int = -1) -> Any:
+    """As ``numpy.lexsort``, on arrays and traced values."""
+    columns = [operand(k) for k in _rows(keys)]
+    if not columns:
+        raise TypeError(located("need sequence of keys with len > 0 in lexsort"))
+    if builtins.any(c.shape != columns[0].shape for c in columns):
+        raise ValueError(located("all keys need to be the same shape"))
+    if not columns[0].ndim:
+        return np.zeros((), _INDEX)
+    axis = normal_axis(axis, columns[0].ndim)
+    places = broadcasted_iota(_INDEX, columns[0].shape, axis)
+    return lax_sort((*columns[::-1], places), axis, True, len(columns))[-1]
+
+
+@implements(np.sort_complex)
+def sort_complex(a: Any) -> Any:
+    """As ``numpy.sort_complex``, on arrays and traced values."""
+    x = operand(a)
+    if x.dtype.kind != "c":
+        narrow = x.dtype.char in "bhBH" or x.dtype == np.float32
+        x = arith.convert_element_type(x, np.complex64 if narrow else np.complex128)
+    return lax_sort(x, normal_axis(-1, x.ndim), False)
+
+
+# --- questions about shape and dtype -----------------------------------------------------------
+
+
+@implements(np.shape)
+def shape(a: Any) -> tuple[int, ...]:
+    """As ``numpy.shape``, on arrays and traced values."""
+    return a.shape if isinstance(a, Tracer) else operand(a).shape
+
+
+@implements(np.ndim)
+def ndim(a: Any) -> int:
+    """As ``numpy.ndim``, on arrays and traced values."""
+    return len(a.shape) if isinstance(a, Tracer) else operand(a).ndim
+
+
+@implements(np.size)
+def size(a: Any, axis: Any = None) -> int:
+    """As ``numpy.size``, on arrays and traced values."""
+    sizes = a.shape if isinstance(a, Tracer) else operand(a).shape
+    if axis is None:
+        return math.prod(sizes)
+    return math.prod(sizes[d] for d in normal_axes(axis, len(sizes)))
+
+
+def _type_like(x: Any) -> Any:
+    """What stands for an argument where NumPy is asked about dtypes."""
+    if not isinstance(x, Tracer):
+        return x
+    weak = {"i": 0, "f": 0.0, "c": 0j}.get(x.dtype.kind)
+    return weak if x.aval.weak_type and weak is not None else x.dtype
+
+
+@implements(np.result_type)
+def result_type(*arrays_and_dtypes: Any) -> np.dtype:
+    """As ``numpy.result_type``, on arrays and traced values."""
+    return np.result_type(*[_type_like(x) for x in arrays_and_dtypes])
+
+
+@implements(np.can_cast)
+def can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:
+    """As ``numpy.can_cast``, on arrays and traced values."""
+    return np.can_cast(from_.dtype if isinstance(from_, Tracer) else from_, to, casting)
+
+
+@implements(np.common_type)
+def common_type(*arrays: Any) -> Any:
+    """As ``numpy.common_type``, on arrays and traced values."""
+    return np.common_type(*[np.zeros(0, operand(a).dtype) for a in arrays])
+
+
+@implements(np.min_scalar_type)
+def min_scalar_type(a: Any, /) -> np.dtype:
+    """As ``numpy.min_scalar_type``, on arrays; a traced value's dtype as it is."""
+    return a.dtype
+
+
+@implements(np.iscomplexobj)
+def iscomplexobj(x: Any) -> bool:
+    """As ``numpy.iscomplexobj``, on arrays and traced values."""
+    return operand(x).dtype.kind == "c"
+
+
+@implements(np.isrealobj)
+def isrealobj(x: Any) -> bool:
+    """As ``numpy.isrealobj``, on arrays and traced values."""
+    return operand(x).dtype.kind != "c"
+
+
+@implements(np.iscomplex)
+def iscomplex(x: Any) -> Any:
+    """As ``numpy.iscomplex``, on arrays and traced values."""
+    return ufuncs.not_equal(ufuncs.imag(operand(x)), 0)
+
+
+@implements(np.isreal)
+def isreal(x: Any) -> Any:
+    """As ``numpy.isreal``, on arrays and traced values."""
+    return ufuncs.equal(ufuncs.imag(operand(x)), 0)
+
+
+@implements(np.may_share_memory)
+def may_share_memory(a: Any, b: Any, /, max_work: Any = 0) -> bool:
+    """As ``numpy.may_share_memory``; traced values, which nothing can write into, share none."""
+    return False
+
+
+@implements(np.shares_memory)
+def shares_memory(a: Any, b: Any, /, max_work: Any = -1) -> bool:
+    """As ``numpy.shares_memory``; traced values, which nothing can write into, share none."""
+    return False
+
+
+def _refuse_writing(function: Any) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        raise TypeError(
+            located(
+                f"numpy.{function.__name__} writes into an array, which traced values cannot "
+                "take part in",
+                "What to do: build a new array, with x.at[i].set(v), np.where or np.concatenate.",
+            )
+        )
+
+    implements(function)(refuse)
+
+
+for _function in (np.copyto, np.put, np.place, np.putmask, np.put_along_axis, np.fill_diagonal):
+    _refuse_writing(_function)
+
+# --- comparing arrays --------------------------------------------------------------------------
+
+
+@implements(np.isclose)
+def isclose(
+    a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False
+) -> Any:
+    """As ``numpy.isclose``, on arrays and traced values."""
+    x, y = operand(a), operand(b)
+    y = arith.convert_element_type(y, np.result_type(y.dtype, 1.0))
+    apart = ufuncs.absolute(ufuncs.subtract(x, y))
+    bound = ufuncs.add(atol, ufuncs.multiply(rtol, ufuncs.absolute(y)))
+    near = ufuncs.logical_and(ufuncs.less_equal(apart, bound), ufuncs.isfinite(y))
+    out = ufuncs.logical_or(near, ufuncs.equal(x, y))
+    if equal_nan:
+        out = ufuncs.logical_or(out, ufuncs.logical_and(ufuncs.isnan(x), ufuncs.isnan(y)))
+    return out
+
+
+def _all(x: Any) -> Any:
+    return reduce_and(x, range(x.ndim))
+
+
+@implements(np.allclose)
+def allclose(
+    a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False
+) -> Any:
+    """As ``numpy.allclose``, on arrays and traced values; for these the result is traced."""
+    return _all(isclose(a, b, rtol, atol, equal_nan))
+
+
+@implements(np.array_equal)
+def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
+    """As ``numpy.array_equal``, on arrays and traced values; for these the result is traced,
+    except where the shapes decide it."""
+    x, y = operand(a1), operand(a2)
+    if x.shape != y.shape:
+        return False
+    same = ufuncs.equal(x, y)
+    if equal_nan:
+        same = ufuncs.logical_or(same, ufuncs.logical_and(ufuncs.isnan(x), ufuncs.isnan(y)))
+    return _all(same)
+
+
+@implements(np.array_equiv)
+def array_equiv(a1: Any, a2: Any) -> Any:
+    """As ``numpy.array_equiv``, on arrays and traced values; for these the result is traced,
+    except where the shapes decide it."""
+    x, y = operand(a1), operand(a2)
+    try:
+        np.broadcast_shapes(x.shape, y.shape)
+    except ValueError:
+        return False
+    return _all(ufuncs.equal(x, y))

@@ -1,0 +1,1058 @@
+"""Sums, means, extrema, quantiles, running sums, differences, and the methods of ufuncs."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.avals import is_inexact, uniform
+from ..core.errors import located
+from ..core.trace import Tracer
+from ..lax import arithmetic as arith
+from ..lax import cumulative, elementary, slicing, structural
+from ..lax import reductions as lax_reductions
+from ..lax.indexing import gather
+from ..lax.sorting import sort as lax_sort
+from . import promotion, ufuncs
+from .dispatch import has_tracer, implements, traced, traced_methods
+from .manipulation import (
+    check_dtype,
+    join,
+    normal_axes,
+    normal_axis,
+    operand,
+    static_array,
+    take_static,
+    unsupported,
+)
+
+_NO_VALUE = np._NoValue  # type: ignore[attr-defined]  # what NumPy passes for "not given"
+_FLOAT64 = np.dtype(np.float64)
+_FLOAT32 = np.dtype(np.float32)
+_FLOAT16 = np.dtype(np.float16)
+_INT64 = np.dtype(np.int64)
+_BOOL = np.dtype(np.bool_)
+
+# --- arguments ---------------------------------------------------------------------------------
+
+
+def _given(x: Any) -> bool:
+    return x is not None and x is not _NO_VALUE
+
+
+def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    return tuple(range(ndim)) if axis is None else normal_axes(axis, ndim)
+
+
+def _wide(dtype: np.dtype) -> np.dtype:
+    """The dtype in which NumPy adds and multiplies up: at least a platform integer."""
+    if dtype.kind in "bi":
+        return dtype if dtype == np.uint64 else _INT64
+    return np.dtype(np.uint64) if dtype.kind == "u" else dtype
+
+
+def _keeping(out: Any, x: Any, axes: tuple[int, ...], keepdims: Any) -> Any:
+    """A reduction's result, with the axes that it removed as ones where asked for."""
+    if not _given(keepdims) or not keepdims:
+        return out
+    return structural.reshape(out, tuple(1 if d in axes else n for d, n in enumerate(x.shape)))
+
+
+def _mask(where: Any, x: Any) -> Any:
+    """``where=`` as bools of the operand's shape, None where all elements take part."""
+    if not _given(where) or where is True:
+        return None
+    mask = operand(where)
+    if mask.dtype != _BOOL:
+        raise TypeError(located(f"where= must hold bools, not {mask.dtype}"))
+    return promotion.broadcast_to(mask, x.shape)
+
+
+def _masked(x: Any, mask: Any, fill: Any) -> Any:
+    """The array with one value where the mask is false."""
+    if mask is None:
+        return x
+    return arith.select(mask, x, structural.full_like(x, fill))
+
+
+def _count(x: Any, axes: tuple[int, ...], mask: Any, dtype: np.dtype) -> Any:
+    """How many elements are reduced to one, as a number or, with a mask, as an array."""
+    if mask is None:
+        return math.prod(x.shape[d] for d in axes)
+    return structural.reduce_sum(arith.convert_element_type(mask, dtype), axes)
+
+
+def _scalar(value: Any, dtype: np.dtype) -> Any:
+    """``initial=`` in the dtype of the result."""
+    value = operand(value)
+    if value.shape:
+        raise ValueError(located("initial= must be a scalar"))
+    return arith.convert_element_type(value, dtype)
+
+
+# --- sums and products -------------------------------------------------------------------------
+
+
+def _fold(
+    a: Any, axis: Any, dtype: Any, keepdims: Any, initial: Any, where: Any,
+    reduce: Callable, combine: Callable, identity: Any, logical: tuple[Callable, Callable],
+) -> Any:
+    """A sum or product in NumPy's dtype."""
+    x = operand(a)
+    axes = _axes(axis, x.ndim)
+    mask = _mask(where, x)
+    dtype = check_dtype(dtype) if dtype is not None else _wide(x.dtype)
+    if dtype == _BOOL:  # asked for: NumPy then adds by "or" and multiplies by "and"
+        x = ufuncs.as_bool(x)
+        reduce, combine = logical
+    x = _masked(arith.convert_element_type(x, dtype), mask, identity)
+    out = _keeping(reduce(x, axes), x, axes, keepdims)
+    return combine(out, _scalar(initial, dtype)) if _given(initial) else out
+
+
+_SUM = (structural.reduce_sum, arith.add, 0, (lax_reductions.reduce_or, arith.bitwise_or))
+_PROD = (lax_reductions.reduce_prod, arith.mul, 1, (lax_reductions.reduce_and, arith.bitwise_and))
+
+
+@implements(np.sum)
+def sum(  # noqa: A001  NumPy's name
+    a: Any, axis: Any = None, dtype: Any = None, *,
+    keepdims: Any = False, initial: Any = None, where: Any = None,
+) -> Any:
+    """As ``numpy.sum``, on arrays and traced values."""
+    return _fold(a, axis, dtype, keepdims, initial, where, *_SUM)
+
+
+@implements(np.prod)
+def prod(
+    a: Any, axis: Any = None, dtype: Any = None, *,
+    keepdims: Any = False, initial: Any = None, where: Any = None,
+) -> Any:
+    """As ``numpy.prod``, on arrays and traced values; differentiable at zeros, too."""
+    return _fold(a, axis, dtype, keepdims, initial, where, *_PROD)
+
+
+# --- extrema -----------------------------------------------------------------------------------
+
+
+def _extremum(
+    name: str, a: Any, axis: Any, keepdims: Any, initial: Any, where: Any,
+    reduce: Callable, combine: Callable,
+) -> Any:
+    x = operand(a)
+    axes = _axes(axis, x.ndim)
+    mask = _mask(where, x)
+    if not _given(initial):
+        if mask is not None:
+            raise ValueError(
+                located(
+                    f"reduction operation '{name}' does not have an identity, so to use a where "
+                    "mask one has to specify 'initial'"
+                )
+            )
+        if not math.prod(x.shape[d] for d in axes):
+            raise ValueError(
+                located(
+                    f"zero-size array to reduction operation {name} which has no identity"
+                )
+            )
+        return _keeping(reduce(x, axes), x, axes, keepdims)
+    first = _scalar(initial, x.dtype)
+    if mask is not None:
+        x = arith.select(mask, x, structural.broadcast_in_dim(first, x.shape, ()))
+    if not math.prod(x.shape[d] for d in axes):
+        left = tuple(n for d, n in enumerate(x.shape) if d not in axes)
+        out = structural.broadcast_in_dim(first, left, ())
+    else:
+        out = combine(reduce(x, axes), first)
+    return _keeping(out, x, axes, keepdims)
+
+
+_MAX = (lax_reductions.reduce_max, arith.max)
+_MIN = (lax_reductions.reduce_min, arith.min)
+
+
+@implements(np.max)
+def max(  # noqa: A001  NumPy's name
+    a: Any, axis: Any = None, *, keepdims: Any = False, initial: Any = None, where: Any = None
+) -> Any:
+    """As ``numpy.max``, on arrays and traced values.
+
+    Elements that reach the maximum together share the derivative evenly.
+    """
+    return _extremum("maximum", a, axis, keepdims, initial, where, *_MAX)
+
+
+@implements(np.min)
+def min(  # noqa: A001  NumPy's name
+    a: Any, axis: Any = None, *, keepdims: Any = False, initial: Any = None, where: Any = None
+) -> Any:
+    """As ``numpy.min``, on arrays and traced values.
+
+    Elements that reach the minimum together share the derivative evenly.
+    """
+    return _extremum("minimum", a, axis, keepdims, initial, where, *_MIN)
+
+
+amax, amin = max, min
+traced[np.amax], traced[np.amin] = traced[np.max], traced[np.min]
+
+
+@implements(np.ptp)
+def ptp(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
+    """As ``numpy.ptp``, on arrays and traced values; derivatives as those of max and min."""
+    x = operand(a)
+    return ufuncs.subtract(max(x, axis, keepdims=keepdims), min(x, axis, keepdims=keepdims))
+
+
+# --- truth -------------------------------------------------------------------------------------
+
+
+def _truth(
+    a: Any, axis: Any, keepdims: Any, where: Any, reduce: Callable, identity: bool
+) -> Any:
+    x = ufuncs.as_bool(operand(a))
+    axes = _axes(axis, x.ndim)
+    x = _masked(x, _mask(where, x), identity)
+    return _keeping(reduce(x, axes), x, axes, keepdims)
+
+
+@implements(np.any)
+def any(  # noqa: A001  NumPy's name
+    a: Any, axis: Any = None, *, keepdims: Any = False, where: Any = None
+) -> Any:
+    """As ``numpy.any``, on arrays and traced values."""
+    return _truth(a, axis, keepdims, where, lax_reductions.reduce_or, False)
+
+
+@implements(np.all)
+def all(  # noqa: A001  NumPy's name
+    a: Any, axis: Any = None, *, keepdims: Any = False, where: Any = None
+) -> Any:
+    """As ``numpy.all``, on arrays and traced values."""
+    return _truth(a, axis, keepdims, where, lax_reductions.reduce_and, True)
+
+
+# --- means and variances -----------------------------------------------------------------------
+
+
+def _over(total: Any, count: Any) -> Any:
+    """A sum divided by a count (a number, or an array of its shape), in the sum's dtype."""
+    dtype = total.dtype
+    if not is_inexact(dtype):  # a dtype that was asked for
+        return arith.convert_element_type(
+            _over(arith.convert_element_type(total, _FLOAT64), count), dtype
+        )
+    if isinstance(count, int | float):
+        count = dtype.type(count)
+    return arith.div(total, arith.convert_element_type(count, dtype))
+
+
+def _mean(x: Any, axes: tuple[int, ...], dtype: np.dtype, mask: Any) -> Any:
+    values = _masked(arith.convert_element_type(x, dtype), mask, 0)
+    return _over(structural.reduce_sum(values, axes), _count(x, axes, mask, _float_of(dtype)))
+
+
+def _float_of(dtype: np.dtype) -> np.dtype:
+    """The dtype in which elements are counted, for a division of this dtype."""
+    return dtype if is_inexact(dtype) else _FLOAT64
+
+
+def _mean_dtype(x: Any, dtype: Any) -> np.dtype:
+    if dtype is not None:
+        return check_dtype(dtype)
+    return x.dtype if is_inexact(x.dtype) else _FLOAT64
+
+
+@implements(np.mean)
+def mean(
+    a: Any, axis: Any = None, dtype: Any = None, *, keepdims: Any = False, where: Any = None
+) -> Any:
+    """As ``numpy.mean``, on arrays and traced values."""
+    x = operand(a)
+    axes = _axes(axis, x.ndim)
+    out_dtype = _mean_dtype(x, dtype)
+    half = dtype is None and out_dtype == _FLOAT16
+    out = _mean(x, axes, _FLOAT32 if half else out_dtype, _mask(where, x))
+    return _keeping(arith.convert_element_type(out, out_dtype), x, axes, keepdims)
+
+
+def _ddof(ddof: Any, correction: Any) -> Any:
+    if not _given(correction):
+        return ddof
+    if ddof != 0:
+        raise ValueError(located("ddof and correction can't be provided simultaneously."))
+    return correction
+
+
+def _variance(
+    a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, where: Any, center: Any
+) -> Any:
+    x = operand(a)
+    axes = _axes(axis, x.ndim)
+    mask = _mask(where, x)
+    dtype = _mean_dtype(x, dtype)
+    if not _given(center):
+        center = _keeping(_mean(x, axes, dtype, mask), x, axes, True)
+    apart = ufuncs.subtract(x, center)
+    if apart.dtype.kind == "c":
+        real, imag = arith.real(apart), arith.imag(apart)
+        squares = arith.add(elementary.square(real), elementary.square(imag))
+        dtype = squares.dtype if dtype.kind == "c" else dtype
+    else:
+        squares = elementary.square(apart)
+    squares = _masked(arith.convert_element_type(squares, dtype), mask, 0)
+    total = structural.reduce_sum(squares, axes)
+    count = _count(x, axes, mask, _float_of(dtype))
+    if isinstance(count, int):
+        freedom = builtins.max(count - ddof, 0)
+    else:
+        freedom = ufuncs.maximum(ufuncs.subtract(count, ddof), 0)
+    return _keeping(_over(total, freedom), x, axes, keepdims)
+
+
+@implements(np.var)
+def var(
+    a: Any, axis: Any = None, dtype: Any = None, *, ddof: Any = 0, keepdims: Any = False,
+    where: Any = None, mean: Any = None, correction: Any = None,
+) -> Any:
+    """As ``numpy.var``, on arrays and traced values."""
+    return _variance(a, axis, dtype, _ddof(ddof, correction), keepdims, where, mean)
+
+
+def root(x: Any) -> Any:
+    """The square root, with derivative 0 at 0."""
+    zero = arith.eq(x, structural.zeros_like(x))
+    safe = elementary.sqrt(arith.select(zero, structural.full_like(x, 1), x))
+    return arith.select(zero, structural.zeros_like(x), safe)
+
+
+@implements(np.std)
+def std(
+    a: Any, axis: Any = None, dtype: Any = None, *, ddof: Any = 0, keepdims: Any = False,
+    where: Any = None, mean: Any = None, correction: Any = None,
+) -> Any:
+    """As ``numpy.std``, on arrays and traced values; the derivative is 0 where all elements are
+    equal."""
+    out = _variance(a, axis, dtype, _ddof(ddof, correction), keepdims, where, mean)
+    if not is_inexact(out.dtype):
+        return arith.convert_element_type(root(arith.convert_element_type(out, _FLOAT64)), out.dtype)
+    return root(out)
+
+
+@implements(np.average)
+def average(
+    a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *,
+    keepdims: Any = False,
+) -> Any:
+    """As ``numpy.average``, on arrays and traced values; traced weights that sum to zero give
+    inf and nan instead of an error."""
+    x = operand(a)
+    if weights is None:
+        out = mean(x, axis, keepdims=keepdims)
+        total = structural.full_like(out, x.size / builtins.max(out.size, 1))
+        return (out, total) if returned else out
+    w = _weights(operand(weights), x, axis)
+    kinds = [x.dtype, w.dtype] + ([_FLOAT64] if x.dtype.kind in "biu" else [])
+    dtype = np.result_type(*kinds)
+    x, w = (arith.convert_element_type(v, dtype) for v in (x, w))
+    total = sum(w, axis, dtype, keepdims=keepdims)
+    if not isinstance(total, Tracer) and np.any(total == 0):
+        raise ZeroDivisionError(located("Weights sum to zero, can't be normalized"))
+    out = ufuncs.divide(sum(ufuncs.multiply(x, w), axis, keepdims=keepdims), total)
+    if returned:
+        return out, promotion.broadcast_to(total, out.shape)
+    return out
+
+
+def _weights(w: Any, x: Any, axis: Any) -> Any:
+    """Weights, given for all elements or for those along some axes, in the operand's shape."""
+    if w.shape == x.shape:
+        return w
+    if axis is None:
+        raise TypeError(
+            located("Axis must be specified when shapes of a and weights differ.")
+        )
+    axes = normal_axes(axis, x.ndim)
+    if w.shape != tuple(x.shape[d] for d in axes):
+        raise ValueError(
+            located("Shape of weights must be consistent with shape of a along specified axis.")
+        )
+    w = structural.transpose(w, np.argsort(axes).tolist())
+    return structural.broadcast_in_dim(w, x.shape, sorted(axes))
+
+
+# --- order statistics --------------------------------------------------------------------------
+
+
+def _sorted_last(a: Any, axis: Any) -> tuple[Any, Any, tuple[int, ...]]:
+    """The operand, the same sorted with the reduced axes made one, the last; and the axes."""
+    x = operand(a)
+    axes = _axes(axis, x.ndim)
+    kept = [d for d in range(x.ndim) if d not in axes]
+    moved = structural.transpose(x, (*kept, *axes))
+    shape = (*(x.shape[d] for d in kept), math.prod(x.shape[d] for d in axes))
+    return x, lax_sort(structural.reshape(moved, shape), -1, False), axes
+
+
+def _nan_wins(out: Any, ordered: Any) -> Any:
+    """An order statistic, NaN where the largest element, the last, is."""
+    if not is_inexact(ordered.dtype):
+        return out
+    last = slicing.index_in_dim(ordered, -1, ordered.ndim - 1, False)
+    bad = arith.is_nan(last)
+    if out.shape != bad.shape:
+        bad = promotion.broadcast_to(bad, out.shape)
+    return arith.select(bad, structural.full_like(out, np.nan), out)
+
+
+@implements(np.median)
+def median(
+    a: Any, axis: Any = None, *, overwrite_input: bool = False, keepdims: Any = False
+) -> Any:
+    """As ``numpy.median``, on arrays and traced values.
+
+    The one or two elements in the middle get the derivative, in halves if they are two.
+    """
+    x, ordered, axes = _sorted_last(a, axis)
+    count = ordered.shape[-1]
+    dtype = _mean_dtype(x, None)
+    if not count:
+        out: Any = uniform(ordered.shape[:-1], dtype, np.nan)
+        return _keeping(out, x, axes, keepdims)
+    low, high = (count - 1) // 2, count // 2
+    middle = slicing.slice_in_dim(ordered, low, high + 1, 1, ordered.ndim - 1)
+    out = _nan_wins(mean(middle, -1), ordered)
+    return _keeping(out, x, axes, keepdims)
+
+
+def _continuous(alpha: float, beta: float) -> Callable:
+    def place(n: int, q: Any) -> Any:
+        shift = ufuncs.multiply(q, 1 - alpha - beta)
+        return ufuncs.subtract(ufuncs.add(ufuncs.multiply(q, n), ufuncs.add(alpha, shift)), 1)
+
+    return place
+
+
+def _linear_place(n: int, q: Any) -> Any:
+    return ufuncs.multiply(q, n - 1)
+
+
+def _as_it_is(gamma: Any) -> Any:
+    return gamma
+
+
+def _where_exact(exact: float, otherwise: float) -> Callable:
+    """A weight that depends on whether the place falls on an element."""
+
+    def weight(gamma: Any) -> Any:
+        dtype = gamma.dtype.type
+        return ufuncs.where(ufuncs.equal(gamma, 0), dtype(exact), dtype(otherwise))
+
+    return weight
+
+
+#: For each of NumPy's methods: where the quantile is among n sorted elements, and what makes the
+#: weight of the upper neighbour of the fraction of that.
+_QUANTILE_METHODS: dict[str, tuple[Callable, Callable]] = {
+    "linear": (_linear_place, _as_it_is),
+    "lower": (_linear_place, _where_exact(0, 0)),
+    "higher": (_linear_place, _where_exact(0, 1)),
+    "midpoint": (_linear_place, _where_exact(0, 0.5)),
+    "nearest": (lambda n, q: ufuncs.rint(_linear_place(n, q)), _as_it_is),
+    "inverted_cdf": (
+        lambda n, q: ufuncs.subtract(ufuncs.multiply(q, n), 1), _where_exact(0, 1)
+    ),
+    "averaged_inverted_cdf": (
+        lambda n, q: ufuncs.subtract(ufuncs.multiply(q, n), 1), _where_exact(0.5, 1)
+    ),
+    "interpolated_inverted_cdf": (_continuous(0, 1), _as_it_is),
+    "hazen": (_continuous(0.5, 0.5), _as_it_is),
+    "weibull": (_continuous(0, 0), _as_it_is),
+    "median_unbiased": (_continuous(1 / 3, 1 / 3), _as_it_is),
+    "normal_unbiased": (_continuous(3 / 8, 3 / 8), _as_it_is),
+}
+
+
+def _quantile(
+    a: Any, q: Any, scale: float, axis: Any, method: str, keepdims: Any, weights: Any
+) -> Any:
+    if weights is not None:
+        raise unsupported("quantile", "weights=")
+    if method not in _QUANTILE_METHODS:
+        raise ValueError(
+            located(f"{method!r} is not a supported method. Use one of: {[*_QUANTILE_METHODS]}")
+        )
+    x, ordered, axes = _sorted_last(a, axis)
+    if x.dtype.kind == "c":
+        raise TypeError(located("a must be an array of real numbers"))
+    weak = type(q) in (int, float) or (isinstance(q, Tracer) and q.aval.weak_type)
+    q = operand(q)
+    q = ufuncs.divide(q, scale) if scale != 1 or q.dtype.kind in "biu" else q
+    if not isinstance(q, Tracer) and not np.all((q >= 0) & (q <= 1)):
+        what = "Quantiles must be in the range [0, 1]"
+        raise ValueError(
+            located(what if scale == 1 else "Percentiles must be in the range [0, 100]")
+        )
+    n = ordered.shape[-1]
+    if not n:
+        raise IndexError(located("cannot take a quantile of no elements"))
+    place, weight = _QUANTILE_METHODS[method]
+    exact = place(n, q)
+    below = ufuncs.floor(exact)
+    gamma = weight(ufuncs.subtract(exact, below))
+    # Past either end both neighbours are the element there.
+    low, high = (
+        arith.convert_element_type(ufuncs.clip(i, 0.0, float(n - 1)), _INT64)
+        for i in (below, ufuncs.add(below, 1))
+    )
+    lower, upper = (gather(ordered, [i], (ordered.ndim - 1,)) for i in (low, high))
+    if method in ("lower", "higher", "nearest", "inverted_cdf"):
+        # No interpolation: the element itself, in its dtype.
+        picks = arith.eq(gamma, structural.zeros_like(gamma))
+        out = _choose(picks, lower, upper)
+    else:
+        floating = _as_floating(x.dtype, q.dtype, weak)
+        gamma = arith.convert_element_type(gamma, floating)
+        lower, upper = (arith.convert_element_type(v, floating) for v in (lower, upper))
+        out = _between(lower, upper, _stretched(gamma, lower))
+    out = _nan_wins(out, ordered)
+    if not _given(keepdims) or not keepdims:
+        return out
+    ones = tuple(1 if d in axes else size for d, size in enumerate(x.shape))
+    return structural.reshape(out, (*q.shape, *ones))
+
+
+def _as_floating(dtype: np.dtype, q_dtype: np.dtype, weak: bool) -> np.dtype:
+    """The dtype in which elements are interpolated; a Python scalar has no say in it."""
+    if weak:
+        return np.result_type(dtype, 0.0)
+    return np.result_type(dtype, q_dtype)
+
+
+def _stretched(x: Any, like: Any) -> Any:
+    """One value for each quantile, repeated over the rows."""
+    return structural.broadcast_in_dim(x, like.shape, range(x.ndim))
+
+
+def _choose(pred: Any, x: Any, y: Any) -> Any:
+    return arith.select(_stretched(pred, x), x, y)
+
+
+def _between(low: Any, high: Any, t: Any) -> Any:
+    """NumPy's interpolation, which is exact at both ends."""
+    apart = arith.sub(high, low)
+    one = structural.full_like(t, 1)
+    from_low = arith.add(low, arith.mul(apart, t))
+    from_high = arith.sub(high, arith.mul(apart, arith.sub(one, t)))
+    return arith.select(arith.ge(t, structural.full_like(t, 0.5)), from_high, from_low)
+
+
+_QUANTILE_ARGS = """
+    Differentiable in both arguments.
+
+    Args:
+      q: may be traced; then it is not checked to be in range, but limited to it.
+      method: any of NumPy's but ``"closest_observation"``.
+      weights: must be None.
+    """
+
+
+@implements(np.quantile)
+def quantile(
+    a: Any, q: Any, axis: Any = None, *, overwrite_input: bool = False, method: str = "linear",
+    keepdims: Any = False, weights: Any = None,
+) -> Any:
+    return _quantile(a, q, 1, axis, method, keepdims, weights)
+
+
+quantile.__doc__ = "As ``numpy.quantile``, on arrays and traced values.\n" + _QUANTILE_ARGS
+
+
+@implements(np.percentile)
+def percentile(
+    a: Any, q: Any, axis: Any = None, *, overwrite_input: bool = False, method: str = "linear",
+    keepdims: Any = False, weights: Any = None,
+) -> Any:
+    return _quantile(a, q, 100, axis, method, keepdims, weights)
+
+
+percentile.__doc__ = "As ``numpy.percentile``, on arrays and traced values.\n" + _QUANTILE_ARGS
+
+# --- places of extrema -------------------------------------------------------------------------
+
+
+def _place(name: str, a: Any, axis: Any, keepdims: Any, find: Callable) -> Any:
+    x = operand(a)
+    if axis is None:
+        axes: tuple[int, ...] = tuple(range(x.ndim))
+        flat, at = structural.reshape(x, (x.size,)), 0
+    else:
+        at = normal_axis(axis, x.ndim)
+        axes, flat = (at,), x
+    if not flat.shape[at]:
+        raise ValueError(located(f"attempt to get {name} of an empty sequence"))
+    return _keeping(find(flat, at), x, axes, keepdims)
+
+
+@implements(np.argmax)
+def argmax(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
+    """As ``numpy.argmax``, on arrays and traced values."""
+    return _place("argmax", a, axis, keepdims, lax_reductions.argmax)
+
+
+@implements(np.argmin)
+def argmin(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
+    """As ``numpy.argmin``, on arrays and traced values."""
+    return _place("argmin", a, axis, keepdims, lax_reductions.argmin)
+
+
+# --- running sums and products -----------------------------------------------------------------
+
+
+def _running(x: Any, axis: Any, dtype: Any, accumulate: Callable) -> Any:
+    if axis is None:
+        x, axis = structural.reshape(x, (x.size,)), 0
+    axis = normal_axis(axis, x.ndim)
+    dtype = check_dtype(dtype) if dtype is not None else _wide(x.dtype)
+    if dtype == _BOOL:
+        raise unsupported("cumsum and numpy.cumprod", "dtype=bool")
+    return accumulate(arith.convert_element_type(x, dtype), axis)
+
+
+@implements(np.cumsum)
+def cumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
+    """As ``numpy.cumsum``, on arrays and traced values."""
+    return _running(operand(a), axis, dtype, cumulative.cumsum)
+
+
+@implements(np.cumprod)
+def cumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
+    """As ``numpy.cumprod``, on arrays and traced values; differentiable at zeros, too."""
+    return _running(operand(a), axis, dtype, cumulative.cumprod)
+
+
+def _running_standard(
+    x: Any, axis: Any, dtype: Any, include_initial: bool, accumulate: Callable, first: int
+) -> Any:
+    x = operand(x)
+    if not x.ndim:
+        x = structural.reshape(x, (1,))
+    if axis is None:
+        if x.ndim != 1:
+            raise ValueError(
+                located("For arrays which have more than one dimension ``axis`` is required.")
+            )
+        axis = 0
+    axis = normal_axis(axis, x.ndim)
+    out = _running(x, axis, dtype, accumulate)
+    if include_initial:
+        shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+        return join([uniform(shape, out.dtype, first), out], axis)
+    return out
+
+
+def _cumulative_sum(
+    x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
+) -> Any:
+    """As ``numpy.cumulative_sum``, on arrays and traced values."""
+    return _running_standard(x, axis, dtype, include_initial, cumulative.cumsum, 0)
+
+
+def _cumulative_prod(
+    x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
+) -> Any:
+    """As ``numpy.cumulative_prod``, on arrays and traced values."""
+    return _running_standard(x, axis, dtype, include_initial, cumulative.cumprod, 1)
+
+
+def _newer(function: Callable) -> Callable:
+    """Register a function under its name where this NumPy has one of that name."""
+    function.__name__ = function.__qualname__ = function.__name__.removeprefix("_")
+    original = getattr(np, function.__name__, None)
+    return function if original is None else implements(original)(function)
+
+
+cumulative_sum = _newer(_cumulative_sum)
+cumulative_prod = _newer(_cumulative_prod)
+
+# --- passing over NaN --------------------------------------------------------------------------
+
+
+def _not_nan(x: Any) -> Any:
+    """Which elements are not NaN, None where none can be."""
+    return arith.bitwise_not(arith.is_nan(x)) if is_inexact(x.dtype) else None
+
+
+def _both(x: Any, where: Any) -> Any:
+    """Which elements take part: those that are not NaN and that ``where=`` leaves in."""
+    masks = [m for m in (_not_nan(x), _mask(where, x)) if m is not None]
+    if len(masks) == 2:
+        return arith.bitwise_and(*masks)
+    return masks[0] if masks else None
+
+
+@implements(np.nansum)
+def nansum(
+    a: Any, axis: Any = None, dtype: Any = None, *,
+    keepdims: Any = False, initial: Any = None, where: Any = None,
+) -> Any:
+    """As ``numpy.nansum``, on arrays and traced values."""
+    x = operand(a)
+    return sum(x, axis, dtype, keepdims=keepdims, initial=initial, where=_both(x, where))
+
+
+@implements(np.nanprod)
+def nanprod(
+    a: Any, axis: Any = None, dtype: Any = None, *,
+    keepdims: Any = False, initial: Any = None, where: Any = None,
+) -> Any:
+    """As ``numpy.nanprod``, on arrays and traced values."""
+    x = operand(a)
+    return prod(x, axis, dtype, keepdims=keepdims, initial=initial, where=_both(x, where))
+
+
+@implements(np.nanmean)
+def nanmean(
+    a: Any, axis: Any = None, dtype: Any = None, *, keepdims: Any = False, where: Any = None
+) -> Any:
+    """As ``numpy.nanmean``, on arrays and traced values."""
+    x = operand(a)
+    axes = _axes(axis, x.ndim)
+    out = _mean(x, axes, _mean_dtype(x, dtype), _both(x, where))
+    return _keeping(out, x, axes, keepdims)
+
+
+def _nan_where_none(out: Any, x: Any, axes: tuple[int, ...], keepdims: Any) -> Any:
+    """NaN where all elements are."""
+    some = _keeping(lax_reductions.reduce_or(_not_nan(x), axes), x, axes, keepdims)
+    return arith.select(some, out, structural.full_like(out, np.nan))
+
+
+def _nan_extremum(
+    a: Any, axis: Any, keepdims: Any, initial: Any, where: Any, find: Callable, worst: float
+) -> Any:
+    x = operand(a)
+    if x.dtype.kind == "c":
+        raise unsupported("nanmax and numpy.nanmin", "a complex array")
+    if not is_inexact(x.dtype):
+        return find(x, axis, keepdims=keepdims, initial=initial, where=where)
+    axes = _axes(axis, x.ndim)
+    out = find(_masked(x, _not_nan(x), worst), axis, keepdims=keepdims, initial=initial,
+               where=where)
+    return out if _given(initial) else _nan_where_none(out, x, axes, keepdims)
+
+
+@implements(np.nanmax)
+def nanmax(
+    a: Any, axis: Any = None, *, keepdims: Any = False, initial: Any = None, where: Any = None
+) -> Any:
+    """As ``numpy.nanmax``, on arrays and traced values.
+
+    Elements that reach the maximum together share the derivative evenly.
+    """
+    return _nan_extremum(a, axis, keepdims, initial, where, max, -np.inf)
+
+
+@implements(np.nanmin)
+def nanmin(
+    a: Any, axis: Any = None, *, keepdims: Any = False, initial: Any = None, where: Any = None
+) -> Any:
+    """As ``numpy.nanmin``, on arrays and traced values.
+
+    Elements that reach the minimum together share the derivative evenly.
+    """
+    return _nan_extremum(a, axis, keepdims, initial, where, min, np.inf)
+
+
+def _nan_variance(
+    a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, where: Any, center: Any
+) -> Any:
+    x = operand(a)
+    mask = _not_nan(x)
+    if mask is None:
+        return _variance(x, axis, dtype, ddof, keepdims, where, center)
+    # What takes no part must not be NaN either, lest the derivative of its square be.
+    clean, axes = _masked(x, mask, 0), _axes(axis, x.ndim)
+    out = _variance(clean, axis, dtype, ddof, keepdims, _both(x, where), center)
+    count = _keeping(_count(x, axes, _both(x, where), _FLOAT64), x, axes, keepdims)
+    enough = arith.gt(count, structural.full_like(count, ddof))
+    return arith.select(enough, out, structural.full_like(out, np.nan))
+
+
+@implements(np.nanvar)
+def nanvar(
+    a: Any, axis: Any = None, dtype: Any = None, *, ddof: Any = 0, keepdims: Any = False,
+    where: Any = None, mean: Any = None, correction: Any = None,
+) -> Any:
+    """As ``numpy.nanvar``, on arrays and traced values."""
+    return _nan_variance(a, axis, dtype, _ddof(ddof, correction), keepdims, where, mean)
+
+
+@implements(np.nanstd)
+def nanstd(
+    a: Any, axis: Any = None, dtype: Any = None, *, ddof: Any = 0, keepdims: Any = False,
+    where: Any = None, mean: Any = None, correction: Any = None,
+) -> Any:
+    """As ``numpy.nanstd``, on arrays and traced values; the derivative is 0 where all elements
+    are equal."""
+    return root(_nan_variance(a, axis, dtype, _ddof(ddof, correction), keepdims, where, mean))
+
+
+def _nan_place(a: Any, axis: Any, keepdims: Any, find: Callable, worst: float) -> Any:
+    x = operand(a)
+    return find(_masked(x, _not_nan(x), worst), axis, keepdims=keepdims)
+
+
+@implements(np.nanargmax)
+def nanargmax(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
+    """As ``numpy.nanargmax``, on arrays and traced values; for these 0 where all are NaN."""
+    return _nan_place(a, axis, keepdims, argmax, -np.inf)
+
+
+@implements(np.nanargmin)
+def nanargmin(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
+    """As ``numpy.nanargmin``, on arrays and traced values; for these 0 where all are NaN."""
+    return _nan_place(a, axis, keepdims, argmin, np.inf)
+
+
+@implements(np.nancumsum)
+def nancumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
+    """As ``numpy.nancumsum``, on arrays and traced values."""
+    x = operand(a)
+    return cumsum(_masked(x, _not_nan(x), 0), axis, dtype)
+
+
+@implements(np.nancumprod)
+def nancumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
+    """As ``numpy.nancumprod``, on arrays and traced values."""
+    x = operand(a)
+    return cumprod(_masked(x, _not_nan(x), 1), axis, dtype)
+
+
+# --- differences -------------------------------------------------------------------------------
+
+
+def _step(x: Any, axis: int) -> Any:
+    size = x.shape[axis]
+    later = slicing.slice_in_dim(x, builtins.min(1, size), size, 1, axis)
+    earlier = slicing.slice_in_dim(x, 0, builtins.max(size - 1, 0), 1, axis)
+    return (arith.ne if x.dtype == _BOOL else arith.sub)(later, earlier)
+
+
+@implements(np.diff)
+def diff(
+    a: Any, n: int = 1, axis: int = -1, prepend: Any = _NO_VALUE, append: Any = _NO_VALUE
+) -> Any:
+    """As ``numpy.diff``, on arrays and traced values."""
+    x = operand(a)
+    if n == 0:
+        return x
+    if n < 0:
+        raise ValueError(located(f"order must be non-negative but got {n}"))
+    if not x.ndim:
+        raise ValueError(located("diff requires input that is at least one dimensional"))
+    axis = normal_axis(axis, x.ndim)
+    ends = [operand(e) if e is not _NO_VALUE else None for e in (prepend, append)]
+    if builtins.any(e is not None for e in ends):
+        one = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+        before, after = (
+            e if e is None or e.ndim else promotion.broadcast_to(e, one) for e in ends
+        )
+        parts = [p for p in (before, x, after) if p is not None]
+        dtype = np.result_type(*[p.dtype for p in parts])
+        x = join([arith.convert_element_type(p, dtype) for p in parts], axis)
+    for _ in range(n):
+        x = _step(x, axis)
+    return x
+
+
+@implements(np.ediff1d)
+def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
+    """As ``numpy.ediff1d``, on arrays and traced values."""
+    x = operand(ary)
+    x = structural.reshape(x, (x.size,))
+    steps = _step(x, 0)
+    ends = []
+    for name, end in (("to_begin", to_begin), ("to_end", to_end)):
+        if end is None:
+            ends.append([])
+            continue
+        end = operand(end)
+        if not np.can_cast(end.dtype, x.dtype, "same_kind"):
+            raise TypeError(
+                located(f"dtype of `{name}` must be compatible with input `ary` under the "
+                        "`same_kind` rule.")
+            )
+        ends.append([structural.reshape(arith.convert_element_type(end, x.dtype), (end.size,))])
+    return join([*ends[0], steps, *ends[1]], 0)
+
+
+# --- the methods of ufuncs ---------------------------------------------------------------------
+
+
+def _logical_fold(reduce: Callable, combine: Callable, identity: bool) -> Callable:
+    def function(
+        a: Any, axis: Any = 0, dtype: Any = None, keepdims: Any = False,
+        initial: Any = _NO_VALUE, where: Any = True,
+    ) -> Any:
+        x = ufuncs.as_bool(operand(a))
+        out = _truth(x, axis, keepdims, where, reduce, identity)
+        if _given(initial):
+            return combine(out, ufuncs.as_bool(operand(initial)))
+        return out
+
+    return function
+
+
+def _bit_fold(reduce: Callable, combine: Callable, identity: int) -> Callable:
+    def function(
+        a: Any, axis: Any = 0, dtype: Any = None, keepdims: Any = False,
+        initial: Any = _NO_VALUE, where: Any = True,
+    ) -> Any:
+        x = operand(a)
+        if dtype is not None:
+            x = arith.convert_element_type(x, check_dtype(dtype))
+        axes = _axes(axis, x.ndim)
+        fill = np.array(identity).astype(x.dtype)
+        x = _masked(x, _mask(where, x), fill)
+        out = _keeping(reduce(x, axes), x, axes, keepdims)
+        return combine(out, _scalar(initial, x.dtype)) if _given(initial) else out
+
+    return function
+
+
+def _arithmetic_fold(rule: tuple) -> Callable:
+    def function(
+        a: Any, axis: Any = 0, dtype: Any = None, keepdims: Any = False,
+        initial: Any = _NO_VALUE, where: Any = True,
+    ) -> Any:
+        return _fold(a, axis, dtype, keepdims, initial, where, *rule)
+
+    return function
+
+
+def _extremum_fold(name: str, rule: tuple) -> Callable:
+    def function(
+        a: Any, axis: Any = 0, dtype: Any = None, keepdims: Any = False,
+        initial: Any = _NO_VALUE, where: Any = True,
+    ) -> Any:
+        x = operand(a)
+        if dtype is not None:
+            x = arith.convert_element_type(x, check_dtype(dtype))
+        return _extremum(name, x, axis, keepdims, initial, where, *rule)
+
+    return function
+
+
+def _logaddexp_fold(
+    a: Any, axis: Any = 0, dtype: Any = None, keepdims: Any = False,
+    initial: Any = _NO_VALUE, where: Any = True,
+) -> Any:
+    x = operand(a)
+    out_dtype = check_dtype(dtype) if dtype is not None else promotion.inexact_dtype(x.dtype)
+    x = arith.convert_element_type(x, out_dtype)
+    axes = _axes(axis, x.ndim)
+    x = _masked(x, _mask(where, x), -np.inf)
+    left = tuple(n for d, n in enumerate(x.shape) if d not in axes)
+    if not x.size:
+        out: Any = uniform(left, x.dtype, -np.inf)
+    else:
+        top = lax_reductions.reduce_max(arith.stop_gradient(x), axes)
+        finite = arith.is_finite(top)
+        top = arith.select(finite, top, structural.zeros_like(top))
+        shifted = arith.sub(x, structural.undo_reduction(top, x.shape, axes)) if axes else \
+            arith.sub(x, top)
+        total = structural.reduce_sum(elementary.exp(shifted), axes)
+        none = arith.eq(total, structural.zeros_like(total))
+        safe = arith.log(arith.select(none, structural.full_like(total, 1), total))
+        out = arith.select(none, structural.full_like(total, -np.inf), arith.add(safe, top))
+    out = _keeping(out, x, axes, keepdims)
+    if _given(initial):
+        return ufuncs.logaddexp(out, _scalar(initial, out_dtype))
+    return out
+
+
+_REDUCE: dict[np.ufunc, Callable] = {
+    np.add: _arithmetic_fold(_SUM),
+    np.multiply: _arithmetic_fold(_PROD),
+    np.maximum: _extremum_fold("maximum", _MAX),
+    np.minimum: _extremum_fold("minimum", _MIN),
+    np.logical_and: _logical_fold(lax_reductions.reduce_and, arith.bitwise_and, True),
+    np.logical_or: _logical_fold(lax_reductions.reduce_or, arith.bitwise_or, False),
+    np.bitwise_and: _bit_fold(lax_reductions.reduce_and, arith.bitwise_and, -1),
+    np.bitwise_or: _bit_fold(lax_reductions.reduce_or, arith.bitwise_or, 0),
+    np.bitwise_xor: _bit_fold(lax_reductions.reduce_xor, arith.bitwise_xor, 0),
+    np.logical_xor: _logical_fold(lax_reductions.reduce_xor, arith.bitwise_xor, False),
+    np.logaddexp: _logaddexp_fold,
+}
+
+
+def _accumulation(accumulate: Callable, dtype_of: Callable[[np.dtype], np.dtype]) -> Callable:
+    def function(array: Any, axis: int = 0, dtype: Any = None) -> Any:
+        x = operand(array)
+        if not x.ndim:
+            raise TypeError(located("cannot accumulate on a scalar"))
+        axis = normal_axis(axis, x.ndim)
+        dtype = check_dtype(dtype) if dtype is not None else dtype_of(x.dtype)
+        return accumulate(arith.convert_element_type(x, dtype), axis)
+
+    return function
+
+
+def _same(dtype: np.dtype) -> np.dtype:
+    return dtype
+
+
+_ACCUMULATE: dict[np.ufunc, Callable] = {
+    np.add: _accumulation(cumulative.cumsum, _wide),
+    np.multiply: _accumulation(cumulative.cumprod, _wide),
+    np.maximum: _accumulation(cumulative.cummax, _same),
+    np.minimum: _accumulation(cumulative.cummin, _same),
+    np.logaddexp: _accumulation(cumulative.cumlogsumexp, promotion.inexact_dtype),
+}
+
+
+def _outer(function: Callable) -> Callable:
+    def outer(a: Any, b: Any, /, dtype: Any = None) -> Any:
+        if dtype is not None:
+            a, b = (arith.convert_element_type(operand(x), check_dtype(dtype)) for x in (a, b))
+        x, y = promotion.asarray(a), promotion.asarray(b)
+        if np.ndim(x) and np.ndim(y):
+            x = structural.reshape(x, (*x.shape, *(1,) * np.ndim(y)))
+        return function(x, y)
+
+    return outer
+
+
+def _no_at(ufunc: np.ufunc) -> Callable:
+    remedy = {
+        "add": "x.at[i].add(v)", "subtract": "x.at[i].add(-v)", "multiply": "x.at[i].multiply(v)",
+        "maximum": "x.at[i].max(v)", "minimum": "x.at[i].min(v)",
+    }.get(ufunc.__name__, "x.at[i].set(v)")
+
+    def at(*args: Any, **kwargs: Any) -> Any:
+        raise TypeError(
+            located(
+                f"numpy.{ufunc.__name__}.at writes into an array, which traced values cannot take "
+                "part in",
+                f"What to do: use the array that {remedy} returns.",
+            )
+        )
+
+    return at
+
+
+for _ufunc, _rule in _REDUCE.items():
+    traced_methods[_ufunc, "reduce"] = _rule
+for _ufunc, _rule in _ACCUMULATE.items():
+    traced_methods[_ufunc, "accumulate"] = _rule
+for _ufunc, _rule in list(traced.items()):
+    if isinstance(_ufunc, np.ufunc):
+        traced_methods[_ufunc, "at"] = _no_at(_ufunc)
+        if _ufunc.nin == 2 and _ufunc.signature is None:
+            traced_methods[_ufunc, "outer"] = _outer(_rule)

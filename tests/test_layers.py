@@ -1,0 +1,52 @@
+"""Imports go one way: down the list of layers, at the top of a file, and to few libraries."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "autotrace"
+#: From the bottom to the top; a layer imports from itself and from those before it.
+LAYERS = ["core", "transforms", "lax", "numpy", "api"]
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def _imports(path: Path) -> list[tuple[ast.AST, str]]:
+    """Each import of the package's own modules, as a dotted path from the package."""
+    found = []
+    folder = path.relative_to(PACKAGE).parent.parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = folder[: len(folder) - node.level + 1]
+            module = (*base, *(node.module.split(".") if node.module else ()))
+            names = [(*module, a.name) for a in node.names] if not node.module else [module]
+            found += [(node, ".".join(name)) for name in names]
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_down(path):
+    layer = path.relative_to(PACKAGE).parts[0]
+    if layer not in LAYERS:
+        return  # the public modules at the top may import from every layer
+    allowed = LAYERS[: LAYERS.index(layer) + 1]
+    for node, module in _imports(path):
+        assert module.split(".")[0] in allowed, f"{path}:{node.lineno} imports {module}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_no_import_inside_a_function(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            inner = [n for n in ast.walk(node) if isinstance(n, ast.Import | ast.ImportFrom)]
+            assert not inner, f"{path}:{inner[0].lineno}"
+
+
+def test_import_is_cheap():
+    code = "import sys, autotrace; print(sorted({m.split('.')[0] for m in sys.modules}))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "'numpy'" in out.stdout
+    for heavy in ("scipy", "numba", "llvmlite"):
+        assert f"'{heavy}'" not in out.stdout

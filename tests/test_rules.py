@@ -1,0 +1,371 @@
+"""Every primitive crossed with every rule: types, derivatives, transposes, batching.
+
+``EXAMPLES`` has a call of each primitive; a primitive without one fails the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from derivative_checks import check_abstract, check_batching, check_derivatives
+
+import autotrace as at
+from autotrace.core.avals import ShapedArray
+from autotrace.core.primitive import Primitive, primitives
+from autotrace.lax.families import def_partials, elementwise
+from autotrace.transforms.batch import Axis, batch_flat
+from autotrace.transforms.evaluate import eval_jaxpr
+from autotrace.transforms.jvp import jvp_flat
+from autotrace.transforms.simplify import simplify_jaxpr
+from autotrace.transforms.stage import stage
+
+rng = np.random.default_rng(0)
+
+
+class Example(NamedTuple):
+    """Operands and parameters for one call of a primitive."""
+
+    args: tuple
+    params: Mapping[str, Any] = MappingProxyType({})
+    #: Which operands to differentiate; all floating and complex ones when None.
+    differentiate: tuple[int, ...] | None = None
+
+
+def real(*shape, low=-2.0, high=2.0):
+    return rng.uniform(low, high, shape)
+
+
+def cplx(*shape):
+    return real(*shape) + 1j * real(*shape)
+
+
+def ints(*shape, low=1, high=9):
+    return rng.integers(low, high, shape)
+
+
+def bools(*shape):
+    return rng.integers(0, 2, shape).astype(bool)
+
+
+POSITIVE = {"low": 0.2, "high": 3.0}
+UNIT = {"low": -0.9, "high": 0.9}
+
+_jaxpr = stage(lambda x, y: [x * y, at.lax.sin(x)], [ShapedArray((3,), "f8")] * 2)
+
+
+def _custom_rule(primals, tangents):
+    (x,), (t,) = primals, tangents
+    return [at.lax.sin(x)], [t * at.lax.cos(x)]
+
+
+EXAMPLES: dict[str, Example] = {
+    **{
+        name: Example((real(2, 3),))
+        for name in [
+            "neg",
+            "sign",
+            "floor",
+            "ceil",
+            "trunc",
+            "round",
+            "exp",
+            "exp2",
+            "expm1",
+            "sin",
+            "cos",
+            "tan",
+            "asinh",
+            "atan",
+            "sinh",
+            "cosh",
+            "tanh",
+            "logistic",
+            "erf",
+            "erfc",
+            "cbrt",
+            "abs",
+        ]
+    },
+    **{
+        name: Example((real(2, 3, **POSITIVE),))
+        for name in ["log", "log2", "log10", "log1p", "sqrt", "lgamma", "digamma"]
+    },
+    **{name: Example((real(2, 3, **UNIT),)) for name in ["asin", "acos", "atanh", "erf_inv"]},
+    "stop_gradient": Example((real(2, 3),), differentiate=()),
+    "acosh": Example((real(2, 3, low=1.2, high=3.0),)),
+    "polygamma": Example((real(2, 3, **POSITIVE),), {"n": 1}),
+    "integer_pow": Example((real(2, 3),), {"y": 3}),
+    **{
+        name: Example((real(2, 3), real(2, 3)))
+        for name in [
+            "add",
+            "sub",
+            "mul",
+            "max",
+            "min",
+            "fmax",
+            "fmin",
+            "copysign",
+            "logaddexp",
+            "logaddexp2",
+            "hypot",
+        ]
+    },
+    "atan2": Example((real(2, 3), real(2, 3))),
+    "div": Example((real(2, 3), real(2, 3, **POSITIVE))),
+    "pow": Example((real(2, 3, **POSITIVE), real(2, 3))),
+    "rem": Example((real(2, 3, low=2.1, high=2.9), real(2, 3, low=0.8, high=0.95))),
+    "mod": Example((real(2, 3, low=2.1, high=2.9), real(2, 3, low=0.8, high=0.95))),
+    "floor_divide": Example((real(2, 3, low=2.1, high=2.9), real(2, 3, low=0.8, high=0.95))),
+    "nextafter": Example((real(2, 3), real(2, 3)), differentiate=()),
+    **{
+        name: Example((ints(2, 3), ints(2, 3)))
+        for name in ["eq", "ne", "lt", "le", "gt", "ge", "gcd", "lcm"]
+    },
+    **{
+        name: Example((ints(2, 3), ints(2, 3, low=0, high=4)))
+        for name in ["bitwise_and", "bitwise_or", "bitwise_xor", "shift_left", "shift_right"]
+    },
+    "bitwise_not": Example((bools(2, 3),)),
+    "population_count": Example((ints(2, 3),)),
+    **{name: Example((real(2, 3),)) for name in ["is_finite", "is_nan", "is_inf", "signbit"]},
+    **{name: Example((cplx(2, 3),)) for name in ["real", "imag", "conj"]},
+    "complex": Example((real(2, 3), real(2, 3))),
+    "convert_element_type": Example((real(2, 3),), {"new_dtype": np.dtype(np.float64)}),
+    "select_n": Example((bools(2, 3), real(2, 3), real(2, 3))),
+    "clamp": Example((real(2, 3, low=-1, high=-0.5), real(2, 3), real(2, 3, low=0.5, high=1))),
+    "broadcast_in_dim": Example((real(3),), {"shape": (2, 3), "broadcast_dimensions": (1,)}),
+    "reshape": Example((real(2, 3),), {"new_sizes": (3, 2)}),
+    "transpose": Example((real(2, 3, 2),), {"permutation": (2, 0, 1)}),
+    "iota": Example((), {"dtype": np.dtype(np.int64), "shape": (3,), "dimension": 0}),
+    "gather": Example((real(3, 2), ints(4, low=0, high=3)), {"axes": (0,), "mode": "raise"}),
+    "scatter": Example(
+        (real(3, 2), real(4, 2), ints(4, low=0, high=3)),
+        {"axes": (0,), "op": "add", "mode": "raise", "unique_indices": False},
+    ),
+    "slice": Example(
+        (real(4, 3),),
+        {"start_indices": (1, 0), "limit_indices": (4, 3), "strides": (2, 1)},
+    ),
+    "rev": Example((real(2, 3),), {"dimensions": (1,)}),
+    "pad": Example((real(2, 3), np.float64(0.5)), {"padding_config": ((1, 0, 1), (-1, 2, 0))}),
+    "concatenate": Example((real(2, 3), real(2, 1)), {"dimension": 1}),
+    "dynamic_slice": Example((real(4, 3), np.int64(1), np.int64(0)), {"slice_sizes": (2, 2)}),
+    "dynamic_update_slice": Example((real(4, 3), real(2, 2), np.int64(1), np.int64(0))),
+    **{
+        name: Example((real(2, 3),), {"axes": (1,)})
+        for name in ["reduce_sum", "reduce_prod", "reduce_max", "reduce_min"]
+    },
+    **{
+        name: Example((bools(2, 3),), {"axes": (1,)})
+        for name in ["reduce_and", "reduce_or", "reduce_xor"]
+    },
+    **{
+        name: Example((real(2, 3),), {"axis": 1, "index_dtype": np.dtype(np.int64)})
+        for name in ("argmax", "argmin")
+    },
+    **{
+        name: Example((real(2, 3),), {"axis": 1, "reverse": False})
+        for name in ["cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp", "shift"]
+    },
+    "linear_recurrence": Example((real(2, 3), real(2, 3)), {"axis": 1, "reverse": False}),
+    "sort": Example((real(2, 3),), {"dimension": 1, "is_stable": True, "num_keys": 1}),
+    "top_k": Example((real(2, 3),), {"k": 2}),
+    "dot_general": Example(
+        (real(2, 3), real(3, 4)), {"dimension_numbers": (((1,), (0,)), ((), ()))}
+    ),
+    "jit": Example((real(3), real(3)), {"jaxpr": _jaxpr, "backend": "numpy", "name": "f"}),
+    "checkpoint": Example((real(3), real(3)), {"jaxpr": _jaxpr, "name": "f"}),
+    "custom_jvp_call": Example(
+        (real(3),),
+        {"call": lambda x: [at.lax.sin(x)], "jvp": _custom_rule, "name": "f"},
+    ),
+    "pure_callback": Example(
+        (real(3),),
+        {
+            "callback": lambda x: [np.sin(x)],
+            "result_avals": (ShapedArray((3,), "f8"),),
+            "vmap_method": "sequential",
+        },
+        differentiate=(),
+    ),
+    "debug_callback": Example((real(3),), {"callback": lambda x: None}, differentiate=()),
+}
+
+#: Primitives that are tested where what they need exists: within a named vmap, or as part of the
+#: reverse mode of custom_vjp.
+ELSEWHERE = {
+    "psum": "tests/api/test_vmap.py",
+    "pmax": "tests/api/test_vmap.py",
+    "pmin": "tests/api/test_vmap.py",
+    "axis_index": "tests/api/test_vmap.py",
+    "all_gather": "tests/api/test_vmap.py",
+    "ppermute": "tests/api/test_vmap.py",
+    "custom_vjp_call": "tests/api/test_custom.py",
+    "custom_tangent": "tests/api/test_custom.py",
+}
+#: The library's own primitives: doctests and other tests may have made more.
+NAMES = sorted(n for n in primitives if not n.startswith(("docs_", "test_")))
+
+
+def apply(primitive: Primitive, params: dict):
+    def f(*args):
+        out = primitive.bind(*args, **params)
+        return list(out) if primitive.multiple_results else [out]
+
+    return f
+
+
+def differentiated(example: Example) -> tuple[int, ...]:
+    if example.differentiate is not None:
+        return example.differentiate
+    return tuple(i for i, x in enumerate(example.args) if x.dtype.kind in "fc")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_has_an_example(name):
+    assert (name in EXAMPLES) != (name in ELSEWHERE)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_has_its_rules(name):
+    p = primitives[name]
+    assert p.impl is not None or name in (
+        "psum",
+        "pmax",
+        "pmin",
+        "axis_index",
+        "all_gather",
+        "ppermute",
+    )
+    assert p.abstract is not None
+    assert p.batch is not None or name == "iota"
+    assert p.jvp is not None or p.jvp_call is not None or name == "iota"
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_type_rule_agrees_with_impl(name):
+    example = EXAMPLES[name]
+    check_abstract(
+        apply(primitives[name], example.params), [np.asarray(a)[()] for a in example.args]
+    )
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_derivatives(name):
+    example = EXAMPLES[name]
+    positions = differentiated(example)
+    if not positions:
+        pytest.skip("nothing to differentiate")
+    f = apply(primitives[name], example.params)
+
+    def of_differentiated(*xs):
+        full = list(example.args)
+        for position, x in zip(positions, xs, strict=True):
+            full[position] = x
+        return [o for o in f(*full) if o.dtype.kind in "fc"]
+
+    primals = [example.args[i] for i in positions]
+    if not of_differentiated(*primals):  # integers or bools: there must be no tangent
+        _, tangents = jvp_flat(f, example.args, [np.ones_like(x) for x in example.args])
+        assert tangents == [None] * len(tangents)
+        return
+    check_derivatives(of_differentiated, primals, order=2, tolerance=1e-4)
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_batching(name):
+    example = EXAMPLES[name]
+    if not example.args:
+        pytest.skip("no operands")
+
+    def stacker(x):
+        x = np.asarray(x)
+        if x.dtype.kind in "fc":
+            shift = rng.uniform(-0.01, 0.01, (3, *x.shape)).astype(x.dtype)
+            return lambda n: (x + shift)[:n]
+        return lambda n: np.stack([np.roll(x, i) if x.ndim else x for i in range(n)])
+
+    check_batching(apply(primitives[name], example.params), [stacker(x) for x in example.args])
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_simplified_program_gives_the_same_bits(name):
+    example = EXAMPLES[name]
+    f = apply(primitives[name], example.params)
+    args = [np.asarray(a)[()] for a in example.args]
+    jaxpr = simplify_jaxpr(stage(f, [ShapedArray(a.shape, a.dtype) for a in args]))
+    for got, expected in zip(eval_jaxpr(jaxpr, args), f(*args), strict=True):
+        np.testing.assert_array_equal(got, expected)
+        assert got.dtype == expected.dtype
+
+
+# --- the checkers are checked: each must refuse a wrong rule -----------------------------------
+
+test_wrong_jvp_p = elementwise("test_wrong_jvp", np.sin, "f")
+def_partials(test_wrong_jvp_p, lambda t, out, x: t * out)
+
+test_wrong_transpose_p = Primitive("test_wrong_transpose")
+test_wrong_transpose_p.def_impl(lambda x: 2 * x)
+test_wrong_transpose_p.def_abstract(lambda x: x)
+test_wrong_transpose_p.def_jvp(lambda ps, ts, out: test_wrong_transpose_p.bind(ts[0]))
+test_wrong_transpose_p.def_transpose(lambda ct, x: [3 * ct])
+test_wrong_transpose_p.def_batch(
+    lambda axis, args, dims: (test_wrong_transpose_p.bind(*args), dims[0])
+)
+
+test_wrong_batch_p = Primitive("test_wrong_batch")
+test_wrong_batch_p.def_impl(lambda x: np.cumsum(x, axis=0))
+test_wrong_batch_p.def_batch(lambda axis, args, dims: (test_wrong_batch_p.bind(args[0]), dims[0]))
+
+test_wrong_type_p = Primitive("test_wrong_type")
+test_wrong_type_p.def_impl(lambda x: x.astype(np.float32))
+test_wrong_type_p.def_abstract(lambda x: x)
+
+
+def test_a_wrong_jvp_is_found():
+    with pytest.raises(AssertionError):
+        check_derivatives(apply(test_wrong_jvp_p, {}), [real(3)])
+
+
+def test_a_wrong_transpose_is_found():
+    with pytest.raises(AssertionError):
+        check_derivatives(apply(test_wrong_transpose_p, {}), [real(3)])
+
+
+def test_a_wrong_batching_rule_is_found():
+    with pytest.raises(AssertionError):
+        check_batching(apply(test_wrong_batch_p, {}), [lambda n: real(n, 3)])
+
+
+def test_a_wrong_type_rule_is_found():
+    with pytest.raises(AssertionError):
+        check_abstract(apply(test_wrong_type_p, {}), [real(3)])
+
+
+def test_a_rule_is_defined_once():
+    with pytest.raises(ValueError, match="rule for impl already"):
+        primitives["sin"].def_impl(np.sin)
+    with pytest.raises(ValueError, match="named 'sin' already"):
+        Primitive("sin")
+
+
+def test_a_missing_rule_says_what_to_do():
+    p = Primitive("test_without_rules")
+    p.def_impl(lambda x: x)
+    p.def_abstract(lambda x: x)
+    with pytest.raises(at.MissingRuleError, match="custom_jvp"):
+        at.grad(p.bind)(1.0)
+    with pytest.raises(at.MissingRuleError, match="batch"):
+        at.vmap(p.bind)(np.ones(3))
+
+
+def test_unbatched_collective_axis_is_an_error():
+    with pytest.raises(NameError, match="no axis named 'i'"):
+        at.lax.psum(1.0, "i")
+    outs, dims = batch_flat(lambda x: [at.lax.psum(x, "i")], Axis(3, "i"), [np.arange(3.0)], [0])
+    assert outs == [3.0] and dims == [None]
