@@ -12,8 +12,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
-import numpy as np
-
 from ..core import tree
 from ..core.avals import ShapedArray
 from ..core.config import config
@@ -23,7 +21,7 @@ from ..core.trace import Tracer, axis_sizes, get_aval
 from ..lax.calls import jit_p
 from ..transforms.backends import Executable, compile_jaxpr, get_backend
 from ..transforms.simplify import simplify_jaxpr
-from ..transforms.stage import hoist_tracers, stage
+from ..transforms.stage import as_numpy, hoist_tracers, stage
 from .arguments import (
     FlatFunction,
     as_array,
@@ -36,9 +34,7 @@ from .arguments import (
 from .differentiate import aval_like
 from .inspect import ShapeDtypeStruct
 
-
 _staging = threading.RLock()
-_NO_LOCK = contextlib.nullcontext()
 
 
 class _Program:
@@ -116,13 +112,13 @@ class JitFunction:
         if any(isinstance(x, Tracer) for x in call.leaves) or program.closed_over:
             outs = jit_p.bind(
                 *program.closed_over,
-                *call.leaves,
+                *map(as_numpy, call.leaves),
                 jaxpr=program.jaxpr,
                 backend=self._backend,
                 name=name_of(self.__wrapped__),
             )
         else:
-            outs = self._executable(program)(*[_as_numpy(x) for x in call.leaves])
+            outs = self._executable(program)(*map(as_numpy, call.leaves))
             outs = plain(outs, [*call.leaves, *program.jaxpr.consts])
         return tree.unflatten(program.out_tree, outs)
 
@@ -200,9 +196,8 @@ class JitFunction:
                 while len(self._programs) > config.jit_cache_size:
                     self._programs.popitem(last=False)
         else:
-            with _staging if len(self._programs) > 1 else _NO_LOCK:
-                with contextlib.suppress(KeyError):  # another thread may just have dropped it
-                    self._programs.move_to_end(call.key)
+            with contextlib.suppress(KeyError):  # another thread may just have dropped it
+                self._programs.move_to_end(call.key)
         return program
 
     def _stage(self, call: _Call) -> _Program:
@@ -225,10 +220,6 @@ class JitFunction:
 
     def _executable(self, program: _Program) -> Executable:
         return compile_jaxpr(program.jaxpr, self._backend)
-
-
-def _as_numpy(x: Any) -> Any:
-    return x if isinstance(x, np.ndarray | np.generic) else get_aval(x).dtype.type(x)
 
 
 def _hashable(value: Any, what: str) -> Any:
@@ -365,7 +356,7 @@ class Compiled:
                 )
             )
         outs = plain(
-            self._executable(*[_as_numpy(x) for x in leaves]), [*leaves, *program.jaxpr.consts]
+            self._executable(*map(as_numpy, leaves)), [*leaves, *program.jaxpr.consts]
         )
         return tree.unflatten(program.out_tree, outs)
 

@@ -15,7 +15,14 @@ from ..transforms.linearize import linearize_flat
 from ..transforms.simplify import simplify_jaxpr
 from ..transforms.stage import stage
 from ..transforms.transpose import transpose_linear
-from .arguments import FlatFunction, check_callable, flatten_arrays, name_of, normalize_argnums, wraps
+from .arguments import (
+    FlatFunction,
+    check_callable,
+    flatten_arrays,
+    name_of,
+    normalize_argnums,
+    wraps,
+)
 from .differentiate import aval_like
 
 

@@ -63,7 +63,7 @@ def vmap(
                 )
             )
         leaves, in_tree = tree.flatten((args, kwargs))
-        prefix = (in_axes, {k: 0 for k in kwargs})
+        prefix = (in_axes, dict.fromkeys(kwargs, 0))
         dims = tree.broadcast_prefix(prefix, (args, kwargs), f"{what}: in_axes")
         arrays, dims = _check_inputs(leaves, dims, what)
         size = _mapped_size((args, kwargs), arrays, dims, axis_size, what)

@@ -32,7 +32,6 @@ from ..lax.structural import (
     array,
     broadcast_in_dim,
     full_like,
-    move_axis,
     reduce_sum,
     reshape,
     reshape_p,
@@ -44,7 +43,6 @@ from .promotion import (
     broadcast_shapes,
     broadcast_to,
     promote_dtypes,
-    result_type,
     to_dtype,
 )
 from .ufuncs import as_bool
@@ -790,12 +788,14 @@ class _IndexUpdate:
             return _masked_update(x, mask, function, values)
         selection = _Selection(x.shape, self._index, how == "raise")
         if not selection.arrays and all(s == 1 for s in selection.strides):
-            out = _static_update(x, selection, function, values)
-        else:
-            unique = unique or selection.unique
-            out = _scattered_update(x, selection, op, function, values, how, unique)
-        # What was given is not to be changed by who changes the result.
-        return np.array(out) if out is values or out is x and type(x) is np.ndarray else out
+            return _static_update(x, selection, function, values)
+        unique = unique or selection.unique
+        return _scattered_update(x, selection, op, function, values, how, unique)
+
+
+def _own(x: Any) -> Any:
+    """An array that the user may write into with no effect on what it was made of."""
+    return np.array(x) if isinstance(x, np.ndarray) else x
 
 
 def _traced_mask(index: Any) -> Any:
@@ -829,13 +829,13 @@ def _static_update(x: Any, selection: _Selection, function: Callable | None, val
     sizes = selection.sizes()
     values = selection.static_values(values)
     if 0 in sizes:
-        return x
+        return _own(x)
     if function is not None:
         values = function(selection.static_part(x), values)
     elif not values.shape:
         values = broadcast_in_dim(values, sizes, ())
     if sizes == selection.shape:
-        return values
+        return _own(values)
     return dynamic_update_slice_p.bind(x, values, *map(INDEX.type, selection.starts))
 
 
@@ -851,7 +851,7 @@ def _scattered_update(
     """An update at index arrays."""
     values = selection.cell_values(values)
     if 0 in values.shape:
-        return x
+        return _own(x)
     indices, axes = selection.cells(mode)
     if op == "subtract":
         op, values = "add", arith.neg(values)
@@ -891,7 +891,7 @@ def at(x: Any) -> Any:
       returns a new array. The values may be traced where ``x`` is not.
 
     >>> import autotrace, autotrace.numpy as anp, numpy as np
-    >>> autotrace.grad(lambda v: anp.at(np.zeros(3))[1].set(v)[1] * 2.0)(5.0)
+    >>> float(autotrace.grad(lambda v: anp.at(np.zeros(3))[1].set(v)[1] * 2.0)(5.0))
     2.0
     """
     return _Updater(array(asarray(x)))
@@ -1140,7 +1140,8 @@ def _rolled(x: Any, shift: Any, axis: int) -> Any:
     shift = int(operator.index(shift)) % max(size, 1)
     if not shift:
         return x
-    parts = [slice_in_dim(x, size - shift, size, 1, axis), slice_in_dim(x, 0, size - shift, 1, axis)]
+    cut = size - shift
+    parts = [slice_in_dim(x, cut, size, 1, axis), slice_in_dim(x, 0, cut, 1, axis)]
     return concatenate(parts, axis)
 
 

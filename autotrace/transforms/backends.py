@@ -70,7 +70,8 @@ def _python_source(jaxpr: Jaxpr) -> tuple[str, dict[str, Any]]:
     for eqn, last in zip(jaxpr.eqns, _last_uses(jaxpr.eqns, kept), strict=True):
         call = [read(a) for a in eqn.invars]
         call += [f"{name}={constant('param', value)}" for name, value in eqn.params.items()]
-        impl = constant(f"{eqn.primitive.name}_", eqn.primitive.rule("impl", "jit"))
+        name = eqn.primitive.name if eqn.primitive.name.isidentifier() else "primitive"
+        impl = constant(f"{name}_", eqn.primitive.rule("impl", "jit"))
         outs = [define(v) for v in eqn.outvars]
         left = f"[{', '.join(outs)}]" if eqn.primitive.multiple_results else outs[0]
         lines.append(f"    {left} = {impl}({', '.join(call)})")

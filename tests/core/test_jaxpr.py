@@ -116,9 +116,6 @@ def wrong_operand(j):
     j.eqns[1].invars = [j.invars[0], Literal(np.float32(1))]
 
 
-def wrong_operand_count(j):
-    j.eqns[1].invars = [j.invars[0]]
-
 
 def array_literal(j):
     j.eqns[1].invars = [j.invars[0], Literal(np.ones(3))]
@@ -143,7 +140,7 @@ def array_literal_output(j):
 FAULTS = [
     undefined_in_eqn, undefined_output, used_before_definition, defined_twice, defines_an_input,
     input_twice, wrong_shape, wrong_dtype, wrong_output_count, no_outputs, wrong_operand,
-    wrong_operand_count, array_literal, wrong_constant, missing_constant, output_not_a_variable,
+    array_literal, wrong_constant, missing_constant, output_not_a_variable,
     array_literal_output,
 ]
 
