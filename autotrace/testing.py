@@ -75,8 +75,8 @@ def numerical_jacobian(
                 x[index] = before - step
                 behind, low = value(), x[index]
                 x[index] = before
-                for row, (a, b) in enumerate(zip(ahead, behind, strict=True)):
-                    blocks[row][column][(..., *index)] = (a - b) / (high - low)
+                for number, (a, b) in enumerate(zip(ahead, behind, strict=True)):
+                    blocks[number][column][(..., *index)] = (a - b) / (high - low)
         trees = []
         for row in blocks:
             grads = tree.unflatten(in_tree, [b[()] for b in row])

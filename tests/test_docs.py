@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import linecache
 import textwrap
 from pathlib import Path
 
@@ -38,6 +39,14 @@ def python_blocks(text: str) -> list[tuple[int, str]]:
     return blocks
 
 
+def remember_lines(test: doctest.DocTest) -> None:
+    """Keep a block's lines for error messages that later blocks bring about."""
+    for number, example in enumerate(test.examples):
+        filename = f"<doctest {test.name}[{number}]>"
+        lines = example.source.splitlines(keepends=True)
+        linecache.cache[filename] = (len(example.source), None, lines, filename)
+
+
 def run_page(path: Path) -> int:
     """Run a page's blocks in order, in one namespace.
 
@@ -56,11 +65,11 @@ def run_page(path: Path) -> int:
     reports: list[str] = []
     for line, source in blocks:
         if ">>>" in source:
-            test = doctest.DocTestParser().get_doctest(
-                source, {}, path.stem, str(path), line - 1
-            )
+            name = f"{path.stem}:{line}"
+            test = doctest.DocTestParser().get_doctest(source, {}, name, str(path), line - 1)
             test.globs = namespace
             runner.run(test, out=reports.append, clear_globs=False)
+            remember_lines(test)
         else:
             # Empty lines in front, so that a traceback shows the page's line.
             exec(compile("\n" * (line - 1) + source, str(path), "exec"), namespace)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -211,3 +212,12 @@ def signature_of(fun: Callable) -> inspect.Signature | None:
         return inspect.signature(fun)
     except (TypeError, ValueError):
         return None
+
+
+def global_name(x: Any) -> str | None:
+    """The qualified name by which a module-level object can be pickled, None when it has none."""
+    found: Any = sys.modules.get(getattr(x, "__module__", None) or "")
+    name = getattr(x, "__qualname__", "")
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return name if found is x else None

@@ -27,6 +27,7 @@ from .arguments import (
     as_array,
     check_callable,
     flatten_arrays,
+    global_name,
     name_of,
     plain,
     signature_of,

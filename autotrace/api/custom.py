@@ -20,6 +20,7 @@ from .arguments import (
     as_array,
     check_callable,
     flatten_arrays,
+    global_name,
     name_of,
     normalize_argnums,
     plain,
@@ -45,6 +46,10 @@ class _CustomRule:
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
+
+    def __reduce__(self) -> Any:
+        # A decorated function's name leads to this object, not to the function it wraps.
+        return global_name(self) or super().__reduce__()
 
     def _positional(self, args: tuple, kwargs: dict) -> list[Any]:
         """The arguments in the order of the signature, with defaults filled in."""

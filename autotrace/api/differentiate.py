@@ -16,7 +16,7 @@ from ..lax.arithmetic import convert_element_type
 from ..lax.arithmetic import stop_gradient as _stop_gradient
 from ..transforms.jvp import jvp_flat
 from ..transforms.linearize import Linear, eval_linear, linearize_flat
-from ..transforms.stage import stage
+from ..transforms.stage import lift_constant, stage
 from ..transforms.transpose import backward_pass, transpose_linear
 from .arguments import (
     FlatFunction,
@@ -83,7 +83,7 @@ def value_and_grad(
         outs, linear = linearize_flat(flat, leaves, active, "grad")
         value = _scalar_output(flat, outs, what, holomorphic)
         with np.errstate(all="ignore"):
-            found = iter(transpose_linear(linear, [get_aval(value).dtype.type(1)]))
+            found = iter(transpose_linear(linear, [lift_constant(get_aval(value).dtype.type(1))]))
         cts = [
             _as_gradient(next(found) if a else None, x)
             for x, a in zip(leaves, active, strict=True)
@@ -206,7 +206,7 @@ def elementwise_grad(fun: Callable, argnums: int | Sequence[int] = 0) -> Callabl
         outs, linear = linearize_flat(flat, leaves, [True] * len(leaves), "elementwise_grad")
         for out in outs:
             check_differentiable(out, f"{what}: the output", False, False)
-        ones = [uniform(x.shape, x.dtype, 1) for x in outs]
+        ones = [lift_constant(uniform(x.shape, x.dtype, 1)) for x in outs]
         with np.errstate(all="ignore"):
             cts = transpose_linear(linear, ones)
         cts = [_as_gradient(ct, x) for ct, x in zip(cts, leaves, strict=True)]

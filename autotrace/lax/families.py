@@ -145,7 +145,7 @@ def elementwise(
 
     primitive.def_abstract(abstract)
     primitive.def_batch(elementwise_batch(primitive))
-    primitive.def_simplify(_scalar_operands(primitive))
+    primitive.def_simplify(_scalar_operands(primitive, impl))
     return primitive
 
 
@@ -191,7 +191,7 @@ def align_batched(
     return aligned, at
 
 
-def _scalar_operands(primitive: Primitive) -> Callable:
+def _scalar_operands(primitive: Primitive, impl: Callable) -> Callable:
     """Simplification that serves all: an operand that repeats one scalar becomes the scalar, where
     another operand gives the shape."""
 
@@ -201,6 +201,12 @@ def _scalar_operands(primitive: Primitive) -> Callable:
             thin = [a if s is None else s for a, s in zip(args, sources, strict=True)]
             if any(a.aval.shape == view.out_aval.shape for a in thin):
                 return Rewrite(primitive, thin, params)
+            numbers = [view.scalar(a) for a in thin]
+            if all(n is not None for n in numbers):
+                with np.errstate(all="ignore"):
+                    folded = Literal(impl(*map(array, numbers), **params))
+                broadcast = {"shape": view.out_aval.shape, "broadcast_dimensions": ()}
+                return Rewrite(broadcast_in_dim_p, [folded], broadcast)
         identity = identities.get(primitive)
         return None if identity is None else identity(view, args, params)
 

@@ -37,7 +37,7 @@ from ..lax.structural import (
     reshape_p,
     transpose,
 )
-from .dispatch import _refuse_out, has_tracer, implements, traced_methods
+from .dispatch import _refuse_out, has_tracer, implements
 from .promotion import (
     asarray,
     broadcast_shapes,
@@ -1263,51 +1263,6 @@ def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     if not keepdims:
         return out
     return reshape(out, tuple(1 if d in axes else n for d, n in enumerate(mask.shape)))
-
-
-# --- what writes into its argument -------------------------------------------------------------
-
-
-def _refuses(name: str, instead: str) -> Callable:
-    def function(*args: Any, **kwargs: Any) -> Any:
-        """As NumPy's function on arrays; an error that names ``.at`` on traced values."""
-        raise TypeError(
-            located(
-                f"{name} writes into its argument, and traced values cannot be assigned into",
-                f"What to do: {instead}. (For an ndarray x and traced values: "
-                "autotrace.numpy.at(x) in place of x.at.)",
-            )
-        )
-
-    return function
-
-
-put_along_axis = implements(np.put_along_axis)(
-    _refuses(
-        "numpy.put_along_axis",
-        "for two dimensions and axis=1 use x.at[np.arange(len(x))[:, None], indices].set(values)",
-    )
-)
-for _function, _instead in (
-    (np.put, "use x.ravel().at[indices].set(values).reshape(x.shape)"),
-    (np.place, "use np.where(mask, values, x)"),
-    (np.putmask, "use np.where(mask, values, x)"),
-    (np.copyto, "use the values themselves, or x.at[...].set(values)"),
-    (np.fill_diagonal, "use x.at[np.arange(n), np.arange(n)].set(values)"),
-):
-    implements(_function)(_refuses(f"numpy.{_function.__name__}", _instead))
-for _ufunc, _method in (
-    (np.add, "add"),
-    (np.subtract, "subtract"),
-    (np.multiply, "multiply"),
-    (np.divide, "divide"),
-    (np.power, "power"),
-    (np.minimum, "min"),
-    (np.maximum, "max"),
-):
-    traced_methods[(_ufunc, "at")] = _refuses(
-        f"numpy.{_ufunc.__name__}.at", f"use x = x.at[index].{_method}(values)"
-    )
 
 
 # --- on tracers --------------------------------------------------------------------------------

@@ -23,7 +23,6 @@ from . import promotion, ufuncs
 from .dispatch import has_tracer, implements
 
 _INDEX = np.dtype(np.int64)
-_NO_VALUE = np._NoValue  # type: ignore[attr-defined]  # what NumPy's own wrappers pass
 
 # --- arguments ---------------------------------------------------------------------------------
 

@@ -18,19 +18,17 @@ from ..lax import reductions as lax_reductions
 from ..lax.indexing import gather
 from ..lax.sorting import sort as lax_sort
 from . import promotion, ufuncs
-from .dispatch import has_tracer, implements, traced, traced_methods
+from .dispatch import implements, traced, traced_methods
 from .manipulation import (
     check_dtype,
     join,
     normal_axes,
     normal_axis,
     operand,
-    static_array,
-    take_static,
     unsupported,
 )
 
-_NO_VALUE = np._NoValue  # type: ignore[attr-defined]  # what NumPy passes for "not given"
+_NO_VALUE = np._NoValue  # what NumPy passes for "not given"
 _FLOAT64 = np.dtype(np.float64)
 _FLOAT32 = np.dtype(np.float32)
 _FLOAT16 = np.dtype(np.float16)
@@ -295,14 +293,14 @@ def _variance(
     x = operand(a)
     axes = _axes(axis, x.ndim)
     mask = _mask(where, x)
-    dtype = _mean_dtype(x, dtype)
+    asked, dtype = dtype, _mean_dtype(x, dtype)
     if not _given(center):
         center = _keeping(_mean(x, axes, dtype, mask), x, axes, True)
     apart = ufuncs.subtract(x, center)
     if apart.dtype.kind == "c":
         real, imag = arith.real(apart), arith.imag(apart)
         squares = arith.add(elementary.square(real), elementary.square(imag))
-        dtype = squares.dtype if dtype.kind == "c" else dtype
+        dtype = squares.dtype if asked is None else dtype
     else:
         squares = elementary.square(apart)
     squares = _masked(arith.convert_element_type(squares, dtype), mask, 0)
@@ -340,7 +338,8 @@ def std(
     equal."""
     out = _variance(a, axis, dtype, _ddof(ddof, correction), keepdims, where, mean)
     if not is_inexact(out.dtype):
-        return arith.convert_element_type(root(arith.convert_element_type(out, _FLOAT64)), out.dtype)
+        wide = root(arith.convert_element_type(out, _FLOAT64))
+        return arith.convert_element_type(wide, out.dtype)
     return root(out)
 
 
@@ -877,7 +876,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     x = operand(ary)
     x = structural.reshape(x, (x.size,))
     steps = _step(x, 0)
-    ends = []
+    ends: list[list[Any]] = []
     for name, end in (("to_begin", to_begin), ("to_end", to_end)):
         if end is None:
             ends.append([])
@@ -1053,6 +1052,6 @@ for _ufunc, _rule in _ACCUMULATE.items():
     traced_methods[_ufunc, "accumulate"] = _rule
 for _ufunc, _rule in list(traced.items()):
     if isinstance(_ufunc, np.ufunc):
-        traced_methods[_ufunc, "at"] = _no_at(_ufunc)
+        traced_methods.setdefault((_ufunc, "at"), _no_at(_ufunc))
         if _ufunc.nin == 2 and _ufunc.signature is None:
             traced_methods[_ufunc, "outer"] = _outer(_rule)

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.avals import ShapedArray, aval_of, uniform_value, weak_aval
 from ..core.config import config
 from ..core.jaxpr import Eqn, Jaxpr, Literal, Var, check_jaxpr, has_effect
-from ..core.primitive import Primitive, primitives
+from ..core.primitive import Primitive, innermost_staging, primitives
 from ..core.source import user_location
 from ..core.trace import Trace, Tracer, concretization_error, get_aval, leaked
 
@@ -21,11 +21,11 @@ _CONCRETE_REMEDY = (
 
 
 class StagedTracer(Tracer):
-    """Stands for a variable of the jaxpr under construction."""
+    """Stands for a variable (or a lifted literal) of the jaxpr under construction."""
 
     __slots__ = ("_aval", "var")
 
-    def __init__(self, trace: JaxprTrace, var: Var):
+    def __init__(self, trace: JaxprTrace, var: Var | Literal):
         self.trace = trace
         self.var = var
         self._aval = var.aval
@@ -69,6 +69,10 @@ class JaxprTrace(Trace):
         self.invars.append(var)
         return StagedTracer(self, var)
 
+    def lift(self, x: Any) -> StagedTracer:
+        """A tracer for a constant, so that what is made of it is noted and not computed at once."""
+        return StagedTracer(self, Literal(x))
+
     def atom(self, x: Any) -> Var | Literal:
         """The variable of one of this trace's tracers, or a literal that holds any other value."""
         if type(x) is StagedTracer and x.trace is self:
@@ -109,6 +113,16 @@ class JaxprTrace(Trace):
         outvars = [self.atom(x) for x in outs]
         eqns = live_eqns(self.eqns, outvars)
         return _hoist_constants(self.invars, eqns, outvars)
+
+
+def lift_constant(x: Any) -> Any:
+    """A constant as a tracer of the innermost staging trace, where there is one.
+
+    Without this, what a derivative makes of its first cotangent, often an array of one repeated
+    value, would be computed while tracing and end up in the program as a large constant.
+    """
+    trace = innermost_staging()
+    return x if trace is None else trace.lift(x)
 
 
 def live_eqns(eqns: Sequence[Eqn], outvars: Sequence[Any]) -> list[Eqn]:

@@ -1,0 +1,314 @@
+"""Making arrays: from nested lists, like another array, of evenly spaced numbers."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+from numpy import (
+    empty,
+    eye,
+    fromfunction,
+    identity,
+    indices,
+    ones,
+    tri,
+    zeros,
+)
+
+from ..core.avals import is_inexact, uniform
+from ..core.errors import located
+from ..core.trace import Tracer
+from ..lax import arithmetic as arith
+from ..lax import structural
+from ..lax.indexing import broadcasted_iota
+from . import promotion, ufuncs
+from .dispatch import implements
+from .manipulation import (
+    broadcast_arrays,
+    check_dtype,
+    join,
+    moveaxis,
+    normal_axis,
+    operand,
+    shape_of,
+)
+
+__all__ = [
+    "arange",
+    "array",
+    "asanyarray",
+    "asarray",
+    "ascontiguousarray",
+    "asfortranarray",
+    "empty",
+    "empty_like",
+    "eye",
+    "fromfunction",
+    "full",
+    "full_like",
+    "geomspace",
+    "identity",
+    "indices",
+    "linspace",
+    "logspace",
+    "meshgrid",
+    "ones",
+    "ones_like",
+    "tri",
+    "vander",
+    "zeros",
+    "zeros_like",
+]
+
+# --- from what there is ------------------------------------------------------------------------
+
+
+@implements(np.array)
+def array(
+    object: Any, dtype: Any = None, *, copy: Any = True,  # noqa: A002  NumPy's name
+    order: Any = "K", subok: bool = False, ndmin: int = 0, ndmax: int = 0, like: Any = None,
+) -> Any:
+    """As ``numpy.array``, on arrays, traced values and nested lists of them.
+
+    A traced value, which nothing can write into, is its own copy.
+    """
+    x = operand(object)
+    if dtype is not None:
+        x = arith.convert_element_type(x, check_dtype(dtype))
+    return structural.reshape(x, (*(1,) * (ndmin - x.ndim), *x.shape)) if x.ndim < ndmin else x
+
+
+@implements(np.asarray)
+def asarray(
+    a: Any, dtype: Any = None, order: Any = None, *, device: Any = None, copy: Any = None,
+    like: Any = None,
+) -> Any:
+    """As ``numpy.asarray``, on arrays, traced values and nested lists of them."""
+    return array(a, dtype)
+
+
+@implements(np.asanyarray)
+def asanyarray(
+    a: Any, dtype: Any = None, order: Any = None, *, device: Any = None, copy: Any = None,
+    like: Any = None,
+) -> Any:
+    """As ``numpy.asanyarray``, on arrays, traced values and nested lists of them."""
+    return array(a, dtype)
+
+
+@implements(np.ascontiguousarray)
+def ascontiguousarray(a: Any, dtype: Any = None, *, like: Any = None) -> Any:
+    """As ``numpy.ascontiguousarray``, on arrays, traced values and nested lists of them."""
+    return array(a, dtype, ndmin=1)
+
+
+@implements(np.asfortranarray)
+def asfortranarray(a: Any, dtype: Any = None, *, like: Any = None) -> Any:
+    """As ``numpy.asfortranarray``, on arrays, traced values and nested lists of them; the layout
+    of traced values is not kept track of."""
+    return array(a, dtype, ndmin=1)
+
+
+# --- of one value ------------------------------------------------------------------------------
+
+
+def _like(a: Any, dtype: Any, shape: Any) -> tuple[tuple[int, ...], np.dtype]:
+    x = operand(a)
+    sizes = x.shape if shape is None else shape_of(shape)
+    return sizes, x.dtype if dtype is None else check_dtype(dtype)
+
+
+@implements(np.zeros_like)
+def zeros_like(
+    a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *,
+    device: Any = None,
+) -> Any:
+    """As ``numpy.zeros_like``, on arrays and traced values; for these a read-only array."""
+    return uniform(*_like(a, dtype, shape))
+
+
+@implements(np.empty_like)
+def empty_like(
+    prototype: Any, /, dtype: Any = None, order: str = "K", subok: bool = True,
+    shape: Any = None, *, device: Any = None,
+) -> Any:
+    """As ``numpy.empty_like``, on arrays and traced values; for these read-only zeros."""
+    return uniform(*_like(prototype, dtype, shape))
+
+
+@implements(np.ones_like)
+def ones_like(
+    a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *,
+    device: Any = None,
+) -> Any:
+    """As ``numpy.ones_like``, on arrays and traced values; for these a read-only array."""
+    return uniform(*_like(a, dtype, shape), 1)
+
+
+def _filled(shape: tuple[int, ...], value: Any, dtype: np.dtype) -> Any:
+    value = arith.convert_element_type(operand(value), dtype)
+    if isinstance(value, Tracer) or value.ndim:
+        return promotion.broadcast_to(value, shape)
+    return uniform(shape, dtype, value)
+
+
+@implements(np.full_like)
+def full_like(
+    a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True,
+    shape: Any = None, *, device: Any = None,
+) -> Any:
+    """As ``numpy.full_like``, on arrays and traced values."""
+    sizes, dtype = _like(a, dtype, shape)
+    return _filled(sizes, fill_value, dtype)
+
+
+@implements(np.full)
+def full(
+    shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", *, device: Any = None,
+    like: Any = None,
+) -> Any:
+    """As ``numpy.full``, on arrays and traced values."""
+    value = operand(fill_value)
+    return _filled(shape_of(shape), value, value.dtype if dtype is None else check_dtype(dtype))
+
+
+# --- evenly spaced -----------------------------------------------------------------------------
+
+
+@implements(np.arange)
+def arange(*args: Any, dtype: Any = None, device: Any = None, like: Any = None) -> Any:
+    """As ``numpy.arange``, whose arguments decide the shape and so must be known: where a traced
+    one is, its number is taken, without a derivative."""
+    known = [a.item() if isinstance(a, Tracer) else a for a in args]
+    return np.arange(*known, dtype=dtype)
+
+
+def _count(num: Any) -> int:
+    num = operator.index(num)
+    if num < 0:
+        raise ValueError(located(f"Number of samples, {num}, must be non-negative."))
+    return num
+
+
+def _spaced(start: Any, stop: Any, num: int, endpoint: bool) -> tuple[Any, Any]:
+    """Evenly spaced numbers along a new first axis, and the step."""
+    start, stop = broadcast_arrays(start, stop)
+    dtype = np.result_type(start.dtype, stop.dtype)
+    dtype = dtype if is_inexact(dtype) else np.dtype(np.float64)
+    start, stop = (arith.convert_element_type(x, dtype) for x in (start, stop))
+    shape = (num, *start.shape)
+    intervals = num - 1 if endpoint else num
+    dims = range(1, len(shape))
+    delta = arith.sub(stop, start)
+    step: Any = arith.div(delta, dtype.type(intervals)) if intervals > 0 else dtype.type(np.nan)
+    places = broadcasted_iota(dtype, shape, 0)
+    first = structural.broadcast_in_dim(start, shape, dims)
+    by = step if intervals > 0 else delta
+    out = arith.add(arith.mul(places, structural.broadcast_in_dim(by, shape, dims)), first)
+    if endpoint and num > 1:
+        # Exactly the end, as NumPy has it, and not what rounding makes of it.
+        last = arith.eq(places, structural.full_like(places, num - 1))
+        out = arith.select(last, structural.broadcast_in_dim(stop, shape, dims), out)
+    return out, step
+
+
+def _moved(x: Any, axis: Any) -> Any:
+    return moveaxis(x, 0, normal_axis(axis, x.ndim))
+
+
+@implements(np.linspace)
+def linspace(
+    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, retstep: bool = False,
+    dtype: Any = None, axis: int = 0, *, device: Any = None,
+) -> Any:
+    """As ``numpy.linspace``, with start and stop arrays or traced values; differentiable in
+    both."""
+    out, step = _spaced(operand(start), operand(stop), _count(num), endpoint)
+    out = _moved(out, axis)
+    if dtype is not None:
+        dtype = check_dtype(dtype)
+        out = arith.convert_element_type(ufuncs.floor(out) if dtype.kind in "iu" else out, dtype)
+    return (out, step) if retstep else out
+
+
+@implements(np.logspace)
+def logspace(
+    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, base: Any = 10.0,
+    dtype: Any = None, axis: int = 0,
+) -> Any:
+    """As ``numpy.logspace``, on arrays and traced values; differentiable in start, stop, base."""
+    if np.ndim(base):
+        start, stop, base = broadcast_arrays(start, stop, base)
+        base = structural.expand_dims(base, (axis,))
+    exponents = linspace(start, stop, num, endpoint, axis=axis)
+    out = ufuncs.power(base, exponents)
+    return out if dtype is None else arith.convert_element_type(out, check_dtype(dtype))
+
+
+@implements(np.geomspace)
+def geomspace(
+    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
+) -> Any:
+    """As ``numpy.geomspace``, on arrays and traced values; differentiable in start and stop."""
+    start, stop = operand(start), operand(stop)
+    num = _count(num)
+    for end in (start, stop):
+        if not isinstance(end, Tracer) and np.any(end == 0):
+            raise ValueError(located("Geometric sequence cannot include zero"))
+    out_dtype = np.result_type(start.dtype, stop.dtype, 1.0)
+    wide = arith.convert_element_type(start, out_dtype), arith.convert_element_type(stop, out_dtype)
+    start, stop = broadcast_arrays(*wide)
+    sign = ufuncs.sign(start)
+    ends = [ufuncs.divide(x, sign) for x in (start, stop)]
+    out = logspace(ufuncs.log10(ends[0]), ufuncs.log10(ends[1]), num, endpoint)
+    out = ufuncs.multiply(out, sign)
+    dims = range(1, out.ndim)
+    places = broadcasted_iota(np.int64, out.shape, 0)
+    if num:
+        first = structural.broadcast_in_dim(start, out.shape, dims)
+        out = arith.select(arith.eq(places, 0), first, out)
+    if num > 1 and endpoint:
+        last = structural.broadcast_in_dim(stop, out.shape, dims)
+        out = arith.select(arith.eq(places, num - 1), last, out)
+    out = _moved(out, axis)
+    return out if dtype is None else arith.convert_element_type(out, check_dtype(dtype))
+
+
+# --- grids and matrices ------------------------------------------------------------------------
+
+
+@implements(np.meshgrid)
+def meshgrid(
+    *xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy"
+) -> tuple[Any, ...]:
+    """As ``numpy.meshgrid``, on arrays and traced values."""
+    if indexing not in ("xy", "ij"):
+        raise ValueError(located("Valid values for `indexing` are 'xy' and 'ij'."))
+    n = len(xi)
+    order = list(range(n))
+    if indexing == "xy" and n > 1:
+        order[:2] = 1, 0
+    out = []
+    for place, x in zip(order, (operand(x) for x in xi), strict=True):
+        shape = tuple(x.size if d == place else 1 for d in range(n))
+        out.append(structural.reshape(x, shape))
+    return tuple(out) if sparse or n < 2 else broadcast_arrays(*out)
+
+
+@implements(np.vander)
+def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:  # noqa: N803  NumPy's name
+    """As ``numpy.vander``, on arrays and traced values."""
+    x = operand(x)
+    if x.ndim != 1:
+        raise ValueError(located("x must be a one-dimensional array or sequence."))
+    count = x.size if N is None else operator.index(N)
+    dtype = np.promote_types(x.dtype, int)
+    x = structural.reshape(arith.convert_element_type(x, dtype), (x.size, 1))
+    powers = [structural.full_like(x, 1)]
+    while len(powers) < count:
+        powers.append(arith.mul(powers[-1], x))
+    if not count:
+        return uniform((x.size, 0), dtype)
+    return join(powers if increasing else powers[::-1], 1)
