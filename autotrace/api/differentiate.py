@@ -342,7 +342,8 @@ def linearize(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
         made = [_as_gradient(t, p) for t, p in zip(found, outs, strict=True)]
         return tree.unflatten(flat.out_tree, plain(made, given))
 
-    value = tree.unflatten(flat.out_tree, plain(outs, leaves))
+    # Copies: the outputs may be among the residuals.
+    value = tree.unflatten(flat.out_tree, plain(outs, [*leaves, *outs]))
     return (value, f_jvp, plain_tree(flat.aux, leaves)) if has_aux else (value, f_jvp)
 
 
@@ -373,7 +374,8 @@ def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     active = [_inexact(x) for x in leaves]
     outs, linear = linearize_flat(flat, leaves, active, "vjp")
     f_vjp = _Pullback(linear, leaves, active, in_tree, outs, flat.out_tree, what)
-    value = tree.unflatten(flat.out_tree, plain(outs, leaves))
+    # Copies: the outputs may be among the residuals.
+    value = tree.unflatten(flat.out_tree, plain(outs, [*leaves, *outs]))
     return (value, f_vjp, plain_tree(flat.aux, leaves)) if has_aux else (value, f_vjp)
 
 

@@ -74,7 +74,15 @@ def_linear(neg_p, lambda ct, aval: neg(ct))
 
 def _neg_identity(view: View, args: Sequence[Any], params: dict) -> Any:
     inner = view.made_by(args[0], neg_p)
-    return None if inner is None else inner.invars[0]
+    if inner is not None:
+        return inner.invars[0]
+    product = view.made_by(args[0], mul_p)
+    if product is not None:  # -(x * 3.0) is x * -3.0, for zeros, infinities and NaN too
+        for x, y in (product.invars, product.invars[::-1]):
+            number = view.scalar(y)
+            if number is not None and y.aval.dtype.kind == "f":
+                return Rewrite(mul_p, [x, Literal(-number)], {})
+    return None
 
 
 identities[neg_p] = _neg_identity
@@ -119,7 +127,20 @@ mul = binary(
     array([3., 6.])
     """,
 )
-def_partials(mul_p, lambda t, out, x, y: mul_p.bind(t, y), lambda t, out, x, y: mul_p.bind(x, t))
+
+
+@mul_p.def_jvp
+def _mul_jvp(primals: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
+    (x, y), (t, u) = primals, tangents
+    if x is y and t is u:  # a square, spelled x*x: one linear equation instead of three
+        return mul_p.bind(t, add_p.bind(x, x))
+    if u is None:
+        total = mul_p.bind(t, y)
+    elif t is None:
+        total = mul_p.bind(x, u)
+    else:
+        total = add_p.bind(mul_p.bind(t, y), mul_p.bind(x, u))
+    return broadcast_to_shape(total, out.shape)
 
 
 @mul_p.def_transpose
@@ -264,6 +285,7 @@ mod = binary(
 def_partials(
     mod_p, lambda t, out, x, y: t, lambda t, out, x, y: mul(t, neg(floor_divide_p.bind(x, y)))
 )
+
 
 @sign_p.def_jvp
 def _sign_jvp(primals: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
@@ -446,9 +468,7 @@ copysign = binary(
 )
 def_partials(
     copysign_p,
-    lambda t, out, x, y: mul(
-        t, mul(copysign(full_like(x, 1), x), copysign(full_like(y, 1), y))
-    ),
+    lambda t, out, x, y: mul(t, mul(copysign(full_like(x, 1), x), copysign(full_like(y, 1), y))),
     None,
 )
 
@@ -517,7 +537,10 @@ bitwise_or_p, bitwise_or = _integer_binary(
     "bitwise_or", np.bitwise_or, _BITS, "bitwise (for bools: logical) or", "array([14,  7])"
 )
 bitwise_xor_p, bitwise_xor = _integer_binary(
-    "bitwise_xor", np.bitwise_xor, _BITS, "bitwise (for bools: logical) exclusive or",
+    "bitwise_xor",
+    np.bitwise_xor,
+    _BITS,
+    "bitwise (for bools: logical) exclusive or",
     "array([14,  5])",
 )
 shift_left_p, shift_left = _integer_binary(
@@ -526,12 +549,8 @@ shift_left_p, shift_left = _integer_binary(
 shift_right_p, shift_right = _integer_binary(
     "shift_right", np.right_shift, "iu", "shift to the right, keeping the sign", "array([3, 1])"
 )
-gcd_p, gcd = _integer_binary(
-    "gcd", np.gcd, "iu", "greatest common divisor", "array([2, 1])"
-)
-lcm_p, lcm = _integer_binary(
-    "lcm", np.lcm, "iu", "least common multiple", "array([12, 14])"
-)
+gcd_p, gcd = _integer_binary("gcd", np.gcd, "iu", "greatest common divisor", "array([2, 1])")
+lcm_p, lcm = _integer_binary("lcm", np.lcm, "iu", "least common multiple", "array([12, 14])")
 bitwise_not_p = no_derivative(elementwise("bitwise_not", np.invert, _BITS))
 bitwise_not = unary(
     bitwise_not_p,
@@ -760,7 +779,9 @@ def _select_abstract(which: ShapedArray, *cases: ShapedArray) -> ShapedArray:
 @select_n_p.def_jvp
 def _select_jvp(primals: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
     which = primals[0]
-    shares = [zeros_like(c) if t is None else t for c, t in zip(primals[1:], tangents[1:], strict=True)]
+    shares = [
+        zeros_like(c) if t is None else t for c, t in zip(primals[1:], tangents[1:], strict=True)
+    ]
     return broadcast_to_shape(select_n(which, *shares), out.shape)
 
 

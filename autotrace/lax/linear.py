@@ -14,7 +14,7 @@ from ..core.primitive import Primitive
 from ..core.tangents import LinearInput
 from ..transforms.batch import Axis
 from ..transforms.simplify import Rewrite, View
-from .arithmetic import ANY
+from .arithmetic import ANY, mul_p
 from .families import add_p, check_kinds
 from .structural import array, inverse_permutation, transpose, transpose_p
 
@@ -225,8 +225,11 @@ def _past(dims: tuple[int, ...], dim: int) -> tuple[int, ...]:
 
 @dot_general_p.def_simplify
 def _dot_general_simplify(view: View, args: Sequence[Any], params: dict) -> Any:
-    """Take an operand from before a transposition that leaves the free dimensions in order."""
+    """Multiply by a scalar elementwise; take an operand from before a transposition that leaves
+    the free dimensions in order."""
     contract, batch = params["dimension_numbers"]
+    if any(not a.aval.shape for a in args):
+        return Rewrite(mul_p, args, {})
     for side, arg in enumerate(args):
         inner = view.made_by(arg, transpose_p)
         if inner is None:

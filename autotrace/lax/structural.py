@@ -212,7 +212,7 @@ def _reshape_impl(x: Any, *, new_sizes: tuple) -> Any:
     value = uniform_value(x)
     if value is not None and new_sizes:
         return uniform(new_sizes, value.dtype, value)
-    return np.reshape(x, new_sizes)
+    return np.reshape(x, new_sizes) if new_sizes else np.reshape(x, ())[()]
 
 
 @reshape_p.def_abstract

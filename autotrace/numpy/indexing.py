@@ -53,6 +53,7 @@ _VALID = (
     "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean "
     "arrays are valid indices"
 )
+_ALL = slice(None)
 _MASK_REMEDY = (
     "What to do: keep the shape static. np.where(mask, x, 0) in place of x[mask] before a sum, "
     "with np.count_nonzero(mask) for a mean; np.where(mask, v, x), or x.at[mask].set(v) with a "
@@ -248,13 +249,14 @@ class _Selection:
                 dim += ndim - used
                 group += 1
             elif type(item) is slice:
-                size = shape[dim]
-                start, limit, stride, backwards = _bounds(item, size)
-                if start or limit != size or stride != 1:
-                    self.whole = False
-                    self.starts[dim], self.limits[dim], self.strides[dim] = start, limit, stride
-                if backwards:
-                    self.backwards.append(dim)
+                if item != _ALL:
+                    size = shape[dim]
+                    start, limit, stride, backwards = _bounds(item, size)
+                    if start or limit != size or stride != 1:
+                        self.whole = False
+                        self.starts[dim], self.limits[dim], self.strides[dim] = start, limit, stride
+                    if backwards:
+                        self.backwards.append(dim)
                 self.kept.append(dim)
                 free += 1
                 dim += 1
@@ -273,6 +275,9 @@ class _Selection:
                     self.arrays[dim] = item
                     self.kept.append(dim)
                     dim += 1
+        if not self.arrays:
+            self.layout, self.place, self.at, self.unique = self.kept, 0, (), True
+            return
         self.layout = [d for d in self.kept if d not in self.arrays]
         self.place = places[0] if len(groups) == 1 else 0
         shapes = [a.shape for a in self.arrays.values()]
@@ -288,7 +293,7 @@ class _Selection:
                     )
                 ) from None
         else:
-            self.at = shapes[0] if shapes else ()
+            self.at = shapes[0]
         # A single mask's positions differ, whatever they are broadcast against.
         self.unique = math.prod(self.at) <= 1 or (
             masks == 1 and all(s in ((), self.at) for s in shapes)
@@ -488,6 +493,8 @@ def getitem(x: Any, index: Any) -> Any:
     >>> autotrace.jit(lambda x: x[1:, [2, 0]])(np.arange(6.0).reshape(2, 3))
     array([[5., 3.]])
     """
+    if isinstance(index, np.integer):
+        index = int(index)
     if type(index) is int:
         shape = x.shape
         if shape:

@@ -491,6 +491,7 @@ def _quantile(
         raise TypeError(located("a must be an array of real numbers"))
     weak = type(q) in (int, float) or (isinstance(q, Tracer) and q.aval.weak_type)
     q = operand(q)
+    whole = scale == 1 and q.dtype.kind in "biu"  # the smallest or the largest element
     q = ufuncs.divide(q, scale) if scale != 1 or q.dtype.kind in "biu" else q
     if not isinstance(q, Tracer) and not np.all((q >= 0) & (q <= 1)):
         what = "Quantiles must be in the range [0, 1]"
@@ -510,7 +511,7 @@ def _quantile(
         for i in (below, ufuncs.add(below, 1))
     )
     lower, upper = (gather(ordered, [i], (ordered.ndim - 1,)) for i in (low, high))
-    if method in ("lower", "higher", "nearest", "inverted_cdf"):
+    if method in ("lower", "higher", "nearest", "inverted_cdf") or (whole and method == "linear"):
         # No interpolation: the element itself, in its dtype.
         picks = arith.eq(gamma, structural.zeros_like(gamma))
         out = _choose(picks, lower, upper)
@@ -1020,9 +1021,9 @@ def _outer(function: Callable) -> Callable:
     def outer(a: Any, b: Any, /, dtype: Any = None) -> Any:
         if dtype is not None:
             a, b = (arith.convert_element_type(operand(x), check_dtype(dtype)) for x in (a, b))
-        x, y = promotion.asarray(a), promotion.asarray(b)
-        if np.ndim(x) and np.ndim(y):
-            x = structural.reshape(x, (*x.shape, *(1,) * np.ndim(y)))
+        x, y = operand(a), operand(b)
+        if x.ndim and y.ndim:
+            x = structural.reshape(x, (*x.shape, *(1,) * y.ndim))
         return function(x, y)
 
     return outer

@@ -68,7 +68,7 @@ def linearize_flat(
 
 
 def _tangent_var(linear: JaxprTrace, tangent: Any) -> Var | None:
-    if type(tangent) is StagedTracer and tangent.trace is linear:
+    if type(tangent) is StagedTracer and tangent.trace is linear and type(tangent.var) is Var:
         return tangent.var
     # A rule made a tangent without using the input tangents: it can only be zero.
     return None

@@ -134,9 +134,7 @@ class _Simplifier:
             args = [self.atom(a) for a in inner.invars]
             outvars = [Var(v.aval) for v in inner.outvars]
             self.visit(
-                Eqn(
-                    inner.primitive, args, outvars, inner.params, inner.location or eqn.location
-                )
+                Eqn(inner.primitive, args, outvars, inner.params, inner.location or eqn.location)
             )
             self.env.update(
                 (old, self.atom(new)) for old, new in zip(inner.outvars, outvars, strict=True)
@@ -144,6 +142,7 @@ class _Simplifier:
         self.env.update(
             (var, self.atom(a)) for var, a in zip(eqn.outvars, jaxpr.outvars, strict=True)
         )
+
 
 def _fold(eqn: Eqn) -> list[Literal] | None:
     """The outputs as literals, where all inputs are scalar literals and all outputs scalars."""

@@ -51,25 +51,23 @@ def _backward(eqns: Sequence[Eqn], ct_env: dict[Var, Any], known: dict[Var, Any]
                 ct = ct_env.pop(eqn.outvars[0], None)
                 if ct is None:
                     continue
-            current.location = eqn.location or outside
-            args = [_argument(a, known) for a in eqn.invars]
+            if eqn.location is not None:
+                current.location = eqn.location
+            args = [
+                a.value if type(a) is Literal else known[a] if a in known else LinearInput(a.aval)
+                for a in eqn.invars
+            ]
             rule = primitive.transpose or primitive.rule("transpose", "reverse mode")
             for atom, arg_ct in zip(eqn.invars, rule(ct, *args, **eqn.params), strict=True):
                 if arg_ct is not None and type(atom) is Var and atom not in known:
-                    _accumulate(ct_env, atom, arg_ct)
+                    before = ct_env.get(atom)
+                    ct_env[atom] = arg_ct if before is None else add(before, arg_ct)
+            current.location = outside
     finally:
         current.location = outside
 
 
-def _argument(atom: Any, known: dict[Var, Any]) -> Any:
-    if type(atom) is Literal:
-        return atom.value
-    return known[atom] if atom in known else LinearInput(atom.aval)
-
-
-def backward_pass(
-    jaxpr: Jaxpr, args: Sequence[Any], cts: Sequence[Any]
-) -> list[Any]:
+def backward_pass(jaxpr: Jaxpr, args: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
     """Transpose a jaxpr that is linear in some of its inputs.
 
     Args:

@@ -269,10 +269,10 @@ def train_network(report: Report, data: Data, epochs: int) -> None:
     """A small network on the digits, with Adam."""
     report.section("4. A neural network: which digit?")
     onehot = np.eye(10)[data.train_y]
-    params = initial_network([64, 64, 32, 10])
+    params = initial_network([64, 128, 10])
     count = sum(leaf.size for leaf in at.tree.leaves(params))
     report.line("data", f"{len(data.train_x)} to train, {len(data.test_x)} to test, 8x8 pixels")
-    report.line("layers", f"64 - 64 - 32 - 10, {count} parameters")
+    report.line("layers", f"64 - 128 - 10, {count} parameters")
     few = data.train_x[:100], onehot[:100]
     report.line(
         "equations of its gradient",
@@ -316,7 +316,7 @@ def adam(
     x: np.ndarray,
     y: np.ndarray,
     epochs: int,
-    rate: float = 3e-3,
+    rate: float = 5e-3,
     size: int = 64,
 ) -> tuple[list[dict], list[float]]:
     """Minimise with Adam over shuffled minibatches.
@@ -357,7 +357,7 @@ def run(quick: bool = False) -> Report:
         data, names = breast_cancer()
         w = fit_logistic(report, data)
         standard_errors(report, data, names, w)
-        train_network(report, digits(), epochs=15 if quick else 40)
+        train_network(report, digits(), epochs=12 if quick else 40)
     verdict = f"{len(report.failed)} FAILED: " + "; ".join(report.failed)
     print(f"\n{timer.seconds:.1f} s. Checks: {verdict if report.failed else 'all passed'}.")
     return report

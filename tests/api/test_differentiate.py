@@ -401,7 +401,7 @@ def test_linearized_map_transforms():
 
 
 def test_linear_transpose():
-    transpose = at.linear_transpose(lambda x, y: {"o": 3 * x + np.sum(y) if False else 3 * x - y}, 1.0, 2.0)
+    transpose = at.linear_transpose(lambda x, y: {"o": 3 * x - y}, 1.0, 2.0)
     assert transpose({"o": 2.0}) == (6.0, -2.0)
     t = at.linear_transpose(lambda x: lax.reduce_sum(x, (0,)), at.ShapeDtypeStruct((3,), np.float32))
     (out,) = t(np.float32(2))

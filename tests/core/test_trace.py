@@ -126,13 +126,13 @@ def test_array_is_refused(transform):
     assert isinstance(error.value, TypeError)
 
 
-@pytest.mark.parametrize("spoil", [
-    lambda x: np.array([x, 1.0]),
-    lambda x: np.empty(3).__setitem__(0, x),
-])
-def test_array_of_tracers_is_refused(spoil):
-    with pytest.raises((at.TracerArrayError, at.ConcretizationError)):
-        at.jit(spoil)(1.0)
+def test_array_of_tracers_is_refused():
+    with pytest.raises(at.TracerArrayError):
+        at.jit(lambda x: np.array([x, 1.0]))(np.ones(2))
+    with pytest.raises((TypeError, ValueError)) as error:  # NumPy chains ours to one of its own
+        at.jit(lambda x: np.empty(3).__setitem__(0, x))(1.0)
+    chain = [error.value, error.value.__cause__, error.value.__context__]
+    assert any(isinstance(e, at.AutotraceError) for e in chain)
 
 
 LEAKS = {

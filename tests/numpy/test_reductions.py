@@ -43,6 +43,8 @@ def test_reductions_over_axes_and_dtypes(function, dtype):
 @pytest.mark.parametrize("dtype", ["i", "f", "d", "e", "D"])
 @pytest.mark.parametrize("wanted", [np.float32, np.float64, np.complex128, np.int32])
 def test_dtype_argument(function, dtype, wanted):
+    if function is np.std and wanted is np.int32:
+        pytest.skip("numpy refuses")
     if dtype == "D" and np.dtype(wanted).kind != "c":
         pytest.skip("numpy warns about the imaginary part")
     agrees(lambda a: function(a, axis=1, dtype=wanted), values(dtype), rtol=1e-6)
@@ -78,7 +80,7 @@ def test_empty():
             autotrace.jit(np.argmax)(x)
 
 
-@pytest.mark.parametrize("function", REDUCTIONS + [np.argmax, np.cumsum, np.median, np.ptp])
+@pytest.mark.parametrize("function", [*REDUCTIONS, np.argmax, np.cumsum, np.median, np.ptp])
 def test_axis_errors_name_the_users_line(function):
     with pytest.raises(np.exceptions.AxisError, match=r"axis 3 is out of bounds(.|\n)*test_reduc"):
         autotrace.jit(lambda x: function(x, axis=3))(np.ones((2, 2)))
