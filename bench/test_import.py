@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 
+# Compiled byte code is kept, as it is after an installation; the first round writes it.
+_ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+
 def _import(*modules: str) -> None:
-    subprocess.run([sys.executable, "-c", f"import {', '.join(modules)}"], check=True)
+    code = f"import {', '.join(modules)}"
+    subprocess.run([sys.executable, "-c", code], check=True, env=_ENVIRONMENT)
 
 
 def test_import(compare):

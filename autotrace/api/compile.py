@@ -27,7 +27,6 @@ from .arguments import (
     as_array,
     check_callable,
     flatten_arrays,
-    global_name,
     name_of,
     plain,
     signature_of,

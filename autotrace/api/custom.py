@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from ..core import tree
-from ..core.avals import float0, tangent_aval, zeros_of
+from ..core.avals import ShapedArray, float0, tangent_aval, zeros_of
 from ..core.errors import located
 from ..core.tangents import float0_zeros
 from ..core.trace import get_aval
@@ -62,11 +62,12 @@ class _CustomRule:
             return list(args)
         bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        if bound.kwargs:
+        refused = [name for name in bound.kwargs if name in kwargs]
+        if refused:
             raise TypeError(
                 located(
                     f"{self._kind} of {name_of(self.fun)}: keyword-only arguments "
-                    f"{list(bound.kwargs)} are not supported",
+                    f"{refused} are not supported",
                     "What to do: make them positional.",
                 )
             )
@@ -206,23 +207,22 @@ class custom_jvp(_CustomRule):  # noqa: N801  JAX's name
                     )
                 )
             outs = [array(as_array(x, what)) for x in outs]
-            return outs, [_fit_tangent(t, p, what) for t, p in zip(made, outs, strict=True)]
+            avals = [tangent_aval(get_aval(x)) for x in outs]
+            what_made = f"{what}: the rule gave a tangent"
+            return outs, [_fit(t, a, what_made) for t, a in zip(made, avals, strict=True)]
 
         outs = custom_jvp_call_p.bind(*leaves, call=flat, jvp=flat_jvp, name=name_of(self.fun))
         return tree.unflatten(flat.out_tree, outs)
 
 
-def _fit_tangent(tangent: Any, primal: Any, what: str) -> Any:
-    """A rule's output tangent, checked; None where the output has none."""
-    aval = tangent_aval(get_aval(primal))
-    if aval.dtype == float0 or tangent is None:
+def _fit(made: Any, aval: ShapedArray, what: str) -> Any:
+    """A tangent or cotangent that a rule made, checked; None where there can be none."""
+    if aval.dtype == float0:
         return None
-    got = get_aval(tangent)
+    got = get_aval(as_array(made, what))
     if got.shape != aval.shape:
-        raise TypeError(
-            located(f"{what}: the rule gave a tangent of {got} for an output of {aval}")
-        )
-    return convert_element_type(tangent, aval.dtype)
+        raise TypeError(located(f"{what} of {got} for a value of {aval}"))
+    return convert_element_type(array(made), aval.dtype)
 
 
 class custom_vjp(_CustomRule):  # noqa: N801  JAX's name
@@ -276,7 +276,8 @@ class custom_vjp(_CustomRule):  # noqa: N801  JAX's name
         leaves, in_tree = flatten_arrays(dynamic, f"{what}: argument ")
         leaves = [as_numpy(x) for x in leaves]
         flat = FlatFunction(partial, in_tree)
-        rule = _VjpRule(self, positional, fixed, in_tree, flat, what)
+        avals = [tangent_aval(get_aval(x)) for x in leaves]
+        rule = _VjpRule(self, positional, fixed, in_tree, avals, flat, what)
         outs = custom_vjp_call_p.bind(
             *leaves, call=flat, fwd=rule.fwd, bwd=rule.bwd, name=name_of(self.fun)
         )
@@ -292,6 +293,7 @@ class _VjpRule:
         args: list[Any],
         fixed: list[Any],
         in_tree: tree.TreeDef,
+        in_avals: list[ShapedArray],
         flat: FlatFunction,
         what: str,
     ):
@@ -299,6 +301,7 @@ class _VjpRule:
         self.args = args
         self.fixed = fixed
         self.in_tree = in_tree
+        self.in_avals = in_avals
         self.flat = flat
         self.what = what
         self.residual_tree: tree.TreeDef | None = None
@@ -348,11 +351,12 @@ class _VjpRule:
                     located(f"{what}: bwd returned a cotangent of structure {ct_tree} for an "
                             f"argument of structure {child}")
                 )
-            flat.extend(
-                None if getattr(c, "dtype", None) == float0 else array(as_array(c, what))
-                for c in leaves
-            )
-        return flat
+            flat.extend(leaves)
+        what_made = f"{what}: bwd returned a cotangent"
+        return [
+            None if c is None else _fit(c, a, what_made)
+            for c, a in zip(flat, self.in_avals, strict=True)
+        ]
 
 
 def checkpoint(
@@ -401,7 +405,8 @@ def checkpoint(
         flat = FlatFunction(call, in_tree)
         jaxpr = stage(flat, [get_aval(x) for x in leaves], "checkpoint")
         jaxpr, closed_over = hoist_tracers(jaxpr)
-        outs = checkpoint_p.bind(*closed_over, *map(as_numpy, leaves), jaxpr=jaxpr, name=name_of(fun))
+        values = [*closed_over, *map(as_numpy, leaves)]
+        outs = checkpoint_p.bind(*values, jaxpr=jaxpr, name=name_of(fun))
         return tree.unflatten(flat.out_tree, plain(outs, [*leaves, *jaxpr.consts]))
 
     return checkpoint_f

@@ -33,7 +33,7 @@ def callback(fun: Callable, *args: Any, **kwargs: Any) -> None:
     leaves, in_tree = flatten_arrays((args, kwargs), "debug.callback: argument ")
 
     def call(*values: Any) -> None:
-        given, keywords = tree.unflatten(in_tree, plain(values, leaves))
+        given, keywords = tree.unflatten(in_tree, plain(values, values))
         fun(*given, **keywords)
 
     call.__name__ = name_of(fun)
@@ -106,7 +106,7 @@ def pure_callback(
     avals = tuple(make_aval(tuple(s.shape), s.dtype) for s in shapes)
 
     def call(*values: Any) -> list[Any]:
-        given, keywords = tree.unflatten(in_tree, plain(values, leaves))
+        given, keywords = tree.unflatten(in_tree, plain(values, values))
         outs, got = tree.flatten(fun(*given, **keywords))
         if got != out_tree:
             raise TypeError(

@@ -13,7 +13,7 @@ from ..core.jaxpr import Jaxpr, Literal, Var, var_name
 from ..transforms.jvp import jvp_flat
 from ..transforms.linearize import linearize_flat
 from ..transforms.simplify import simplify_jaxpr
-from ..transforms.stage import stage
+from ..transforms.stage import as_numpy, stage
 from ..transforms.transpose import transpose_linear
 from .arguments import (
     FlatFunction,
@@ -220,7 +220,7 @@ def explain(fun: Callable, argnums: int | Sequence[int] = 0, mode: str = "forwar
             stage(FlatFunction(fun, in_tree), [aval_like(x, what) for x in leaves], "explain")
         )
         values: dict[Var, Any] = dict(zip(jaxpr.constvars, jaxpr.consts, strict=True))
-        values.update(zip(jaxpr.invars, leaves, strict=True))
+        values.update(zip(jaxpr.invars, map(as_numpy, leaves), strict=True))
         step = _forward_steps if mode == "forward" else _reverse_steps
         slopes = step(jaxpr, values, active)
         return DerivativeTable(mode, _rows(jaxpr, values, slopes))
@@ -255,7 +255,8 @@ def _forward_steps(jaxpr: Jaxpr, values: dict[Var, Any], active: list[bool]) -> 
 
 
 def _reverse_steps(jaxpr: Jaxpr, values: dict[Var, Any], active: list[bool]) -> dict[Var, Any]:
-    varied = {v for v, a in zip(jaxpr.invars, active, strict=True) if a and v.aval.dtype.kind in "fc"}
+    pairs = zip(jaxpr.invars, active, strict=True)
+    varied = {v for v, a in pairs if a and v.aval.dtype.kind in "fc"}
     pullbacks = []
     for eqn in jaxpr.eqns:
         args = [_read(a, values) for a in eqn.invars]

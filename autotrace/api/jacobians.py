@@ -208,7 +208,8 @@ def jacrev(
         ]
         out_shapes = [get_aval(x).shape for x in outs]
         blocks = [_split_rows(c, out_shapes) for c in columns]
-        out = prepared.result([list(row) for row in zip(*blocks, strict=True)])
+        rows = [[block[index] for block in blocks] for index in range(len(outs))]
+        out = prepared.result(rows)
         return (out, plain_tree(prepared.flat.aux, leaves)) if has_aux else out
 
     return jacrev_f

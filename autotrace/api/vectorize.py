@@ -73,7 +73,8 @@ def vmap(
             out_axes, tree.unflatten(flat.out_tree, outs), f"{what}: out_axes"
         )
         placed = [
-            _place(x, d, w, Axis(size), what) for x, d, w in zip(outs, out_dims, wanted, strict=True)
+            _place(x, d, w, Axis(size), what)
+            for x, d, w in zip(outs, out_dims, wanted, strict=True)
         ]
         return tree.unflatten(flat.out_tree, plain(placed, leaves))
 

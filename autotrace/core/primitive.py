@@ -149,7 +149,7 @@ class Primitive:
         level = 0
         for arg in args:
             if isinstance(arg, Tracer):
-                trace = arg.trace
+                trace = arg.owner
                 if trace.level > level:
                     top = trace
                     level = trace.level

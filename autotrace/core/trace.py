@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 class _Stack(threading.local):
     def __init__(self) -> None:
         self.traces: list[Trace] = []
+        self.quiet: Any = None
 
 
 _stack = _Stack()
@@ -36,7 +37,11 @@ _stack = _Stack()
 
 class Trace:
     """One run of one transform. Entered as a context manager, which gives it its level; after the
-    block its tracers are dead and their use is an error."""
+    block its tracers are dead and their use is an error.
+
+    While any trace is active NumPy's floating-point warnings are off: a derivative rule may divide
+    by zero where the function does not, and under ``jit`` nothing can warn either.
+    """
 
     __slots__ = ("alive", "level")
 
@@ -52,6 +57,9 @@ class Trace:
 
     def __enter__(self) -> Any:
         traces = _stack.traces
+        if not traces:
+            _stack.quiet = np.errstate(all="ignore")
+            _stack.quiet.__enter__()
         self.level = traces[-1].level + 1 if traces else 1
         self.alive = True
         traces.append(self)
@@ -60,6 +68,8 @@ class Trace:
     def __exit__(self, *_: Any) -> None:
         self.alive = False
         _stack.traces.remove(self)
+        if not _stack.traces:
+            _stack.quiet.__exit__()
 
     def process(self, primitive: Primitive, args: tuple, params: dict) -> Any:
         """Apply a primitive to arguments at least one of which is a tracer of this trace."""
@@ -88,9 +98,10 @@ class Tracer:
     Python and NumPy ask of any array.
     """
 
-    __slots__ = ("__weakref__", "trace")
+    __slots__ = ("__weakref__", "owner")
 
-    trace: Any
+    #: The trace that it belongs to.
+    owner: Any
     # Above ndarray's 0 and np.matrix's 10, so that NumPy's operators defer to ours.
     __array_priority__ = 1000.0
     __hash__ = None  # type: ignore[assignment]  # elementwise __eq__, as ndarray
@@ -126,6 +137,10 @@ class Tracer:
     @property
     def weak_type(self) -> bool:
         return self.aval.weak_type
+
+    def weaken(self) -> Any:
+        """Mark this fresh value as standing for a Python scalar, and return it."""
+        raise NotImplementedError
 
     def concrete(self, asked: str) -> Any:
         """The number itself, where this trace runs on numbers; else an error for the user.
@@ -165,7 +180,7 @@ class Tracer:
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TracerArrayError(
             located(
-                f"NumPy tried to turn a traced value of {self.aval} under {self.trace.transform} "
+                f"NumPy tried to turn a traced value of {self.aval} under {self.owner.transform} "
                 "into an ordinary array",
                 "What to do: build arrays with autotrace.numpy.array or np.stack instead of "
                 "np.array or np.asarray; assign into arrays with x.at[i].set(v); for code that "
@@ -186,7 +201,7 @@ class Tracer:
         return self
 
     def __repr__(self) -> str:
-        return f"Traced<{self.aval}> under {self.trace.transform}"
+        return f"Traced<{self.aval}> under {self.owner.transform}"
 
 
 def get_aval(x: Any) -> ShapedArray:

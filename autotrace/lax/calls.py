@@ -179,6 +179,16 @@ def _custom_abstract(*avals: ShapedArray, call: Any, **_: Any) -> list[ShapedArr
     return call.out_avals
 
 
+def _uses_inner_value(transform: str) -> NonDifferentiableError:
+    return NonDifferentiableError(
+        located(
+            "a function with a derivative rule of its own uses a traced value from outside that "
+            f"belongs to a transform further in than its arguments (under {transform})",
+            "What to do: pass that value as an argument.",
+        )
+    )
+
+
 def _batched_function(
     function: Callable, axis: Axis, dims: Sequence[int | None]
 ) -> Callable[..., list[Any]]:
@@ -189,11 +199,13 @@ def _batched_function(
     """
 
     def run(*args: Any) -> list[Any]:
-        level = max((x.trace.level for x in args if isinstance(x, Tracer)), default=0)
+        level = max((x.owner.level for x in args if isinstance(x, Tracer)), default=0)
         for trace in reversed(active_traces()):
             if isinstance(trace, BatchTrace) and trace.axis is axis and trace.level > level:
                 inputs = [trace.join(x, d) for x, d in zip(args, dims, strict=True)]
                 pairs = [trace.split(x) for x in function(*inputs)]
+                if any(isinstance(x, Tracer) and x.owner.level > trace.level for x, _ in pairs):
+                    raise _uses_inner_value(trace.transform)
                 return [batched_at(x, d, axis) for x, d in pairs]
         outs, out_dims = batch_flat(function, axis, args, dims)
         return [batched_at(x, d, axis) for x, d in zip(outs, out_dims, strict=True)]
@@ -286,9 +298,9 @@ def _custom_vjp_jvp(
     if not linear:
         raise _no_forward_mode(name)
     outs, residuals = fwd(*primals)
-    level = max((t.trace.level for t in tangents if isinstance(t, Tracer)), default=0)
+    level = max((t.owner.level for t in tangents if isinstance(t, Tracer)), default=0)
     for x in (*outs, *residuals):
-        if isinstance(x, Tracer) and x.trace.level > level:
+        if isinstance(x, Tracer) and x.owner.level > level:
             raise NonDifferentiableError(
                 located(
                     f"the function {name} (custom_vjp) uses a value from outside with respect to "

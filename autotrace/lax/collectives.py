@@ -41,7 +41,7 @@ class CollectivePrimitive(Primitive):
         if owner is None:
             raise _unknown_axis(name)
         top = max(
-            (x.trace for x in args if isinstance(x, Tracer)), key=lambda t: t.level, default=owner
+            (x.owner for x in args if isinstance(x, Tracer)), key=lambda t: t.level, default=owner
         )
         if top.level < owner.level:
             top = owner

@@ -67,8 +67,15 @@ __all__ = [
 
 @implements(np.array)
 def array(
-    object: Any, dtype: Any = None, *, copy: Any = True,  # noqa: A002  NumPy's name
-    order: Any = "K", subok: bool = False, ndmin: int = 0, ndmax: int = 0, like: Any = None,
+    object: Any,  # noqa: A002  NumPy's name
+    dtype: Any = None,
+    *,
+    copy: Any = True,
+    order: Any = "K",
+    subok: bool = False,
+    ndmin: int = 0,
+    ndmax: int = 0,
+    like: Any = None,
 ) -> Any:
     """As ``numpy.array``, on arrays, traced values and nested lists of them.
 
@@ -82,7 +89,12 @@ def array(
 
 @implements(np.asarray)
 def asarray(
-    a: Any, dtype: Any = None, order: Any = None, *, device: Any = None, copy: Any = None,
+    a: Any,
+    dtype: Any = None,
+    order: Any = None,
+    *,
+    device: Any = None,
+    copy: Any = None,
     like: Any = None,
 ) -> Any:
     """As ``numpy.asarray``, on arrays, traced values and nested lists of them."""
@@ -91,7 +103,12 @@ def asarray(
 
 @implements(np.asanyarray)
 def asanyarray(
-    a: Any, dtype: Any = None, order: Any = None, *, device: Any = None, copy: Any = None,
+    a: Any,
+    dtype: Any = None,
+    order: Any = None,
+    *,
+    device: Any = None,
+    copy: Any = None,
     like: Any = None,
 ) -> Any:
     """As ``numpy.asanyarray``, on arrays, traced values and nested lists of them."""
@@ -122,7 +139,12 @@ def _like(a: Any, dtype: Any, shape: Any) -> tuple[tuple[int, ...], np.dtype]:
 
 @implements(np.zeros_like)
 def zeros_like(
-    a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *,
+    a: Any,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
     device: Any = None,
 ) -> Any:
     """As ``numpy.zeros_like``, on arrays and traced values; for these a read-only array."""
@@ -131,8 +153,14 @@ def zeros_like(
 
 @implements(np.empty_like)
 def empty_like(
-    prototype: Any, /, dtype: Any = None, order: str = "K", subok: bool = True,
-    shape: Any = None, *, device: Any = None,
+    prototype: Any,
+    /,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
 ) -> Any:
     """As ``numpy.empty_like``, on arrays and traced values; for these read-only zeros."""
     return uniform(*_like(prototype, dtype, shape))
@@ -140,7 +168,12 @@ def empty_like(
 
 @implements(np.ones_like)
 def ones_like(
-    a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *,
+    a: Any,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
     device: Any = None,
 ) -> Any:
     """As ``numpy.ones_like``, on arrays and traced values; for these a read-only array."""
@@ -156,8 +189,14 @@ def _filled(shape: tuple[int, ...], value: Any, dtype: np.dtype) -> Any:
 
 @implements(np.full_like)
 def full_like(
-    a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True,
-    shape: Any = None, *, device: Any = None,
+    a: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Any = None,
+    *,
+    device: Any = None,
 ) -> Any:
     """As ``numpy.full_like``, on arrays and traced values."""
     sizes, dtype = _like(a, dtype, shape)
@@ -166,7 +205,12 @@ def full_like(
 
 @implements(np.full)
 def full(
-    shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", *, device: Any = None,
+    shape: Any,
+    fill_value: Any,
+    dtype: Any = None,
+    order: str = "C",
+    *,
+    device: Any = None,
     like: Any = None,
 ) -> Any:
     """As ``numpy.full``, on arrays and traced values."""
@@ -220,8 +264,15 @@ def _moved(x: Any, axis: Any) -> Any:
 
 @implements(np.linspace)
 def linspace(
-    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, retstep: bool = False,
-    dtype: Any = None, axis: int = 0, *, device: Any = None,
+    start: Any,
+    stop: Any,
+    num: Any = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+    *,
+    device: Any = None,
 ) -> Any:
     """As ``numpy.linspace``, with start and stop arrays or traced values; differentiable in
     both."""
@@ -235,8 +286,13 @@ def linspace(
 
 @implements(np.logspace)
 def logspace(
-    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, base: Any = 10.0,
-    dtype: Any = None, axis: int = 0,
+    start: Any,
+    stop: Any,
+    num: Any = 50,
+    endpoint: bool = True,
+    base: Any = 10.0,
+    dtype: Any = None,
+    axis: int = 0,
 ) -> Any:
     """As ``numpy.logspace``, on arrays and traced values; differentiable in start, stop, base."""
     if np.ndim(base):
@@ -257,7 +313,9 @@ def geomspace(
     for end in (start, stop):
         if not isinstance(end, Tracer) and np.any(end == 0):
             raise ValueError(located("Geometric sequence cannot include zero"))
-    out_dtype = np.result_type(start.dtype, stop.dtype, 1.0)
+    # NumPy has the dtype's zero take part, which for none given is a float64.
+    out_dtype = np.result_type(start.dtype, stop.dtype, np.zeros((), dtype))
+    out_dtype = out_dtype if is_inexact(out_dtype) else np.dtype(np.float64)
     wide = arith.convert_element_type(start, out_dtype), arith.convert_element_type(stop, out_dtype)
     start, stop = broadcast_arrays(*wide)
     sign = ufuncs.sign(start)

@@ -63,7 +63,7 @@ def _name(numpy_function: Any) -> str:
 
 def _refuse_out(numpy_function: Any, kwargs: dict) -> None:
     out = kwargs.pop("out", None)
-    if out is not None and out != (None,):
+    if any(o is not None for o in (out if isinstance(out, tuple) else (out,))):
         raise TypeError(
             located(
                 f"{_name(numpy_function)}: out= does not work on traced values, which cannot be "

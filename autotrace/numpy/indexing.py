@@ -73,7 +73,7 @@ def _concrete(x: Any, what: str, remedy: str = _MASK_REMEDY) -> Any:
         return x.concrete(what)
     except ConcretizationError:
         message = (
-            f"{what} of {x.aval}, traced under {x.trace.transform}, would make the shape of the "
+            f"{what} of {x.aval}, traced under {x.owner.transform}, would make the shape of the "
             "result depend on its values"
         )
         raise ConcretizationError(located(message, remedy)) from None
@@ -1286,16 +1286,14 @@ def _setitem(self: Any, index: Any, value: Any) -> None:
 
 
 def install() -> None:
-    """Put indexing, ``at`` and the methods that pick elements on ``Tracer``.
-
-    All but ``trace``: that attribute of a tracer is its trace.
-    """
+    """Put indexing, ``at`` and the methods that pick elements on ``Tracer``."""
     methods: dict[str, Any] = {
         "__getitem__": getitem,
         "__setitem__": _setitem,
         "at": property(_Updater, doc="``x.at[index].set(v)`` and its like: see ``at``."),
         "take": take,
         "diagonal": diagonal,
+        "trace": trace,
         "nonzero": nonzero,
         "searchsorted": searchsorted,
         "compress": lambda self, condition, axis=None: compress(condition, self, axis),

@@ -39,8 +39,12 @@ def _pair(a: Any, b: Any) -> list[Any]:
 
 
 def _contract(
-    x: Any, y: Any, x_dims: Sequence[int], y_dims: Sequence[int],
-    x_batch: Sequence[int] = (), y_batch: Sequence[int] = (),
+    x: Any,
+    y: Any,
+    x_dims: Sequence[int],
+    y_dims: Sequence[int],
+    x_batch: Sequence[int] = (),
+    y_batch: Sequence[int] = (),
 ) -> Any:
     return lax_linear.dot_general(x, y, ((x_dims, y_dims), (x_batch, y_batch)))
 
@@ -71,8 +75,10 @@ def dot(a: Any, b: Any) -> Any:
 
 def _core_mismatch(name: str, x: Any, y: Any) -> ValueError:
     return ValueError(
-        located(f"{name}: shapes {x.shape} and {y.shape} do not fit: the dimensions that are "
-                "multiplied differ")
+        located(
+            f"{name}: shapes {x.shape} and {y.shape} do not fit: the dimensions that are "
+            "multiplied differ"
+        )
     )
 
 
@@ -129,9 +135,7 @@ def inner(a: Any, b: Any, /) -> Any:
 def outer(a: Any, b: Any) -> Any:
     """As ``numpy.outer``, on arrays and traced values."""
     x, y = operand(a), operand(b)
-    return ufuncs.multiply(
-        structural.reshape(x, (x.size, 1)), structural.reshape(y, (1, y.size))
-    )
+    return ufuncs.multiply(structural.reshape(x, (x.size, 1)), structural.reshape(y, (1, y.size)))
 
 
 @implements(np.vecdot) if hasattr(np, "vecdot") else (lambda f: f)
@@ -180,14 +184,17 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """As ``numpy.tensordot``, on arrays and traced values."""
     x, y = _pair(a, b)
     if isinstance(axes, tuple | list | np.ndarray):
-        first, second = (tuple(d) if isinstance(d, tuple | list | np.ndarray) else (d,)
-                         for d in axes)
+        first, second = (
+            tuple(d) if isinstance(d, tuple | list | np.ndarray) else (d,) for d in axes
+        )
     else:
         count = as_int(axes)
         first, second = tuple(range(-count, 0)), tuple(range(count))
-    if builtins.any(not -x.ndim <= d < x.ndim for d in first) or builtins.any(
-        not -y.ndim <= d < y.ndim for d in second
-    ) or [x.shape[d] for d in first] != [y.shape[d] for d in second]:
+    if (
+        builtins.any(not -x.ndim <= d < x.ndim for d in first)
+        or builtins.any(not -y.ndim <= d < y.ndim for d in second)
+        or [x.shape[d] for d in first] != [y.shape[d] for d in second]
+    ):
         raise ValueError(located(f"shape-mismatch for sum: {x.shape} and {y.shape} over {axes}"))
     return _contract(x, y, normal_axes(first, x.ndim), normal_axes(second, y.ndim))
 
@@ -201,9 +208,7 @@ def kron(a: Any, b: Any) -> Any:
     left = structural.reshape(x, tuple(m for n in x.shape for m in (n, 1)))
     right = structural.reshape(y, tuple(m for n in y.shape for m in (1, n)))
     product = ufuncs.multiply(left, right)
-    return structural.reshape(
-        product, tuple(n * m for n, m in zip(x.shape, y.shape, strict=True))
-    )
+    return structural.reshape(product, tuple(n * m for n, m in zip(x.shape, y.shape, strict=True)))
 
 
 @implements(np.cross)
@@ -229,8 +234,9 @@ def cross(
     last = len(shape) - 1
 
     def turned(z: Any, by: int) -> Any:
-        return join([slicing.slice_in_dim(z, by, 3, 1, last),
-                     slicing.slice_in_dim(z, 0, by, 1, last)], last)
+        return join(
+            [slicing.slice_in_dim(z, by, 3, 1, last), slicing.slice_in_dim(z, 0, by, 1, last)], last
+        )
 
     ahead, behind = arith.mul(turned(x, 1), turned(y, 2)), arith.mul(turned(x, 2), turned(y, 1))
     return moveaxis(arith.sub(ahead, behind), -1, axisc)
@@ -330,9 +336,12 @@ def _product(
     batch = [label for label in shared if label in wanted]
     summed = [label for label in shared if label not in wanted]
     out = _contract(
-        x, y,
-        [x_labels.index(s) for s in summed], [y_labels.index(s) for s in summed],
-        [x_labels.index(s) for s in batch], [y_labels.index(s) for s in batch],
+        x,
+        y,
+        [x_labels.index(s) for s in summed],
+        [y_labels.index(s) for s in summed],
+        [x_labels.index(s) for s in batch],
+        [y_labels.index(s) for s in batch],
     )
     free = [s for s in (*x_labels, *y_labels) if s not in shared]
     return out, batch + free
@@ -356,7 +365,10 @@ def _order(labels: list[list[Any]], arrays: list[Any], out: list[Any], optimize:
 
 @implements(np.einsum)
 def einsum(
-    *operands: Any, optimize: Any = False, dtype: Any = None, order: str = "K",
+    *operands: Any,
+    optimize: Any = False,
+    dtype: Any = None,
+    order: str = "K",
     casting: str = "safe",
 ) -> Any:
     """As ``numpy.einsum``, on arrays and traced values.
@@ -366,8 +378,9 @@ def einsum(
         greedy order if nothing else is asked for.
     """
     if not operands:
-        raise ValueError(located("must specify the einstein sum subscripts string and at least "
-                                 "one operand"))
+        raise ValueError(
+            located("must specify the einstein sum subscripts string and at least one operand")
+        )
     subscripts, given = _subscripts(operands)
     arrays = common_dtype([operand(a) for a in given])
     if dtype is not None:
@@ -435,9 +448,7 @@ def _vector_norm(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> A
         return reductions.min(size, axes, keepdims=keepdims)
     if order == 0:
         some = ufuncs.not_equal(x, 0)
-        return reductions.sum(
-            arith.convert_element_type(some, size.dtype), axes, keepdims=keepdims
-        )
+        return reductions.sum(arith.convert_element_type(some, size.dtype), axes, keepdims=keepdims)
     if order == 1:
         return reductions.sum(size, axes, keepdims=keepdims)
     total = reductions.sum(ufuncs.power(size, order), axes, keepdims=keepdims)
@@ -451,8 +462,10 @@ def _matrix_norm(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> A
         summed, then = (row, column) if abs(order) == 1 else (column, row)
         find = reductions.max if order > 0 else reductions.min
         out = find(reductions.sum(size, summed, keepdims=True), then, keepdims=True)
-        return out if keepdims else structural.reshape(
-            out, tuple(n for d, n in enumerate(out.shape) if d not in axes)
+        return (
+            out
+            if keepdims
+            else structural.reshape(out, tuple(n for d, n in enumerate(out.shape) if d not in axes))
         )
     raise unsupported("linalg.norm", f"ord={order!r} of matrices")
 
@@ -487,7 +500,12 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 @implements(_linalg.vector_norm)
 def vector_norm(
-    x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2  # noqa: A002
+    x: Any,
+    /,
+    *,
+    axis: Any = None,
+    keepdims: bool = False,
+    ord: Any = 2,  # noqa: A002
 ) -> Any:
     """As ``numpy.linalg.vector_norm``, on arrays and traced values; the derivative of the 2-norm
     at the origin is 0."""

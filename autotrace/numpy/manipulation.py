@@ -35,19 +35,12 @@ def operand(x: Any) -> Any:
       TypeError: for what is not an array of numbers.
     """
     if isinstance(x, Tracer):
-        return strong(x)
+        return promotion.strong(x)
     if isinstance(x, list | tuple) and has_tracer(x):
         return stack_nested(x)
     if not isinstance(x, np.ndarray | np.generic):
         x = np.asarray(x)
     aval_of(x)
-    return x
-
-
-def strong(x: Any) -> Any:
-    """An array as it is; a tracer that stands for a Python scalar as one that does not."""
-    if isinstance(x, Tracer) and x.aval.weak_type:
-        return arith.convert_element_type_p.bind(x, new_dtype=x.dtype)
     return x
 
 
@@ -222,9 +215,7 @@ def matrix_transpose(x: Any, /) -> Any:
     """As ``numpy.matrix_transpose``, on arrays and traced values."""
     x = operand(x)
     if x.ndim < 2:
-        raise ValueError(
-            located(f"Input array must be at least 2-dimensional, but it is {x.ndim}")
-        )
+        raise ValueError(located(f"Input array must be at least 2-dimensional, but it is {x.ndim}"))
     return swapaxes(x, -1, -2)
 
 
@@ -372,8 +363,11 @@ def concatenate(
         raise ValueError(located("zero-dimensional arrays cannot be concatenated"))
     axis = normal_axis(axis, first.ndim)
     for place, part in enumerate(parts):
-        sizes = [(n, m) for d, (n, m) in enumerate(zip(part.shape, first.shape, strict=False))
-                 if d != axis]
+        sizes = [
+            (n, m)
+            for d, (n, m) in enumerate(zip(part.shape, first.shape, strict=False))
+            if d != axis
+        ]
         if part.ndim != first.ndim or builtins.any(n != m for n, m in sizes):
             raise ValueError(
                 located(
@@ -615,8 +609,11 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> An
         raise unsupported(
             "pad", f"mode={mode!r}", "What to do: join the parts with np.concatenate."
         )
-    allowed = {"constant": ("constant_values",), "reflect": ("reflect_type",),
-               "symmetric": ("reflect_type",)}.get(mode, ())
+    allowed = {
+        "constant": ("constant_values",),
+        "reflect": ("reflect_type",),
+        "symmetric": ("reflect_type",),
+    }.get(mode, ())
     wrong = [name for name in kwargs if name not in allowed]
     if wrong:
         raise ValueError(located(f"unsupported keyword arguments for mode '{mode}': {wrong}"))
@@ -628,8 +625,10 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> An
             if builtins.any(width):
                 if not x.shape[axis]:
                     raise ValueError(
-                        located(f"can't extend empty axis {axis} using modes other than 'constant' "
-                                "or 'empty'")
+                        located(
+                            f"can't extend empty axis {axis} using modes other than 'constant' "
+                            "or 'empty'"
+                        )
                     )
                 places = np.pad(np.arange(x.shape[axis]), width, mode=mode)
                 x = take_static(x, places, axis)
@@ -764,7 +763,8 @@ def real_if_close(a: Any, tol: float = 100) -> Any:
     x = operand(a)
     if x.dtype.kind == "c":
         raise unsupported(
-            "real_if_close", "a complex array",
+            "real_if_close",
+            "a complex array",
             "What to do: take np.real where the imaginary part is known to vanish.",
         )
     return x
@@ -791,9 +791,7 @@ def _along(a: Any, axis: Any) -> tuple[Any, int]:
 
 
 @implements(np.sort)
-def sort(
-    a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
-) -> Any:
+def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
     """As ``numpy.sort``, on arrays and traced values."""
     x, axis = _along(a, axis)
     return lax_sort(x, axis, _stable("sort", kind, order, stable))
@@ -856,7 +854,7 @@ def sort_complex(a: Any) -> Any:
     """As ``numpy.sort_complex``, on arrays and traced values."""
     x = operand(a)
     if x.dtype.kind != "c":
-        narrow = x.dtype.char in "bhBH" or x.dtype == np.float32
+        narrow = x.dtype.char in "bhBH"  # as NumPy has it, float32 is not among them
         x = arith.convert_element_type(x, np.complex64 if narrow else np.complex128)
     return lax_sort(x, normal_axis(-1, x.ndim), False)
 
@@ -973,9 +971,7 @@ for _function in (np.copyto, np.put, np.place, np.putmask, np.put_along_axis, np
 
 
 @implements(np.isclose)
-def isclose(
-    a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False
-) -> Any:
+def isclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
     """As ``numpy.isclose``, on arrays and traced values."""
     x, y = operand(a), operand(b)
     y = arith.convert_element_type(y, np.result_type(y.dtype, 1.0))
@@ -993,9 +989,7 @@ def _all(x: Any) -> Any:
 
 
 @implements(np.allclose)
-def allclose(
-    a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False
-) -> Any:
+def allclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
     """As ``numpy.allclose``, on arrays and traced values; for these the result is traced."""
     return _all(isclose(a, b, rtol, atol, equal_nan))
 

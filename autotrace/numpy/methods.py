@@ -43,18 +43,14 @@ def _parts(x: Any, function: Callable, scale: Any) -> Any:
     if x.dtype.kind != "c":
         return function(x, scale)
     real_scale = np.real(scale)
-    return arith.complex(
-        function(arith.real(x), real_scale), function(arith.imag(x), real_scale)
-    )
+    return arith.complex(function(arith.real(x), real_scale), function(arith.imag(x), real_scale))
 
 
 def _round_integers(x: Any, digits: int) -> Any:
     # By floating point, as NumPy does.
     out = arith.convert_element_type(x, np.float64)
     scale = structural.full_like(out, 10.0**digits)
-    return arith.convert_element_type(
-        arith.mul(arith.round(arith.div(out, scale)), scale), x.dtype
-    )
+    return arith.convert_element_type(arith.mul(arith.round(arith.div(out, scale)), scale), x.dtype)
 
 
 around = round
@@ -87,14 +83,20 @@ def _transpose(self: Any, *axes: Any) -> Any:
 
 
 def _astype(
-    self: Any, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True,
+    self: Any,
+    dtype: Any,
+    order: str = "K",
+    casting: str = "unsafe",
+    subok: bool = True,
     copy: bool = True,
 ) -> Any:
     """As ndarray's."""
     if casting != "unsafe" and not np.can_cast(self.dtype, dtype, casting):  # type: ignore[arg-type]
         raise TypeError(
-            located(f"Cannot cast array data from {self.dtype!r} to {np.dtype(dtype)!r} "
-                    f"according to the rule '{casting}'")
+            located(
+                f"Cannot cast array data from {self.dtype!r} to {np.dtype(dtype)!r} "
+                f"according to the rule '{casting}'"
+            )
         )
     return manipulation.astype(self, dtype)
 
@@ -107,6 +109,11 @@ def _flatten(self: Any, order: str = "C") -> Any:
 def _clip(self: Any, min: Any = None, max: Any = None, **kwargs: Any) -> Any:  # noqa: A002
     """As ndarray's."""
     return ufuncs.clip(self, min, max, **kwargs)
+
+
+def _conjugate(self: Any) -> Any:
+    """As ndarray's."""
+    return ufuncs.conjugate(self) if self.dtype.kind == "c" else self
 
 
 def _len(self: Any) -> int:
@@ -236,8 +243,8 @@ _METHODS: dict[str, Callable] = {
     "argsort": _method(manipulation.argsort),
     "astype": _astype,
     "clip": _clip,
-    "conj": _method(ufuncs.conjugate),
-    "conjugate": _method(ufuncs.conjugate),
+    "conj": _conjugate,
+    "conjugate": _conjugate,
     "copy": _method(manipulation.copy),
     "cumprod": _reducing(reductions.cumprod, "axis", "dtype", "out"),
     "cumsum": _reducing(reductions.cumsum, "axis", "dtype", "out"),

@@ -74,15 +74,16 @@ def _both_weak(self: Tracer, other: Any) -> bool:
 
 
 def _weakened(out: Any, self: Any, other: Any) -> Any:
-    if (
-        self.aval.weak_type
-        and not isinstance(other, list)
-        and get_aval(other).weak_type
-        and isinstance(out, Tracer)
-        and out.aval.dtype.kind in "ifc"
-    ):
-        return out.weaken()  # type: ignore[attr-defined]
-    return out
+    if not self.aval.weak_type or isinstance(other, list) or not get_aval(other).weak_type:
+        return out
+    return _as_weak(out)
+
+
+def _as_weak(out: Any) -> Any:
+    """A number as a Python scalar or a tracer that stands for one; bools are what they are."""
+    if out.dtype.kind not in "iufc":
+        return out
+    return out.weaken() if isinstance(out, Tracer) else out.item()
 
 
 def _unary(ufunc: np.ufunc) -> Callable:
@@ -90,9 +91,7 @@ def _unary(ufunc: np.ufunc) -> Callable:
 
     def operator(self: Any) -> Any:
         out = function(self)
-        if out is self or not self.aval.weak_type or not isinstance(out, Tracer):
-            return out
-        return out.weaken()  # type: ignore[attr-defined]
+        return _as_weak(out) if self.aval.weak_type else out
 
     return operator
 

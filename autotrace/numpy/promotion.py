@@ -10,7 +10,7 @@ import numpy as np
 from ..core.avals import ShapedArray, aval_of
 from ..core.errors import located
 from ..core.trace import Tracer, get_aval
-from ..lax.arithmetic import convert_element_type
+from ..lax.arithmetic import convert_element_type, convert_element_type_p
 from ..lax.structural import broadcast_in_dim, reshape
 
 #: What NumPy takes for a weak (Python) scalar of each kind when it promotes.
@@ -35,6 +35,16 @@ def asarray(x: Any) -> Any:
     array = np.asarray(x)
     aval_of(array)
     return array
+
+
+def strong(x: Any) -> Any:
+    """An array as it is; a tracer that stands for a Python scalar as one that does not.
+
+    For functions that return their argument: NumPy's make a NumPy scalar of a Python number.
+    """
+    if isinstance(x, Tracer) and x.aval.weak_type:
+        return convert_element_type_p.bind(x, new_dtype=x.dtype)
+    return x
 
 
 def _holds_tracer(x: Any) -> bool:

@@ -96,8 +96,16 @@ def _scalar(value: Any, dtype: np.dtype) -> Any:
 
 
 def _fold(
-    a: Any, axis: Any, dtype: Any, keepdims: Any, initial: Any, where: Any,
-    reduce: Callable, combine: Callable, identity: Any, logical: tuple[Callable, Callable],
+    a: Any,
+    axis: Any,
+    dtype: Any,
+    keepdims: Any,
+    initial: Any,
+    where: Any,
+    reduce: Callable,
+    combine: Callable,
+    identity: Any,
+    logical: tuple[Callable, Callable],
 ) -> Any:
     """A sum or product in NumPy's dtype."""
     x = operand(a)
@@ -118,8 +126,13 @@ _PROD = (lax_reductions.reduce_prod, arith.mul, 1, (lax_reductions.reduce_and, a
 
 @implements(np.sum)
 def sum(  # noqa: A001  NumPy's name
-    a: Any, axis: Any = None, dtype: Any = None, *,
-    keepdims: Any = False, initial: Any = None, where: Any = None,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    *,
+    keepdims: Any = False,
+    initial: Any = None,
+    where: Any = None,
 ) -> Any:
     """As ``numpy.sum``, on arrays and traced values."""
     return _fold(a, axis, dtype, keepdims, initial, where, *_SUM)
@@ -127,8 +140,13 @@ def sum(  # noqa: A001  NumPy's name
 
 @implements(np.prod)
 def prod(
-    a: Any, axis: Any = None, dtype: Any = None, *,
-    keepdims: Any = False, initial: Any = None, where: Any = None,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    *,
+    keepdims: Any = False,
+    initial: Any = None,
+    where: Any = None,
 ) -> Any:
     """As ``numpy.prod``, on arrays and traced values; differentiable at zeros, too."""
     return _fold(a, axis, dtype, keepdims, initial, where, *_PROD)
@@ -138,8 +156,14 @@ def prod(
 
 
 def _extremum(
-    name: str, a: Any, axis: Any, keepdims: Any, initial: Any, where: Any,
-    reduce: Callable, combine: Callable,
+    name: str,
+    a: Any,
+    axis: Any,
+    keepdims: Any,
+    initial: Any,
+    where: Any,
+    reduce: Callable,
+    combine: Callable,
 ) -> Any:
     x = operand(a)
     axes = _axes(axis, x.ndim)
@@ -154,9 +178,7 @@ def _extremum(
             )
         if not math.prod(x.shape[d] for d in axes):
             raise ValueError(
-                located(
-                    f"zero-size array to reduction operation {name} which has no identity"
-                )
+                located(f"zero-size array to reduction operation {name} which has no identity")
             )
         return _keeping(reduce(x, axes), x, axes, keepdims)
     first = _scalar(initial, x.dtype)
@@ -210,9 +232,7 @@ def ptp(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
 # --- truth -------------------------------------------------------------------------------------
 
 
-def _truth(
-    a: Any, axis: Any, keepdims: Any, where: Any, reduce: Callable, identity: bool
-) -> Any:
+def _truth(a: Any, axis: Any, keepdims: Any, where: Any, reduce: Callable, identity: bool) -> Any:
     x = ufuncs.as_bool(operand(a))
     axes = _axes(axis, x.ndim)
     x = _masked(x, _mask(where, x), identity)
@@ -315,8 +335,15 @@ def _variance(
 
 @implements(np.var)
 def var(
-    a: Any, axis: Any = None, dtype: Any = None, *, ddof: Any = 0, keepdims: Any = False,
-    where: Any = None, mean: Any = None, correction: Any = None,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    *,
+    ddof: Any = 0,
+    keepdims: Any = False,
+    where: Any = None,
+    mean: Any = None,
+    correction: Any = None,
 ) -> Any:
     """As ``numpy.var``, on arrays and traced values."""
     return _variance(a, axis, dtype, _ddof(ddof, correction), keepdims, where, mean)
@@ -331,8 +358,15 @@ def root(x: Any) -> Any:
 
 @implements(np.std)
 def std(
-    a: Any, axis: Any = None, dtype: Any = None, *, ddof: Any = 0, keepdims: Any = False,
-    where: Any = None, mean: Any = None, correction: Any = None,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    *,
+    ddof: Any = 0,
+    keepdims: Any = False,
+    where: Any = None,
+    mean: Any = None,
+    correction: Any = None,
 ) -> Any:
     """As ``numpy.std``, on arrays and traced values; the derivative is 0 where all elements are
     equal."""
@@ -345,7 +379,11 @@ def std(
 
 @implements(np.average)
 def average(
-    a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *,
+    a: Any,
+    axis: Any = None,
+    weights: Any = None,
+    returned: bool = False,
+    *,
     keepdims: Any = False,
 ) -> Any:
     """As ``numpy.average``, on arrays and traced values; traced weights that sum to zero give
@@ -373,9 +411,7 @@ def _weights(w: Any, x: Any, axis: Any) -> Any:
     if w.shape == x.shape:
         return w
     if axis is None:
-        raise TypeError(
-            located("Axis must be specified when shapes of a and weights differ.")
-        )
+        raise TypeError(located("Axis must be specified when shapes of a and weights differ."))
     axes = normal_axes(axis, x.ndim)
     if w.shape != tuple(x.shape[d] for d in axes):
         raise ValueError(
@@ -463,11 +499,10 @@ _QUANTILE_METHODS: dict[str, tuple[Callable, Callable]] = {
     "higher": (_linear_place, _where_exact(0, 1)),
     "midpoint": (_linear_place, _where_exact(0, 0.5)),
     "nearest": (lambda n, q: ufuncs.rint(_linear_place(n, q)), _as_it_is),
-    "inverted_cdf": (
-        lambda n, q: ufuncs.subtract(ufuncs.multiply(q, n), 1), _where_exact(0, 1)
-    ),
+    "inverted_cdf": (lambda n, q: ufuncs.subtract(ufuncs.multiply(q, n), 1), _where_exact(0, 1)),
     "averaged_inverted_cdf": (
-        lambda n, q: ufuncs.subtract(ufuncs.multiply(q, n), 1), _where_exact(0.5, 1)
+        lambda n, q: ufuncs.subtract(ufuncs.multiply(q, n), 1),
+        _where_exact(0.5, 1),
     ),
     "interpolated_inverted_cdf": (_continuous(0, 1), _as_it_is),
     "hazen": (_continuous(0.5, 0.5), _as_it_is),
@@ -564,8 +599,14 @@ _QUANTILE_ARGS = """
 
 @implements(np.quantile)
 def quantile(
-    a: Any, q: Any, axis: Any = None, *, overwrite_input: bool = False, method: str = "linear",
-    keepdims: Any = False, weights: Any = None,
+    a: Any,
+    q: Any,
+    axis: Any = None,
+    *,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: Any = False,
+    weights: Any = None,
 ) -> Any:
     return _quantile(a, q, 1, axis, method, keepdims, weights)
 
@@ -575,8 +616,14 @@ quantile.__doc__ = "As ``numpy.quantile``, on arrays and traced values.\n" + _QU
 
 @implements(np.percentile)
 def percentile(
-    a: Any, q: Any, axis: Any = None, *, overwrite_input: bool = False, method: str = "linear",
-    keepdims: Any = False, weights: Any = None,
+    a: Any,
+    q: Any,
+    axis: Any = None,
+    *,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: Any = False,
+    weights: Any = None,
 ) -> Any:
     return _quantile(a, q, 100, axis, method, keepdims, weights)
 
@@ -698,8 +745,13 @@ def _both(x: Any, where: Any) -> Any:
 
 @implements(np.nansum)
 def nansum(
-    a: Any, axis: Any = None, dtype: Any = None, *,
-    keepdims: Any = False, initial: Any = None, where: Any = None,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    *,
+    keepdims: Any = False,
+    initial: Any = None,
+    where: Any = None,
 ) -> Any:
     """As ``numpy.nansum``, on arrays and traced values."""
     x = operand(a)
@@ -708,8 +760,13 @@ def nansum(
 
 @implements(np.nanprod)
 def nanprod(
-    a: Any, axis: Any = None, dtype: Any = None, *,
-    keepdims: Any = False, initial: Any = None, where: Any = None,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    *,
+    keepdims: Any = False,
+    initial: Any = None,
+    where: Any = None,
 ) -> Any:
     """As ``numpy.nanprod``, on arrays and traced values."""
     x = operand(a)
@@ -742,8 +799,9 @@ def _nan_extremum(
     if not is_inexact(x.dtype):
         return find(x, axis, keepdims=keepdims, initial=initial, where=where)
     axes = _axes(axis, x.ndim)
-    out = find(_masked(x, _not_nan(x), worst), axis, keepdims=keepdims, initial=initial,
-               where=where)
+    out = find(
+        _masked(x, _not_nan(x), worst), axis, keepdims=keepdims, initial=initial, where=where
+    )
     return out if _given(initial) else _nan_where_none(out, x, axes, keepdims)
 
 
@@ -786,8 +844,15 @@ def _nan_variance(
 
 @implements(np.nanvar)
 def nanvar(
-    a: Any, axis: Any = None, dtype: Any = None, *, ddof: Any = 0, keepdims: Any = False,
-    where: Any = None, mean: Any = None, correction: Any = None,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    *,
+    ddof: Any = 0,
+    keepdims: Any = False,
+    where: Any = None,
+    mean: Any = None,
+    correction: Any = None,
 ) -> Any:
     """As ``numpy.nanvar``, on arrays and traced values."""
     return _nan_variance(a, axis, dtype, _ddof(ddof, correction), keepdims, where, mean)
@@ -795,8 +860,15 @@ def nanvar(
 
 @implements(np.nanstd)
 def nanstd(
-    a: Any, axis: Any = None, dtype: Any = None, *, ddof: Any = 0, keepdims: Any = False,
-    where: Any = None, mean: Any = None, correction: Any = None,
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    *,
+    ddof: Any = 0,
+    keepdims: Any = False,
+    where: Any = None,
+    mean: Any = None,
+    correction: Any = None,
 ) -> Any:
     """As ``numpy.nanstd``, on arrays and traced values; the derivative is 0 where all elements
     are equal."""
@@ -860,9 +932,7 @@ def diff(
     ends = [operand(e) if e is not _NO_VALUE else None for e in (prepend, append)]
     if builtins.any(e is not None for e in ends):
         one = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
-        before, after = (
-            e if e is None or e.ndim else promotion.broadcast_to(e, one) for e in ends
-        )
+        before, after = (e if e is None or e.ndim else promotion.broadcast_to(e, one) for e in ends)
         parts = [p for p in (before, x, after) if p is not None]
         dtype = np.result_type(*[p.dtype for p in parts])
         x = join([arith.convert_element_type(p, dtype) for p in parts], axis)
@@ -885,8 +955,10 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
         end = operand(end)
         if not np.can_cast(end.dtype, x.dtype, "same_kind"):
             raise TypeError(
-                located(f"dtype of `{name}` must be compatible with input `ary` under the "
-                        "`same_kind` rule.")
+                located(
+                    f"dtype of `{name}` must be compatible with input `ary` under the "
+                    "`same_kind` rule."
+                )
             )
         ends.append([structural.reshape(arith.convert_element_type(end, x.dtype), (end.size,))])
     return join([*ends[0], steps, *ends[1]], 0)
@@ -897,8 +969,12 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 
 def _logical_fold(reduce: Callable, combine: Callable, identity: bool) -> Callable:
     def function(
-        a: Any, axis: Any = 0, dtype: Any = None, keepdims: Any = False,
-        initial: Any = _NO_VALUE, where: Any = True,
+        a: Any,
+        axis: Any = 0,
+        dtype: Any = None,
+        keepdims: Any = False,
+        initial: Any = _NO_VALUE,
+        where: Any = True,
     ) -> Any:
         x = ufuncs.as_bool(operand(a))
         out = _truth(x, axis, keepdims, where, reduce, identity)
@@ -911,8 +987,12 @@ def _logical_fold(reduce: Callable, combine: Callable, identity: bool) -> Callab
 
 def _bit_fold(reduce: Callable, combine: Callable, identity: int) -> Callable:
     def function(
-        a: Any, axis: Any = 0, dtype: Any = None, keepdims: Any = False,
-        initial: Any = _NO_VALUE, where: Any = True,
+        a: Any,
+        axis: Any = 0,
+        dtype: Any = None,
+        keepdims: Any = False,
+        initial: Any = _NO_VALUE,
+        where: Any = True,
     ) -> Any:
         x = operand(a)
         if dtype is not None:
@@ -928,8 +1008,12 @@ def _bit_fold(reduce: Callable, combine: Callable, identity: int) -> Callable:
 
 def _arithmetic_fold(rule: tuple) -> Callable:
     def function(
-        a: Any, axis: Any = 0, dtype: Any = None, keepdims: Any = False,
-        initial: Any = _NO_VALUE, where: Any = True,
+        a: Any,
+        axis: Any = 0,
+        dtype: Any = None,
+        keepdims: Any = False,
+        initial: Any = _NO_VALUE,
+        where: Any = True,
     ) -> Any:
         return _fold(a, axis, dtype, keepdims, initial, where, *rule)
 
@@ -938,8 +1022,12 @@ def _arithmetic_fold(rule: tuple) -> Callable:
 
 def _extremum_fold(name: str, rule: tuple) -> Callable:
     def function(
-        a: Any, axis: Any = 0, dtype: Any = None, keepdims: Any = False,
-        initial: Any = _NO_VALUE, where: Any = True,
+        a: Any,
+        axis: Any = 0,
+        dtype: Any = None,
+        keepdims: Any = False,
+        initial: Any = _NO_VALUE,
+        where: Any = True,
     ) -> Any:
         x = operand(a)
         if dtype is not None:
@@ -950,8 +1038,12 @@ def _extremum_fold(name: str, rule: tuple) -> Callable:
 
 
 def _logaddexp_fold(
-    a: Any, axis: Any = 0, dtype: Any = None, keepdims: Any = False,
-    initial: Any = _NO_VALUE, where: Any = True,
+    a: Any,
+    axis: Any = 0,
+    dtype: Any = None,
+    keepdims: Any = False,
+    initial: Any = _NO_VALUE,
+    where: Any = True,
 ) -> Any:
     x = operand(a)
     out_dtype = check_dtype(dtype) if dtype is not None else promotion.inexact_dtype(x.dtype)
@@ -965,8 +1057,11 @@ def _logaddexp_fold(
         top = lax_reductions.reduce_max(arith.stop_gradient(x), axes)
         finite = arith.is_finite(top)
         top = arith.select(finite, top, structural.zeros_like(top))
-        shifted = arith.sub(x, structural.undo_reduction(top, x.shape, axes)) if axes else \
-            arith.sub(x, top)
+        shifted = (
+            arith.sub(x, structural.undo_reduction(top, x.shape, axes))
+            if axes
+            else arith.sub(x, top)
+        )
         total = structural.reduce_sum(elementary.exp(shifted), axes)
         none = arith.eq(total, structural.zeros_like(total))
         safe = arith.log(arith.select(none, structural.full_like(total, 1), total))
@@ -1031,8 +1126,11 @@ def _outer(function: Callable) -> Callable:
 
 def _no_at(ufunc: np.ufunc) -> Callable:
     remedy = {
-        "add": "x.at[i].add(v)", "subtract": "x.at[i].add(-v)", "multiply": "x.at[i].multiply(v)",
-        "maximum": "x.at[i].max(v)", "minimum": "x.at[i].min(v)",
+        "add": "x.at[i].add(v)",
+        "subtract": "x.at[i].add(-v)",
+        "multiply": "x.at[i].multiply(v)",
+        "maximum": "x.at[i].max(v)",
+        "minimum": "x.at[i].min(v)",
     }.get(ufunc.__name__, "x.at[i].set(v)")
 
     def at(*args: Any, **kwargs: Any) -> Any:

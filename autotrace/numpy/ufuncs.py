@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.avals import ShapedArray
 from ..core.errors import located
 from ..core.trace import Tracer, get_aval
 from ..lax import arithmetic as arith
@@ -21,6 +22,8 @@ from .promotion import (
     inexact_dtype,
     promote_dtypes,
     promote_inexact,
+    result_type,
+    strong,
     to_dtype,
 )
 
@@ -47,7 +50,8 @@ def _unary(ufunc: np.ufunc, primitive: Callable, kind: str, note: str = "") -> C
 
         def function(x: Any, /) -> Any:
             x = asarray(x)
-            return primitive(to_dtype(x, get_aval(x).dtype))
+            out = primitive(to_dtype(x, get_aval(x).dtype))
+            return strong(out) if out is x else out
 
     return _documented(function, ufunc, note)
 
@@ -88,8 +92,10 @@ rint = _unary(np.rint, arith.round, _TO_INEXACT)
 def _negative(x: Any) -> Any:
     if x.dtype.kind == "b":
         raise TypeError(
-            located("The numpy boolean negative, the `-` operator, is not supported",
-                    "What to do: use the `~` operator or numpy.logical_not.")
+            located(
+                "The numpy boolean negative, the `-` operator, is not supported",
+                "What to do: use the `~` operator or numpy.logical_not.",
+            )
         )
     return arith.neg(x)
 
@@ -104,36 +110,58 @@ def _positive(x: Any) -> Any:
 
 
 positive = _unary(np.positive, _positive, _SAME)
+
+
+def _real_only(name: str, function: Callable) -> Callable:
+    def checked(x: Any) -> Any:
+        refuse_complex(name, x)
+        return function(x)
+
+    return checked
+
+
+def refuse_complex(name: str, *args: Any) -> None:
+    """Raise TypeError for complex operands of a function of real numbers."""
+    if any(x.dtype.kind == "c" for x in args):
+        raise TypeError(located(f"numpy.{name} is not supported for complex arrays"))
+
+
 absolute = _unary(np.absolute, arith.abs, _SAME, "The derivative at 0 is 0.")
-fabs = _unary(np.fabs, arith.abs, _TO_INEXACT, "The derivative at 0 is 0.")
+fabs = _unary(np.fabs, _real_only("fabs", arith.abs), _TO_INEXACT, "The derivative at 0 is 0.")
 sign = _unary(np.sign, arith.sign, _SAME)
-conjugate = _unary(np.conjugate, lambda x: arith.conj(x) if x.dtype.kind == "c" else x, _SAME)
 
 
-def _square(x: Any) -> Any:
-    return arith.mul(x, x) if x.dtype.kind == "b" else elem.square(x)
+def _bools_as_int8(function: Callable) -> Callable:
+    """NumPy has no loop for bools in some functions, and takes int8's."""
+    return lambda x: function(arith.convert_element_type(x, np.int8) if x.dtype.kind == "b" else x)
 
 
-square = _unary(np.square, _square, _SAME)
+conjugate = _unary(
+    np.conjugate,
+    _bools_as_int8(lambda x: arith.conj(x) if x.dtype.kind == "c" else x),
+    _SAME,
+)
+square = _unary(np.square, _bools_as_int8(elem.square), _SAME)
 
 
 def _reciprocal(x: Any) -> Any:
-    if x.dtype.kind in "iu":
-        return arith.floor_divide(full_like(x, 1), x)
+    if x.dtype.kind in "iu":  # by floating point, as NumPy does
+        quotient = elem.reciprocal(arith.convert_element_type(x, np.float64))
+        return arith.convert_element_type(quotient, x.dtype)
     return elem.reciprocal(x)
 
 
-reciprocal = _unary(np.reciprocal, _reciprocal, _SAME)
+reciprocal = _unary(np.reciprocal, _bools_as_int8(_reciprocal), _SAME)
 
 
 def _scaled(factor: float) -> Callable:
     return lambda x: arith.mul(x, factor)
 
 
-deg2rad = _unary(np.deg2rad, _scaled(math.pi / 180), _TO_INEXACT)
-radians = _unary(np.radians, _scaled(math.pi / 180), _TO_INEXACT)
-rad2deg = _unary(np.rad2deg, _scaled(180 / math.pi), _TO_INEXACT)
-degrees = _unary(np.degrees, _scaled(180 / math.pi), _TO_INEXACT)
+deg2rad = _unary(np.deg2rad, _real_only("deg2rad", _scaled(math.pi / 180)), _TO_INEXACT)
+radians = _unary(np.radians, _real_only("radians", _scaled(math.pi / 180)), _TO_INEXACT)
+rad2deg = _unary(np.rad2deg, _real_only("rad2deg", _scaled(180 / math.pi)), _TO_INEXACT)
+degrees = _unary(np.degrees, _real_only("degrees", _scaled(180 / math.pi)), _TO_INEXACT)
 
 
 def _false(x: Any) -> Any:
@@ -163,22 +191,42 @@ def as_bool(x: Any) -> Any:
 
 logical_not = _documented(lambda x, /: arith.bitwise_not(as_bool(x)), np.logical_not, "")
 invert = _unary(np.invert, arith.bitwise_not, _SAME)
-bitwise_count = _unary(np.bitwise_count, arith.population_count, _SAME)
-spacing = _unary(
-    np.spacing,
-    lambda x: arith.sub(arith.nextafter(x, arith.copysign(full_like(x, np.inf), x)), x),
-    _TO_INEXACT,
-)
+bitwise_count = _unary(np.bitwise_count, _bools_as_int8(arith.population_count), _SAME)
+
+
+def _spacing(x: Any) -> Any:
+    x = arith.stop_gradient(x)
+    away = full_like(x, np.inf)
+    if x.dtype != np.float16:  # for which NumPy goes upwards, whatever the sign
+        away = arith.select(arith.lt(x, zeros_like(x)), arith.neg(away), away)
+    out = arith.sub(arith.nextafter(x, away), x)
+    return arith.select(arith.is_inf(x), full_like(x, np.nan), out)
+
+
+spacing = _unary(np.spacing, _spacing, _TO_INEXACT)
 
 # --- two operands ------------------------------------------------------------------------------
+
+
+def _floating_operands(x: Any, y: Any) -> list[Any]:
+    """The operands of a floating function of two, in the smallest dtype that holds both: for int8
+    and uint8 that is float16, though their common integer dtype would need float32."""
+    x, y = asarray(x), asarray(y)
+    dtype = _floating_dtype(get_aval(x), get_aval(y))
+    return broadcast_operands(to_dtype(x, dtype), to_dtype(y, dtype))
+
+
+def _floating_dtype(x: ShapedArray, y: ShapedArray) -> np.dtype:
+    if x.weak_type or y.weak_type:
+        return inexact_dtype(result_type(x, y)[0])
+    return np.promote_types(inexact_dtype(x.dtype), inexact_dtype(y.dtype))
 
 
 def _binary(ufunc: np.ufunc, primitive: Callable, kind: str = _SAME, note: str = "") -> Callable:
     if kind == _TO_INEXACT:
 
         def function(x: Any, y: Any, /) -> Any:
-            x, y = promote_inexact(asarray(x), asarray(y))
-            return primitive(*broadcast_operands(x, y))
+            return primitive(*_floating_operands(x, y))
 
     else:
 
@@ -191,16 +239,21 @@ def _binary(ufunc: np.ufunc, primitive: Callable, kind: str = _SAME, note: str =
 def _no_bool_subtract(x: Any, y: Any) -> Any:
     if x.dtype.kind == "b":
         raise TypeError(
-            located("numpy boolean subtract, the `-` operator, is not supported",
-                    "What to do: use the `^` operator or numpy.logical_xor.")
+            located(
+                "numpy boolean subtract, the `-` operator, is not supported",
+                "What to do: use the `^` operator or numpy.logical_xor.",
+            )
         )
     return arith.sub(x, y)
 
 
-def _divide(x: Any, y: Any) -> Any:
-    if x.dtype.kind not in "fc":  # float64 even for small integers, unlike the other functions
-        x, y = (to_dtype(a, np.dtype(np.float64)) for a in (x, y))
-    return arith.div(x, y)
+def _divide(x: Any, y: Any, /) -> Any:
+    x, y = asarray(x), asarray(y)
+    dtype = result_type(get_aval(x), get_aval(y))[0]
+    if dtype.kind in "fc":
+        return arith.div(*binary_operands(x, y))
+    # float64 even for small integers, unlike the other functions
+    return arith.div(*broadcast_operands(*(to_dtype(a, np.dtype(np.float64)) for a in (x, y))))
 
 
 def _bool_as_int8(function: Callable) -> Callable:
@@ -215,7 +268,7 @@ def _bool_as_int8(function: Callable) -> Callable:
 add = _binary(np.add, arith.add)
 subtract = _binary(np.subtract, _no_bool_subtract)
 multiply = _binary(np.multiply, arith.mul)
-divide = true_divide = _binary(np.divide, _divide)
+divide = true_divide = _documented(_divide, np.divide, "")
 floor_divide = _binary(np.floor_divide, _bool_as_int8(arith.floor_divide))
 remainder = mod = _binary(np.remainder, _bool_as_int8(arith.mod))
 fmod = _binary(np.fmod, _bool_as_int8(arith.rem))
@@ -230,12 +283,38 @@ logaddexp = _binary(np.logaddexp, elem.logaddexp, _TO_INEXACT)
 logaddexp2 = _binary(np.logaddexp2, elem.logaddexp2, _TO_INEXACT)
 copysign = _binary(np.copysign, arith.copysign, _TO_INEXACT)
 nextafter = _binary(np.nextafter, arith.nextafter, _TO_INEXACT)
-equal = _binary(np.equal, arith.eq)
-not_equal = _binary(np.not_equal, arith.ne)
-less = _binary(np.less, arith.lt)
-less_equal = _binary(np.less_equal, arith.le)
-greater = _binary(np.greater, arith.gt)
-greater_equal = _binary(np.greater_equal, arith.ge)
+
+
+def _beyond(x: Any, other: Any) -> float | None:
+    """inf or -inf for a Python integer that the other operand's dtype cannot hold, else None."""
+    if type(x) is not int or not isinstance(other, Tracer | np.ndarray | np.generic):
+        return None
+    dtype = other.dtype
+    if dtype.kind not in "iu" or get_aval(other).weak_type:
+        return None
+    info = np.iinfo(dtype)
+    return None if info.min <= x <= info.max else math.copysign(math.inf, x)
+
+
+def _comparison(ufunc: np.ufunc, primitive: Callable) -> Callable:
+    def function(x: Any, y: Any, /) -> Any:
+        x, y = asarray(x), asarray(y)
+        far_x, far_y = _beyond(x, y), _beyond(y, x)
+        if far_x is not None:  # which compares with all integers as infinity does
+            x, y = far_x, to_dtype(y, np.dtype(np.float64))
+        elif far_y is not None:
+            x, y = to_dtype(x, np.dtype(np.float64)), far_y
+        return primitive(*binary_operands(x, y))
+
+    return _documented(function, ufunc, "")
+
+
+equal = _comparison(np.equal, arith.eq)
+not_equal = _comparison(np.not_equal, arith.ne)
+less = _comparison(np.less, arith.lt)
+less_equal = _comparison(np.less_equal, arith.le)
+greater = _comparison(np.greater, arith.gt)
+greater_equal = _comparison(np.greater_equal, arith.ge)
 bitwise_and = _binary(np.bitwise_and, arith.bitwise_and)
 bitwise_or = _binary(np.bitwise_or, arith.bitwise_or)
 bitwise_xor = _binary(np.bitwise_xor, arith.bitwise_xor)
@@ -247,9 +326,10 @@ lcm = _binary(np.lcm, arith.lcm)
 
 def _static_integer(y: Any) -> int | None:
     """The exponent, where it is a Python integer or float that is one."""
-    if isinstance(y, int) and not isinstance(y, bool):
+    if type(y) is int:
         return y
-    if isinstance(y, float) and y.is_integer() and abs(y) <= 64:
+    # Not np.float64, which is a float too but has a dtype to promote.
+    if type(y) is float and y.is_integer() and abs(y) <= 64:
         return int(y)
     return None
 
@@ -271,10 +351,10 @@ power = pow = _documented(_power, np.power, "")  # noqa: A001  NumPy's name
 
 
 def _float_power(x: Any, y: Any, /) -> Any:
-    x, y = promote_dtypes(asarray(x), asarray(y))
-    wide = np.dtype(np.complex128 if x.dtype.kind == "c" else np.float64)
-    x, y = (arith.convert_element_type(a, wide) for a in (x, y))
-    return arith.pow(*broadcast_operands(x, y))
+    x, y = asarray(x), asarray(y)
+    both = result_type(get_aval(x), get_aval(y))[0]
+    wide = np.dtype(np.complex128 if both.kind == "c" else np.float64)
+    return arith.pow(*broadcast_operands(to_dtype(x, wide), to_dtype(y, wide)))
 
 
 float_power = _documented(_float_power, np.float_power, "")
@@ -293,7 +373,8 @@ logical_xor = _logical(np.logical_xor, arith.bitwise_xor)
 
 
 def _heaviside(x: Any, y: Any, /) -> Any:
-    x, y = broadcast_operands(*promote_inexact(asarray(x), asarray(y)))
+    x, y = _floating_operands(x, y)
+    refuse_complex("heaviside", x)
     if not x.shape and y.shape:
         x = arith.add(x, zeros_like(y))
     step = arith.select(arith.lt(x, zeros_like(x)), zeros_like(x), full_like(x, 1))
@@ -306,9 +387,22 @@ heaviside = _documented(_heaviside, np.heaviside, "")
 
 def _ldexp(x: Any, y: Any, /) -> Any:
     x, y = asarray(x), asarray(y)
+    y = to_dtype(y, get_aval(y).dtype)
+    if not np.can_cast(y.dtype, np.int64):
+        raise TypeError(located(f"numpy.ldexp takes an integer exponent, not {y.dtype}"))
     dtype = inexact_dtype(get_aval(x).dtype)
-    scale = elem.exp2(to_dtype(y, dtype))
-    return arith.mul(*broadcast_operands(to_dtype(x, dtype), scale))
+    wide = np.dtype(np.float32) if dtype == np.float16 else dtype
+    out, y = broadcast_operands(to_dtype(x, wide), arith.convert_element_type(y, np.int64))
+    refuse_complex("ldexp", out)
+    # In four steps, so that no power of two overflows where the result does not; the bound takes
+    # any number to 0 or infinity.
+    bound = 3 * int(np.finfo(wide).maxexp)
+    left = arith.clamp(-bound, y, bound)
+    for parts in (4, 3, 2, 1):
+        part = arith.floor_divide(left, parts)
+        left = arith.sub(left, part)
+        out = arith.mul(out, elem.exp2(arith.convert_element_type(part, wide)))
+    return arith.convert_element_type(out, dtype)
 
 
 ldexp = _documented(_ldexp, np.ldexp, "")
@@ -365,7 +459,9 @@ def angle(z: Any, deg: bool = False) -> Any:
 @implements(np.sinc)
 def sinc(x: Any) -> Any:
     """As ``numpy.sinc``, on arrays and traced values; exact derivatives at 0 up to the second."""
-    (x,) = promote_inexact(asarray(x))
+    x = asarray(x)
+    dtype = get_aval(x).dtype
+    x = to_dtype(x, dtype if dtype.kind in "fc" else np.dtype(np.float64))
     scaled = arith.mul(x, math.pi)
     zero = arith.eq(scaled, zeros_like(scaled))
     safe = arith.select(zero, full_like(scaled, 1), scaled)
@@ -393,7 +489,12 @@ def nan_to_num(
 
 @implements(np.clip)
 def clip(
-    a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None  # noqa: A002
+    a: Any,
+    a_min: Any = None,
+    a_max: Any = None,
+    *,
+    min: Any = None,  # noqa: A002
+    max: Any = None,  # noqa: A002
 ) -> Any:
     """As ``numpy.clip``, on arrays and traced values."""
     low = a_min if a_min is not None else min

@@ -31,7 +31,7 @@ class BatchTracer(Tracer):
     __slots__ = ("_weak", "bdim", "value")
 
     def __init__(self, trace: BatchTrace, value: Any, bdim: int):
-        self.trace = trace
+        self.owner = trace
         self.value = value
         self.bdim = bdim
         self._weak = False
@@ -49,8 +49,8 @@ class BatchTracer(Tracer):
         return self
 
     def concrete(self, asked: str) -> Any:
-        if not self.trace.alive:
-            raise leaked(self.trace)
+        if not self.owner.alive:
+            raise leaked(self.owner)
         raise concretization_error(
             self,
             asked,
@@ -87,10 +87,10 @@ class BatchTrace(Trace):
 
     def split(self, x: Any) -> tuple[Any, int | None]:
         """The array and its batch dim, None where it is the same for all examples."""
-        if type(x) is BatchTracer and x.trace is self:
+        if type(x) is BatchTracer and x.owner is self:
             return x.value, x.bdim
-        if isinstance(x, Tracer) and not x.trace.alive:
-            raise leaked(x.trace)
+        if isinstance(x, Tracer) and not x.owner.alive:
+            raise leaked(x.owner)
         return x, None
 
     def join(self, value: Any, bdim: int | None) -> Any:

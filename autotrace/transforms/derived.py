@@ -13,7 +13,7 @@ from .batch import Axis, batch_flat
 from .evaluate import eval_jaxpr
 from .jvp import jvp_flat
 from .linearize import split_linear_jaxpr
-from .stage import stage
+from .stage import live_eqns, stage
 from .transpose import transpose_jaxpr
 
 
@@ -38,7 +38,9 @@ def _once(derive: Callable) -> Callable:
 
 
 @_once
-def jvp_of(jaxpr: Jaxpr, nonzero: tuple[bool, ...]) -> tuple[Jaxpr, list[bool]]:
+def jvp_of(
+    jaxpr: Jaxpr, nonzero: tuple[bool, ...], linear: bool = False
+) -> tuple[Jaxpr, list[bool]]:
     """Forward mode: from the inputs and the nonzero tangents to the outputs and their nonzero
     tangents; and which outputs have one."""
     out_nonzero: list[bool] = []
@@ -47,7 +49,9 @@ def jvp_of(jaxpr: Jaxpr, nonzero: tuple[bool, ...]) -> tuple[Jaxpr, list[bool]]:
         primals = values[: len(nonzero)]
         given = iter(values[len(nonzero) :])
         tangents = [next(given) if n else None for n in nonzero]
-        outs, out_tangents = jvp_flat(lambda *xs: eval_jaxpr(jaxpr, xs), primals, tangents)
+        outs, out_tangents = jvp_flat(
+            lambda *xs: eval_jaxpr(jaxpr, xs), primals, tangents, linear=linear
+        )
         out_nonzero[:] = [t is not None for t in out_tangents]
         return [*outs, *(t for t in out_tangents if t is not None)]
 
@@ -58,9 +62,10 @@ def jvp_of(jaxpr: Jaxpr, nonzero: tuple[bool, ...]) -> tuple[Jaxpr, list[bool]]:
 @_once
 def tangent_of(jaxpr: Jaxpr, nonzero: tuple[bool, ...]) -> tuple[Jaxpr, list[bool]]:
     """As ``jvp_of`` without the primal outputs: linear in its tangents."""
-    both, out_nonzero = jvp_of(jaxpr, nonzero)
+    both, out_nonzero = jvp_of(jaxpr, nonzero, True)
     tangents = both.outvars[len(out_nonzero) :]
-    return Jaxpr(both.constvars, both.consts, both.invars, both.eqns, tangents), out_nonzero
+    eqns = live_eqns(both.eqns, tangents)
+    return Jaxpr(both.constvars, both.consts, both.invars, eqns, tangents), out_nonzero
 
 
 @_once

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..core.avals import ShapedArray, weak_aval
+from ..core.errors import NonDifferentiableError, located
 from ..core.primitive import Primitive
 from ..core.tangents import instantiate
 from ..core.trace import Trace, Tracer, get_aval, leaked
@@ -24,7 +25,7 @@ class DualTracer(Tracer):
     __slots__ = ("_aval", "primal", "tangent")
 
     def __init__(self, trace: JVPTrace, primal: Any, tangent: Any):
-        self.trace = trace
+        self.owner = trace
         self.primal = primal
         self.tangent = tangent
         self._aval: ShapedArray | None = None
@@ -41,8 +42,8 @@ class DualTracer(Tracer):
         return self
 
     def concrete(self, asked: str) -> Any:
-        if not self.trace.alive:
-            raise leaked(self.trace)
+        if not self.owner.alive:
+            raise leaked(self.owner)
         primal = self.primal
         return primal.concrete(asked) if isinstance(primal, Tracer) else primal
 
@@ -63,16 +64,17 @@ class JVPTrace(Trace):
         primals: list[Any] = []
         tangents: list[Any] = []
         for arg in args:  # ``split``, written out: this is the hot loop of un-jitted code
-            if type(arg) is DualTracer and arg.trace is self:
+            if type(arg) is DualTracer and arg.owner is self:
                 primals.append(arg.primal)
                 tangents.append(arg.tangent)
-            elif isinstance(arg, Tracer) and not arg.trace.alive:
-                raise leaked(arg.trace)
+            elif isinstance(arg, Tracer) and not arg.owner.alive:
+                raise leaked(arg.owner)
             else:
                 primals.append(arg)
                 tangents.append(None)
         if primitive.jvp_call is not None:
             outs, out_tangents = primitive.jvp_call(self.linear, primals, tangents, **params)
+            self.check_made(primitive, (*outs, *out_tangents))
             return [self.join(*pair) for pair in zip(outs, out_tangents, strict=True)]
         out = primitive.bind(*primals, **params)
         rule = primitive.jvp or primitive.rule("jvp", self.transform)
@@ -81,12 +83,25 @@ class JVPTrace(Trace):
             return [self.join(*pair) for pair in zip(out, tangent, strict=True)]
         return out if tangent is None else DualTracer(self, out, tangent)
 
+    def check_made(self, primitive: Primitive, made: Sequence[Any]) -> None:
+        """Refuse what a rule made of this trace's own tracers, which it can only have from a
+        closure: their tangents are no part of what it was given."""
+        for x in made:
+            if isinstance(x, Tracer) and x.owner.level >= self.level:
+                raise NonDifferentiableError(
+                    located(
+                        f"the rule of {primitive.name} uses a value from outside with respect to "
+                        f"which {self.transform} differentiates; it says nothing of that one",
+                        "What to do: pass the value as an argument.",
+                    )
+                )
+
     def split(self, x: Any) -> tuple[Any, Any]:
         """The primal and the tangent of any value, None for a symbolic zero."""
-        if type(x) is DualTracer and x.trace is self:
+        if type(x) is DualTracer and x.owner is self:
             return x.primal, x.tangent
-        if isinstance(x, Tracer) and not x.trace.alive:
-            raise leaked(x.trace)
+        if isinstance(x, Tracer) and not x.owner.alive:
+            raise leaked(x.owner)
         return x, None
 
     def join(self, primal: Any, tangent: Any) -> Any:
@@ -106,6 +121,7 @@ def jvp_flat(
     primals: Sequence[Any],
     tangents: Sequence[Any],
     transform: str = "jvp",
+    linear: bool = False,
 ) -> tuple[list[Any], list[Any]]:
     """Forward mode for a function of arrays to a list of arrays.
 
@@ -113,11 +129,12 @@ def jvp_flat(
       fun: the function.
       primals: where to differentiate.
       tangents: the direction, None for a symbolic zero.
+      linear: whether the result is to be linear in the tangents, for transposition.
 
     Returns:
       The outputs and their tangents, the latter None where symbolically zero.
     """
-    with JVPTrace(transform) as trace:
+    with JVPTrace(transform, linear) as trace:
         inputs = [trace.new_input(p, t) for p, t in zip(primals, tangents, strict=True)]
         pairs = [trace.split(out) for out in fun(*inputs)]
     return [p for p, _ in pairs], [t for _, t in pairs]

@@ -13,9 +13,9 @@ from typing import Any
 
 from ..core.avals import tangent_aval
 from ..core.config import config
-from ..core.jaxpr import Eqn, Jaxpr, Literal, Var
+from ..core.jaxpr import Eqn, Jaxpr, Var
 from ..core.trace import get_aval
-from .evaluate import eval_jaxpr
+from .evaluate import eval_jaxpr, run_eqns
 from .jvp import JVPTrace
 from .stage import JaxprTrace, StagedTracer, hoist_tracers, live_eqns
 
@@ -68,8 +68,8 @@ def linearize_flat(
 
 
 def _tangent_var(linear: JaxprTrace, tangent: Any) -> Var | None:
-    if type(tangent) is StagedTracer and tangent.trace is linear and type(tangent.var) is Var:
-        return tangent.var
+    if type(tangent) is StagedTracer and tangent.owner is linear and type(tangent.atom) is Var:
+        return tangent.atom
     # A rule made a tangent without using the input tangents: it can only be zero.
     return None
 
@@ -112,11 +112,5 @@ def split_linear_jaxpr(
 def eval_linear(linear: Linear, tangents: Sequence[Any]) -> list[Any]:
     """Apply the map to tangents (not symbolic zeros); outputs that are zero come as None."""
     env: dict[Var, Any] = dict(zip(linear.invars, tangents, strict=True))
-    for eqn in linear.eqns:
-        values = [a.value if type(a) is Literal else env[a] for a in eqn.invars]
-        out = eqn.primitive.bind(*values, **eqn.params)
-        if eqn.primitive.multiple_results:
-            env.update(zip(eqn.outvars, out, strict=True))
-        else:
-            env[eqn.outvars[0]] = out
+    run_eqns(linear.eqns, env)
     return [None if v is None else env[v] for v in linear.outs]

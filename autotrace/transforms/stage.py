@@ -23,12 +23,12 @@ _CONCRETE_REMEDY = (
 class StagedTracer(Tracer):
     """Stands for a variable (or a lifted literal) of the jaxpr under construction."""
 
-    __slots__ = ("_aval", "var")
+    __slots__ = ("_aval", "atom")
 
-    def __init__(self, trace: JaxprTrace, var: Var | Literal):
-        self.trace = trace
-        self.var = var
-        self._aval = var.aval
+    def __init__(self, trace: JaxprTrace, atom: Var | Literal):
+        self.owner = trace
+        self.atom = atom
+        self._aval = atom.aval
 
     @property
     def aval(self) -> ShapedArray:
@@ -40,12 +40,12 @@ class StagedTracer(Tracer):
         return self
 
     def concrete(self, asked: str) -> Any:
-        if not self.trace.alive:
-            raise leaked(self.trace)
+        if not self.owner.alive:
+            raise leaked(self.owner)
         raise concretization_error(
             self,
             asked,
-            f"under {self.trace.transform} a function is traced once for all values, "
+            f"under {self.owner.transform} a function is traced once for all values, "
             "so the number is not known.",
             _CONCRETE_REMEDY,
         )
@@ -75,10 +75,10 @@ class JaxprTrace(Trace):
 
     def atom(self, x: Any) -> Var | Literal:
         """The variable of one of this trace's tracers, or a literal that holds any other value."""
-        if type(x) is StagedTracer and x.trace is self:
-            return x.var
-        if isinstance(x, Tracer) and not x.trace.alive:
-            raise leaked(x.trace)
+        if type(x) is StagedTracer and x.owner is self:
+            return x.atom
+        if isinstance(x, Tracer) and not x.owner.alive:
+            raise leaked(x.owner)
         return Literal(x)
 
     def process(self, primitive: Primitive, args: tuple, params: dict) -> Any:
@@ -95,7 +95,7 @@ class JaxprTrace(Trace):
           The tracer of its output, or a list of them with ``multiple_results``.
         """
         atoms = [
-            x.var if type(x) is StagedTracer and x.trace is self else self.atom(x) for x in args
+            x.atom if type(x) is StagedTracer and x.owner is self else self.atom(x) for x in args
         ]
         if primitive.multiple_results:
             outvars = [Var(a) for a in primitive.out_avals([x.aval for x in atoms], params)]

@@ -9,7 +9,7 @@ from typing import Any
 from ..core.jaxpr import Eqn, Jaxpr, Literal, Var
 from ..core.source import current
 from ..core.tangents import LinearInput
-from .evaluate import eval_jaxpr
+from .evaluate import run_eqns
 from .linearize import Linear
 from .stage import stage
 
@@ -92,11 +92,7 @@ def backward_pass(jaxpr: Jaxpr, args: Sequence[Any], cts: Sequence[Any]) -> list
         else:
             backward.append(eqn)
             linear.update(eqn.outvars)
-    if forward:
-        made = [v for eqn in forward for v in eqn.outvars]
-        before = list(known)
-        part = Jaxpr([], [], before, forward, made)
-        known.update(zip(made, eval_jaxpr(part, [known[v] for v in before]), strict=True))
+    run_eqns(forward, known)
     ct_env: dict[Var, Any] = {}
     for atom, ct in zip(jaxpr.outvars, cts, strict=True):
         if ct is not None and type(atom) is Var and atom in linear:

@@ -136,7 +136,9 @@ def test_zero_size(jac):
     assert jac(lambda x: (x, total(x)))(np.zeros((2, 0)))[1].shape == (2, 0)
     assert jac(lambda x: np.zeros((0, 3)) * x)(1.0).shape == (0, 3)
     assert at.hessian(total)(np.zeros(0)).shape == (0, 0)
-    assert jac(lambda p: 1.0 * p["x"])({"x": 2.0, "none": None, "e": np.zeros(0)})["e"].shape == (0,)
+    assert jac(lambda p: 1.0 * p["x"])({"x": 2.0, "none": None, "e": np.zeros(0)})["e"].shape == (
+        0,
+    )
     assert jac(lambda p: 1.0)(()) == ()
 
 
@@ -166,8 +168,10 @@ def test_complex():  # as JAX 0.10
     np.testing.assert_allclose(at.jacrev(np.abs)(z), 0.9486832980505138 - 0.31622776601683794j)
     assert at.jacfwd(lambda x: x * 1j)(1.0) == 1j
     for call in (
-        lambda: at.jacfwd(lambda z: z * z)(z), lambda: at.jacfwd(np.abs)(z),
-        lambda: at.jacrev(lambda z: z * z)(z), lambda: at.jacrev(lambda x: x * 1j)(1.0),
+        lambda: at.jacfwd(lambda z: z * z)(z),
+        lambda: at.jacfwd(np.abs)(z),
+        lambda: at.jacrev(lambda z: z * z)(z),
+        lambda: at.jacrev(lambda x: x * 1j)(1.0),
     ):
         with pytest.raises(at.NonDifferentiableError, match="holomorphic=True"):
             call()

@@ -39,8 +39,10 @@ def test_moves_axes(i, o):
     eq(at.vmap(lambda x: 1.0 * x, i, o)(x), np.moveaxis(x, i, o))
     eq(at.vmap(lambda x: x, i, o)(x), np.moveaxis(x, i, o))
     y = np.arange(2 * 3 * 4.0)[: x.shape[i]]
-    eq(at.vmap(lambda x, y: x * y, (i, 0), o)(x, y),
-       np.stack([np.take(x, k, i) * y[k] for k in range(len(y))], o % 3))
+    eq(
+        at.vmap(lambda x, y: x * y, (i, 0), o)(x, y),
+        np.stack([np.take(x, k, i) * y[k] for k in range(len(y))], o % 3),
+    )
 
 
 def test_trees():
@@ -58,7 +60,7 @@ def test_trees():
 
 
 def test_unbatched_outputs():
-    out, c = at.vmap(lambda x: (x, 7.0), out_axes=(0, None))(A)
+    _out, c = at.vmap(lambda x: (x, 7.0), out_axes=(0, None))(A)
     assert c == 7.0
     _, c = at.vmap(lambda x: (x, 7.0))(A)
     eq(c, [7.0, 7.0])
@@ -87,28 +89,47 @@ def test_nesting():
     f = at.vmap(at.vmap(lambda x, y: x * y, (None, 0)), (0, None))
     eq(f(np.arange(2.0), np.arange(3.0)), np.outer(np.arange(2.0), np.arange(3.0)))
     eq(at.vmap(at.vmap(total, 1), 0)(np.ones((2, 3, 4))), np.full((2, 4), 3.0))
-    eq(at.vmap(lambda x: at.vmap(lambda y: x * y)(np.arange(3.0)))(np.arange(2.0)),
-       np.outer(np.arange(2.0), np.arange(3.0)))
+    eq(
+        at.vmap(lambda x: at.vmap(lambda y: x * y)(np.arange(3.0)))(np.arange(2.0)),
+        np.outer(np.arange(2.0), np.arange(3.0)),
+    )
     x = np.arange(24.0).reshape(2, 3, 4)
-    eq(at.vmap(lambda a: at.vmap(lambda b: at.vmap(lambda c: c * total(b) * total(a))(b))(a))(x),
-       x * x.sum(2, keepdims=True) * x.sum((1, 2), keepdims=True))
+    eq(
+        at.vmap(lambda a: at.vmap(lambda b: at.vmap(lambda c: c * total(b) * total(a))(b))(a))(x),
+        x * x.sum(2, keepdims=True) * x.sum((1, 2), keepdims=True),
+    )
 
 
 @pytest.mark.parametrize(
     ("call", "kind", "message"),
     [
-        (lambda: at.vmap(lambda x, y: x)(A, np.ones(3)), ValueError,
-         r"different sizes:\n  args\[0\]: shape \(2, 3\), axis 0, size 2\n  args\[1\]: shape \(3,\)"),
-        (lambda: at.vmap(lambda x, k: x)({"p": A}, k=np.ones(3)), ValueError,
-         r"args\[0\]\['p'\]: shape \(2, 3\).*\n  kwargs\['k'\]"),
+        (
+            lambda: at.vmap(lambda x, y: x)(A, np.ones(3)),
+            ValueError,
+            r"different sizes:\n  args\[0\]: shape \(2, 3\), axis 0, size 2\n"
+            r"  args\[1\]: shape \(3,\)",
+        ),
+        (
+            lambda: at.vmap(lambda x, k: x)({"p": A}, k=np.ones(3)),
+            ValueError,
+            r"args\[0\]\['p'\]: shape \(2, 3\).*\n  kwargs\['k'\]",
+        ),
         (lambda: at.vmap(lambda x: x, axis_size=3)(A), ValueError, "axis_size=3"),
         (lambda: at.vmap(lambda x: x, 2)(A), ValueError, r"axis 2 of an array of shape \(2, 3\)"),
         (lambda: at.vmap(lambda x: x, -3)(A), ValueError, r"axis -3 of an array"),
         (lambda: at.vmap(lambda x: x)(1.0), ValueError, r"axis 0 of an array of shape \(\)"),
         (lambda: at.vmap(lambda x: x, None)(A), ValueError, "no argument is mapped over"),
         (lambda: at.vmap(lambda: 1.0)(), ValueError, "no argument is mapped over"),
-        (lambda: at.vmap(lambda x, y: x, (0,))(A, A), ValueError, "in_axes has 1 entries, the call 2"),
-        (lambda: at.vmap(lambda x: x, out_axes=None)(A), ValueError, "out_axes is None for an output"),
+        (
+            lambda: at.vmap(lambda x, y: x, (0,))(A, A),
+            ValueError,
+            "in_axes has 1 entries, the call 2",
+        ),
+        (
+            lambda: at.vmap(lambda x: x, out_axes=None)(A),
+            ValueError,
+            "out_axes is None for an output",
+        ),
         (lambda: at.vmap(lambda x: x, out_axes=2)(A), ValueError, "out_axes=2 for an output of 2"),
         (lambda: at.vmap(lambda x: x, out_axes=(0, 0))(A), ValueError, "out_axes"),
         (lambda: at.vmap(lambda x: x, ({"a": 0},))({"b": A}), ValueError, "in_axes"),
@@ -129,8 +150,10 @@ def test_no_python_control_flow():
     with pytest.raises(at.ConcretizationError, match="under vmap it stands for many examples") as e:
         at.vmap(lambda x: x if x > 1 else -x)(np.arange(3.0))
     assert __file__ in str(e.value) and "np.where" in str(e.value)
-    eq(at.vmap(lambda x, n: x * n if n > 1 else x, (0, None))(np.arange(3.0), 2.0),
-       2 * np.arange(3.0))
+    eq(
+        at.vmap(lambda x, n: x * n if n > 1 else x, (0, None))(np.arange(3.0), 2.0),
+        2 * np.arange(3.0),
+    )
 
 
 # --- collectives -------------------------------------------------------------------------------
@@ -179,11 +202,13 @@ def test_two_names():
     eq(f(lambda x: lax.psum(x, ("i", "j"))), np.full((2, 3), A.sum()))
     eq(f(lambda x: lax.pmean(x, ("i", "j"))), np.full((2, 3), A.mean()))
     eq(f(lambda x: lax.pmax(x, ["j", "i"])), np.full((2, 3), A.max()))
-    eq(f(lambda x: lax.axis_index("i") * 10 + lax.axis_index("j")),
-       [[0, 1, 2], [10, 11, 12]])
+    eq(f(lambda x: lax.axis_index("i") * 10 + lax.axis_index("j")), [[0, 1, 2], [10, 11, 12]])
     eq(f(lambda x: lax.all_gather(x, "i")), np.tile(A.T, (2, 1, 1)))
     eq(f(lambda x: lax.ppermute(x, "i", [(0, 1), (1, 0)])), A[::-1])
-    eq(f(lambda x: lax.ppermute(x, "j", [(0, 2)])), np.stack([0 * A[:, 0], 0 * A[:, 0], A[:, 0]], 1))
+    eq(
+        f(lambda x: lax.ppermute(x, "j", [(0, 2)])),
+        np.stack([0 * A[:, 0], 0 * A[:, 0], A[:, 0]], 1),
+    )
     eq(f(lambda x: x * lax.axis_size("i") + lax.axis_size("j")), A * 2 + 3)
 
 
@@ -194,7 +219,9 @@ def test_inner_name_shadows():
 
 def test_unknown_names():
     for call in (
-        lambda: lax.psum(1.0, "i"), lambda: lax.axis_index("i"), lambda: lax.axis_size("i"),
+        lambda: lax.psum(1.0, "i"),
+        lambda: lax.axis_index("i"),
+        lambda: lax.axis_size("i"),
         lambda: at.vmap(lambda x: lax.pmax(x, "i"))(X),
         lambda: at.vmap(lambda x: lax.all_gather(x, "i"), axis_name="j")(X),
         lambda: at.jit(lambda x: lax.psum(x, "i"))(1.0),
@@ -284,5 +311,7 @@ def test_batching_traces_once():
 
 
 def test_integer_and_bool_batches():
-    eq(at.vmap(lambda n, b: np.where(b, n, -n))(np.arange(3), np.array([True, False, True])),
-       [0, -1, 2])
+    eq(
+        at.vmap(lambda n, b: np.where(b, n, -n))(np.arange(3), np.array([True, False, True])),
+        [0, -1, 2],
+    )

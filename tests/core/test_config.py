@@ -60,7 +60,10 @@ def test_at_most_six_settings():
 
 
 def test_environment():
-    code = "import autotrace; c = autotrace.config; print(c.debug_nans, c.check_jaxprs, c.jit_cache_size)"
+    code = (
+        "import autotrace; c = autotrace.config; "
+        "print(c.debug_nans, c.check_jaxprs, c.jit_cache_size)"
+    )
     env = {
         **os.environ,
         "AUTOTRACE_DEBUG_NANS": "1",

@@ -8,7 +8,14 @@ import pytest
 import autotrace as at
 from autotrace import config, lax
 from autotrace.core.avals import (
-    ShapedArray, aval_of, float0, make_aval, tangent_aval, uniform, uniform_value, weak_aval,
+    ShapedArray,
+    aval_of,
+    float0,
+    make_aval,
+    tangent_aval,
+    uniform,
+    uniform_value,
+    weak_aval,
 )
 from autotrace.core.jaxpr import Eqn, Jaxpr, Literal, Var, check_jaxpr, literal_or_none, var_name
 from autotrace.core.primitive import primitives
@@ -39,9 +46,7 @@ def test_print():
 
 
 def test_print_nested_and_params():
-    jaxpr = at.make_jaxpr(lambda x: at.jit(lambda y: lax.reshape(y, (3,)))(x))(
-        np.ones((1, 3))
-    )
+    jaxpr = at.make_jaxpr(lambda x: at.jit(lambda y: lax.reshape(y, (3,)))(x))(np.ones((1, 3)))
     text = str(jaxpr)
     assert "jit[backend=numpy name=<lambda>" in text
     assert "jaxpr={ lambda ; a:f64[1,3]. let" in text
@@ -116,7 +121,6 @@ def wrong_operand(j):
     j.eqns[1].invars = [j.invars[0], Literal(np.float32(1))]
 
 
-
 def array_literal(j):
     j.eqns[1].invars = [j.invars[0], Literal(np.ones(3))]
 
@@ -138,9 +142,21 @@ def array_literal_output(j):
 
 
 FAULTS = [
-    undefined_in_eqn, undefined_output, used_before_definition, defined_twice, defines_an_input,
-    input_twice, wrong_shape, wrong_dtype, wrong_output_count, no_outputs, wrong_operand,
-    array_literal, wrong_constant, missing_constant, output_not_a_variable,
+    undefined_in_eqn,
+    undefined_output,
+    used_before_definition,
+    defined_twice,
+    defines_an_input,
+    input_twice,
+    wrong_shape,
+    wrong_dtype,
+    wrong_output_count,
+    no_outputs,
+    wrong_operand,
+    array_literal,
+    wrong_constant,
+    missing_constant,
+    output_not_a_variable,
     array_literal_output,
 ]
 
@@ -199,7 +215,7 @@ def test_literals():
 
 def test_avals():
     assert str(VEC) == "f64[3]" and repr(weak_aval(F64)) == "ShapedArray(f64[], weak_type=True)"
-    assert VEC == ShapedArray((3,), np.float64) and hash(VEC) == hash(ShapedArray((3,), "float64"))
+    assert ShapedArray((3,), np.float64) == VEC and hash(VEC) == hash(ShapedArray((3,), "float64"))
     assert len({VEC, F64, F32, weak_aval(F64), weak_aval(F64)}) == 4
     assert VEC.ndim == 1 and VEC.size == 3 and F64.size == 1
     assert weak_aval(F64).strong() == F64
@@ -242,7 +258,9 @@ def test_missing_rules():
             (at.grad(bare.bind), "jvp"),
             (at.vmap(bare.bind), "batch"),
         ):
-            with pytest.raises(at.MissingRuleError, match=f"test_jaxpr_bare, which has no {word} rule"):
+            with pytest.raises(
+                at.MissingRuleError, match=f"test_jaxpr_bare, which has no {word} rule"
+            ):
                 transform(np.ones(3) if word == "batch" else 1.0)
         bare.def_jvp(lambda p, t, out: bare.bind(t[0]))
         bare.def_abstract(lambda x: x)

@@ -92,11 +92,29 @@ def test_defaultdict_keeps_its_factory():
 
 
 STRUCTURES = [
-    0, None, (), [], {}, (0,), [0], {"a": 0}, {"b": 0}, (0, 0), [0, 0], Point(0, 0), Other(0, 0),
-    collections.OrderedDict(a=0), collections.OrderedDict([("a", 0), ("b", 0)]),
+    0,
+    None,
+    (),
+    [],
+    {},
+    (0,),
+    [0],
+    {"a": 0},
+    {"b": 0},
+    (0, 0),
+    [0, 0],
+    Point(0, 0),
+    Other(0, 0),
+    collections.OrderedDict(a=0),
+    collections.OrderedDict([("a", 0), ("b", 0)]),
     collections.OrderedDict([("b", 0), ("a", 0)]),
-    collections.defaultdict(list, a=0), collections.defaultdict(int, a=0),
-    Params(0, 0), Tagged(0, "a"), Tagged(0, "b"), Box(0), Box(0, 0),
+    collections.defaultdict(list, a=0),
+    collections.defaultdict(int, a=0),
+    Params(0, 0),
+    Tagged(0, "a"),
+    Tagged(0, "b"),
+    Box(0),
+    Box(0, 0),
 ]
 
 
@@ -135,7 +153,9 @@ def test_unflatten_wrong_count(count):
 def test_map():
     assert tree.map(lambda x: -x, [1, (2, None)]) == [-1, (-2, None)]
     assert tree.map(lambda x, y: (x, y), (1, 2), ([3], {"a": 4})) == ((1, [3]), (2, {"a": 4}))
-    assert tree.map(lambda x, y, z: x + y + z, Point(1, 2), Point(3, 4), Point(5, 6)) == Point(9, 12)
+    assert tree.map(lambda x, y, z: x + y + z, Point(1, 2), Point(3, 4), Point(5, 6)) == Point(
+        9, 12
+    )
 
 
 @pytest.mark.parametrize(
@@ -180,7 +200,11 @@ def test_paths():
     value = {"p": Point(1, [2]), "q": Params(3, None), "r": Box(4), "s": Tagged(5, "t")}
     pairs, treedef = tree.flatten_with_path(value)
     assert [(tree.keystr(p), x) for p, x in pairs] == [
-        ("['p'].x", 1), ("['p'].y[0]", 2), ("['q'].w", 3), ("['r'][0]", 4), ("['s'].value", 5),
+        ("['p'].x", 1),
+        ("['p'].y[0]", 2),
+        ("['q'].w", 3),
+        ("['r'][0]", 4),
+        ("['s'].value", 5),
     ]
     assert treedef == tree.structure(value)
     assert pairs == tree.leaves_with_path(value)
@@ -189,7 +213,8 @@ def test_paths():
     ordered = collections.OrderedDict([("z", 1), ("a", 2)])
     assert [tree.keystr(p) for p, _ in tree.leaves_with_path(ordered)] == ["['z']", "['a']"]
     assert tree.map_with_path(lambda p, x, y: (tree.keystr(p), x + y), [1, 2], [3, 4]) == [
-        ("[0]", 4), ("[1]", 6),
+        ("[0]", 4),
+        ("[1]", 6),
     ]
     assert tree.leaves_with_path(3) == [((), 3)]
 
@@ -204,7 +229,12 @@ def test_flatten_up_to():
 def test_broadcast_prefix():
     assert broadcast_prefix(0, {"a": (1, 2), "b": None}, "x") == [0, 0]
     assert broadcast_prefix((0, None), ([1, 2], (3, 4)), "x") == [0, 0, None, None]
-    assert broadcast_prefix(({"a": 1, "b": None}, 2), ({"a": [0, 0], "b": 0}, 0), "x") == [1, 1, None, 2]
+    assert broadcast_prefix(({"a": 1, "b": None}, 2), ({"a": [0, 0], "b": 0}, 0), "x") == [
+        1,
+        1,
+        None,
+        2,
+    ]
     with pytest.raises(ValueError, match="axes: expected"):
         broadcast_prefix((0, 1), (1, 2, 3), "axes")
 
@@ -247,11 +277,13 @@ def test_subclasses_are_leaves():
 
 TREES = st.recursive(
     st.integers() | st.none(),
-    lambda t: st.lists(t, max_size=3)
-    | st.tuples(t, t)
-    | st.dictionaries(st.text(max_size=2) | st.integers(), t, max_size=3)
-    | st.builds(Point, t, t)
-    | st.builds(Params, t, t),
+    lambda t: (
+        st.lists(t, max_size=3)
+        | st.tuples(t, t)
+        | st.dictionaries(st.text(max_size=2) | st.integers(), t, max_size=3)
+        | st.builds(Point, t, t)
+        | st.builds(Params, t, t)
+    ),
     max_leaves=12,
 )
 

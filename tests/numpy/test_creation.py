@@ -39,8 +39,10 @@ def test_array_of_nested_lists():
     expected = np.array([[X[0, 0], 1], [2.5, X[1, 2] * 2]])
     same(autotrace.jit(f)(X), expected)
     same(autotrace.jit(lambda x: anp.asarray([x, x]))(X), np.array([X, X]))
-    same(autotrace.jit(lambda x: anp.array([x[0, 0], 1], dtype=np.float32))(X),
-         np.array([X[0, 0], 1], np.float32))
+    same(
+        autotrace.jit(lambda x: anp.array([x[0, 0], 1], dtype=np.float32))(X),
+        np.array([X[0, 0], 1], np.float32),
+    )
     same(autotrace.jit(lambda x: anp.array(x[0, 0], ndmin=2))(X), np.array(X[0, 0], ndmin=2))
     same(autotrace.jit(lambda x: anp.array([x, 1]))(np.float32(2)), np.array([np.float32(2), 1]))
     derives(f, X)
@@ -51,8 +53,10 @@ def test_array_of_nested_lists():
 def test_full_with_a_traced_value():
     same(autotrace.jit(lambda x: anp.full((2, 2), x))(1.5), np.full((2, 2), 1.5))
     same(autotrace.jit(lambda x: anp.full(3, x, dtype=int))(1.5), np.full(3, 1.5, int))
-    same(autotrace.jit(lambda x: np.full_like(np.ones(2), 1) + anp.full_like(np.ones(2), x))(2.0),
-         np.full(2, 3.0))
+    same(
+        autotrace.jit(lambda x: np.full_like(np.ones(2), 1) + anp.full_like(np.ones(2), x))(2.0),
+        np.full(2, 3.0),
+    )
     same(autotrace.grad(lambda x: anp.full(3, x).sum())(1.5), np.float64(3.0))
 
 

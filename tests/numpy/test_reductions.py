@@ -118,8 +118,20 @@ def test_places_and_order_statistics(dtype):
 
 @pytest.mark.parametrize(
     "method",
-    ["linear", "lower", "higher", "midpoint", "nearest", "inverted_cdf", "averaged_inverted_cdf",
-     "interpolated_inverted_cdf", "hazen", "weibull", "median_unbiased", "normal_unbiased"],
+    [
+        "linear",
+        "lower",
+        "higher",
+        "midpoint",
+        "nearest",
+        "inverted_cdf",
+        "averaged_inverted_cdf",
+        "interpolated_inverted_cdf",
+        "hazen",
+        "weibull",
+        "median_unbiased",
+        "normal_unbiased",
+    ],
 )
 @pytest.mark.parametrize("n", [1, 2, 5, 8])
 def test_quantile_methods(method, n):
@@ -168,8 +180,17 @@ def test_differences_with_ends():
 
 
 NAN_FUNCTIONS = [
-    np.nansum, np.nanprod, np.nanmean, np.nanmax, np.nanmin, np.nanvar, np.nanstd, np.nanargmax,
-    np.nanargmin, np.nancumsum, np.nancumprod,
+    np.nansum,
+    np.nanprod,
+    np.nanmean,
+    np.nanmax,
+    np.nanmin,
+    np.nanvar,
+    np.nanstd,
+    np.nanargmax,
+    np.nanargmin,
+    np.nancumsum,
+    np.nancumprod,
 ]
 
 
@@ -186,8 +207,18 @@ def test_passing_over_nan(function, dtype):
         agrees(lambda a: function(a, axis=1), x, rtol=1e-14)
 
 
-UFUNCS = [np.add, np.multiply, np.maximum, np.minimum, np.logical_and, np.logical_or,
-          np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.logaddexp]
+UFUNCS = [
+    np.add,
+    np.multiply,
+    np.maximum,
+    np.minimum,
+    np.logical_and,
+    np.logical_or,
+    np.bitwise_and,
+    np.bitwise_or,
+    np.bitwise_xor,
+    np.logaddexp,
+]
 
 
 @pytest.mark.parametrize("ufunc", UFUNCS, ids=lambda f: f.__name__)
@@ -226,8 +257,24 @@ def test_logaddexp_reduce_of_infinities():
 
 
 DIFFERENTIABLE = [
-    np.sum, np.prod, np.mean, np.var, np.std, np.max, np.min, np.ptp, np.median, np.cumsum,
-    np.cumprod, np.diff, np.nansum, np.nanmean, np.nanvar, np.nanstd, np.nanmax, np.nanprod,
+    np.sum,
+    np.prod,
+    np.mean,
+    np.var,
+    np.std,
+    np.max,
+    np.min,
+    np.ptp,
+    np.median,
+    np.cumsum,
+    np.cumprod,
+    np.diff,
+    np.nansum,
+    np.nanmean,
+    np.nanvar,
+    np.nanstd,
+    np.nanmax,
+    np.nanprod,
 ]
 
 

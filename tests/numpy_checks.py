@@ -39,7 +39,8 @@ def agrees(f: Callable, *args: Any, rtol: float = 0.0) -> None:
         same(autotrace.jit(f)(*args), expected, rtol)
         if any(np.asarray(a).dtype.kind in "fc" for a in args):
             tangents = [
-                np.zeros_like(a) if np.asarray(a).dtype.kind in "fc"
+                np.zeros_like(a)
+                if np.asarray(a).dtype.kind in "fc"
                 else np.zeros(np.shape(a), autotrace.float0)
                 for a in args
             ]
@@ -55,8 +56,7 @@ def derives(
 ) -> None:
     """Forward mode against central differences, reverse mode against forward mode."""
     rng = np.random.default_rng(seed)
-    args = tuple(np.asarray(a, float if np.asarray(a).dtype.kind != "c" else complex)
-                 for a in args)
+    args = tuple(np.asarray(a, float if np.asarray(a).dtype.kind != "c" else complex) for a in args)
 
     def direction(x: Any) -> Any:
         out = rng.standard_normal(x.shape)
