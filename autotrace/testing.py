@@ -171,7 +171,9 @@ def _check(
     tangents = _random_like(rng, args)
 
     def moved(sign: int) -> Any:
-        return f(*tree.map(lambda x, t: x + np.asarray(t).dtype.type(sign * eps) * t, args, tangents))
+        return f(
+            *tree.map(lambda x, t: x + np.asarray(t).dtype.type(sign * eps) * t, args, tangents)
+        )
 
     numerical = tree.map(lambda a, b: (a - b) / (2 * eps), moved(1), moved(-1))
     if "fwd" in modes:
@@ -181,7 +183,14 @@ def _check(
         if order > 1:
             _check(
                 lambda *xs: jvp(f, xs, tangents)[1],
-                args, order - 1, modes, atol * 10, rtol * 10, eps, rng, f"jvp of {what}",
+                args,
+                order - 1,
+                modes,
+                atol * 10,
+                rtol * 10,
+                eps,
+                rng,
+                f"jvp of {what}",
             )
     if "rev" in modes:
         out, pullback = vjp(f, *args)
@@ -198,5 +207,12 @@ def _check(
         if order > 1:
             _check(
                 lambda *xs: vjp(f, *xs)[1](ct),
-                args, order - 1, modes, atol * 10, rtol * 10, eps, rng, f"vjp of {what}",
+                args,
+                order - 1,
+                modes,
+                atol * 10,
+                rtol * 10,
+                eps,
+                rng,
+                f"vjp of {what}",
             )

@@ -14,7 +14,7 @@ def scalar_function(np):
     def f(a, b):
         z = a * b + np.sin(a)
         w = np.exp(-z * 0.1) + b / (a + 2.0)
-        if w > 0.5:
+        if w > 0.5:  # noqa: SIM108  the point is an if statement
             z = z * w - np.tanh(b)
         else:
             z = z + w

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 
-
 # Compiled byte code is kept, as it is after an installation; the first round writes it.
 _ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 

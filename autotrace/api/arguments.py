@@ -66,8 +66,15 @@ def flatten_arrays(args: Any, what: str) -> tuple[list[Any], TreeDef]:
         if not isinstance(leaf, Tracer | np.ndarray | np.generic | float | int):
             _check_leaf(args, index, what)
         elif isinstance(leaf, np.ndarray):
+            if not leaf.dtype.isnative:  # as read from a file of another machine's
+                leaves[index] = leaf = leaf.astype(leaf.dtype.newbyteorder("="))
             get_aval(leaf)
+        elif type(leaf) is int and not _INT64.min <= leaf <= _INT64.max:
+            raise OverflowError(located(f"{what}: Python integer {leaf} does not fit int64"))
     return leaves, treedef
+
+
+_INT64 = np.iinfo(np.int64)
 
 
 def _check_leaf(args: Any, index: int, what: str) -> None:
@@ -172,6 +179,71 @@ def check_differentiable(leaf: Any, what: str, holomorphic: bool, allow_int: boo
                 "differentiate with argnums.",
             )
         )
+
+
+def without_static(
+    fun: Callable, args: tuple, static_argnums: int | Sequence[int], what: str
+) -> tuple[Callable[[list, dict], Any], list[Any]]:
+    """Set aside the arguments that are Python values to a function.
+
+    Returns:
+      The function of a list of the other positional arguments and a dict of keyword arguments;
+      and the former.
+    """
+    static = set(normalize_argnums(static_argnums, len(args), what, "static_argnums"))
+    dynamic = [i for i in range(len(args)) if i not in static]
+
+    def call(given: list, keywords: dict) -> Any:
+        full = list(args)
+        for index, arg in zip(dynamic, given, strict=True):
+            full[index] = arg
+        return fun(*full, **keywords)
+
+    call.__name__ = name_of(fun)
+    return call, [args[i] for i in dynamic]
+
+
+class DerivativeCall:
+    """One call of ``grad``, ``jacfwd`` or their like: its arguments, checked and sorted.
+
+    Attributes:
+      leaves: the arrays to differentiate with respect to.
+      active: which of them have a derivative: all, unless integers are allowed.
+      flat: the function of these arrays.
+    """
+
+    def __init__(
+        self,
+        fun: Callable,
+        argnums: int | Sequence[int],
+        args: tuple,
+        kwargs: dict[str, Any],
+        what: str,
+        *,
+        has_aux: bool = False,
+        holomorphic: bool = False,
+        allow_int: bool = False,
+    ):
+        self._several = isinstance(argnums, tuple | list)
+        positions = normalize_argnums(argnums, len(args), what)
+        self.leaves, self.in_tree = flatten_arrays(
+            [args[p] for p in positions], f"{what}: argument "
+        )
+        for leaf in self.leaves:
+            check_differentiable(leaf, what, holomorphic, allow_int)
+        self.active = [not allow_int or is_inexact(get_aval(x).dtype) for x in self.leaves]
+        self.flat = FlatFunction(fun, self.in_tree, args, positions, kwargs, has_aux)
+
+    def gradient(self, leaves: Sequence[Any]) -> Any:
+        """Gradient arrays in the structure of the differentiated argument or arguments."""
+        grads = tree.unflatten(self.in_tree, leaves)
+        return tuple(grads) if self._several else grads[0]
+
+    def with_aux(self, result: Any) -> Any:
+        """The result, or with ``has_aux`` the pair of it and the auxiliary output."""
+        if not self.flat.has_aux:
+            return result
+        return result, plain_tree(self.flat.aux, self.leaves)
 
 
 def plain(values: Iterable[Any], inputs: Sequence[Any] = ()) -> list[Any]:

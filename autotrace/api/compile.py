@@ -63,9 +63,11 @@ class _Call:
         self.key: Hashable = (in_tree, tuple(avals), _static_key(static), axis_sizes())
 
 
-def _static_key(static: tuple) -> tuple:
+def _static_key(value: Any) -> Any:
     # 1, 1.0 and True are equal and hash alike, but make different programs.
-    return tuple((name, type(value), value) for name, value in static)
+    if isinstance(value, tuple | frozenset):
+        return type(value), tuple(_static_key(v) for v in value)
+    return type(value), value
 
 
 class JitFunction:
@@ -344,8 +346,7 @@ class Compiled:
         expected = program.jaxpr.in_avals
         got = [get_aval(as_array(x, f"{self!r}: an argument")) for x in leaves]
         same = in_tree == call.in_tree and all(
-            g.shape == e.shape and (g.dtype == e.dtype)
-            for g, e in zip(got, expected, strict=True)
+            g.shape == e.shape and (g.dtype == e.dtype) for g, e in zip(got, expected, strict=True)
         )
         if not same:
             raise TypeError(
@@ -355,9 +356,7 @@ class Compiled:
                     "signature; static arguments are not passed to a compiled function.",
                 )
             )
-        outs = plain(
-            self._executable(*map(as_numpy, leaves)), [*leaves, *program.jaxpr.consts]
-        )
+        outs = plain(self._executable(*map(as_numpy, leaves)), [*leaves, *program.jaxpr.consts])
         return tree.unflatten(program.out_tree, outs)
 
 

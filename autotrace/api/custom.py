@@ -25,6 +25,7 @@ from .arguments import (
     normalize_argnums,
     plain,
     signature_of,
+    without_static,
     wraps,
 )
 
@@ -56,8 +57,10 @@ class _CustomRule:
         if self._signature is None:
             if kwargs:
                 raise TypeError(
-                    located(f"{self._kind} of {name_of(self.fun)}: keyword arguments need a "
-                            "function whose signature Python knows")
+                    located(
+                        f"{self._kind} of {name_of(self.fun)}: keyword arguments need a "
+                        "function whose signature Python knows"
+                    )
                 )
             return list(args)
         bound = self._signature.bind(*args, **kwargs)
@@ -194,8 +197,10 @@ class custom_jvp(_CustomRule):  # noqa: N801  JAX's name
             )
             if not isinstance(pair, tuple | list) or len(pair) != 2:
                 raise TypeError(
-                    located(f"{what}: the rule must return a pair (primals_out, tangents_out), "
-                            f"got {type(pair).__name__}")
+                    located(
+                        f"{what}: the rule must return a pair (primals_out, tangents_out), "
+                        f"got {type(pair).__name__}"
+                    )
                 )
             outs, flat.out_tree = tree.flatten(pair[0])
             made, tangent_tree = tree.flatten(pair[1])
@@ -304,7 +309,7 @@ class _VjpRule:
         self.in_avals = in_avals
         self.flat = flat
         self.what = what
-        self.residual_tree: tree.TreeDef | None = None
+        self.residual_tree = tree.LEAF
 
     def fwd(self, *leaves: Any) -> tuple[list[Any], list[Any]]:
         owner, what = self.owner, self.what
@@ -318,8 +323,9 @@ class _VjpRule:
         pair = owner._fwd(*full)  # type: ignore[misc]
         if not isinstance(pair, tuple | list) or len(pair) != 2:
             raise TypeError(
-                located(f"{what}: fwd must return a pair (output, residuals), got "
-                        f"{type(pair).__name__}")
+                located(
+                    f"{what}: fwd must return a pair (output, residuals), got {type(pair).__name__}"
+                )
             )
         outs, self.flat.out_tree = tree.flatten(pair[0])
         residuals, self.residual_tree = flatten_arrays(pair[1], f"{what}: residuals")
@@ -329,7 +335,9 @@ class _VjpRule:
         what = self.what
         out_ct = tree.unflatten(self.flat.out_tree, cts)
         found = self.owner._bwd(  # type: ignore[misc]
-            *self.fixed, tree.unflatten(self.residual_tree, residuals), out_ct  # type: ignore[arg-type]
+            *self.fixed,
+            tree.unflatten(self.residual_tree, residuals),
+            out_ct,
         )
         children = self.in_tree.children
         if not isinstance(found, tuple | list) or len(found) != len(children):
@@ -348,8 +356,10 @@ class _VjpRule:
             leaves, ct_tree = tree.flatten(ct)
             if ct_tree != child:
                 raise TypeError(
-                    located(f"{what}: bwd returned a cotangent of structure {ct_tree} for an "
-                            f"argument of structure {child}")
+                    located(
+                        f"{what}: bwd returned a cotangent of structure {ct_tree} for an "
+                        f"argument of structure {child}"
+                    )
                 )
             flat.extend(leaves)
         what_made = f"{what}: bwd returned a cotangent"
@@ -359,9 +369,7 @@ class _VjpRule:
         ]
 
 
-def checkpoint(
-    fun: Callable | None = None, *, static_argnums: int | Sequence[int] = ()
-) -> Any:
+def checkpoint(fun: Callable | None = None, *, static_argnums: int | Sequence[int] = ()) -> Any:
     """A function whose intermediate values reverse mode computes again instead of keeping them.
 
     Trades time for memory: reverse mode keeps only the inputs of ``fun``.
@@ -387,21 +395,8 @@ def checkpoint(
 
     @wraps(fun, "checkpoint")
     def checkpoint_f(*args: Any, **kwargs: Any) -> Any:
-        static = set(
-            normalize_argnums(static_argnums, len(args), what, "static_argnums")
-            if static_argnums != ()
-            else ()
-        )
-        dynamic = [i for i in range(len(args)) if i not in static]
-
-        def call(given: list, keywords: dict) -> Any:
-            full = list(args)
-            for index, arg in zip(dynamic, given, strict=True):
-                full[index] = arg
-            return fun(*full, **keywords)
-
-        call.__name__ = name_of(fun)
-        leaves, in_tree = flatten_arrays(([args[i] for i in dynamic], kwargs), f"{what}: argument ")
+        call, dynamic = without_static(fun, args, static_argnums, what)
+        leaves, in_tree = flatten_arrays((dynamic, kwargs), f"{what}: argument ")
         flat = FlatFunction(call, in_tree)
         jaxpr = stage(flat, [get_aval(x) for x in leaves], "checkpoint")
         jaxpr, closed_over = hoist_tracers(jaxpr)

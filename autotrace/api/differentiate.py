@@ -19,12 +19,12 @@ from ..transforms.linearize import Linear, eval_linear, linearize_flat
 from ..transforms.stage import lift_constant, stage
 from ..transforms.transpose import backward_pass, transpose_linear
 from .arguments import (
+    DerivativeCall,
     FlatFunction,
     check_callable,
     check_differentiable,
     flatten_arrays,
     name_of,
-    normalize_argnums,
     plain,
     plain_tree,
     wraps,
@@ -70,30 +70,38 @@ def value_and_grad(
     """
     check_callable(fun, "value_and_grad")
     what = f"grad of {name_of(fun)}"
-    several = isinstance(argnums, tuple | list)
 
     @wraps(fun, "value_and_grad")
     def value_and_grad_f(*args: Any, **kwargs: Any) -> Any:
-        positions = normalize_argnums(argnums, len(args), what)
-        leaves, in_tree = flatten_arrays([args[p] for p in positions], f"{what}: argument ")
-        for leaf in leaves:
-            check_differentiable(leaf, what, holomorphic, allow_int)
-        flat = FlatFunction(fun, in_tree, args, positions, kwargs, has_aux)
-        active = [_inexact(x) for x in leaves] if allow_int else [True] * len(leaves)
-        outs, linear = linearize_flat(flat, leaves, active, "grad")
-        value = _scalar_output(flat, outs, what, holomorphic)
-        with np.errstate(all="ignore"):
-            found = iter(transpose_linear(linear, [lift_constant(get_aval(value).dtype.type(1))]))
-        cts = [
-            _as_gradient(next(found) if a else None, x)
-            for x, a in zip(leaves, active, strict=True)
-        ]
-        grads = tree.unflatten(in_tree, plain(cts, leaves))
-        gradient = tuple(grads) if several else grads[0]
+        call = DerivativeCall(
+            fun,
+            argnums,
+            args,
+            kwargs,
+            what,
+            has_aux=has_aux,
+            holomorphic=holomorphic,
+            allow_int=allow_int,
+        )
+        outs, linear = linearize_flat(call.flat, call.leaves, call.active, "grad")
+        value = _scalar_output(call.flat, outs, what, holomorphic)
+        seed = lift_constant(get_aval(value).dtype.type(1))
+        gradient = _pull_back(call, linear, [seed])
         (value,) = plain([value])
-        return ((value, plain_tree(flat.aux, leaves)) if has_aux else value), gradient
+        return call.with_aux(value), gradient
 
     return value_and_grad_f
+
+
+def _pull_back(call: DerivativeCall, linear: Linear, cts: Sequence[Any]) -> Any:
+    """The gradient that output cotangents give."""
+    with np.errstate(all="ignore"):
+        found = iter(transpose_linear(linear, cts))
+    made = [
+        _as_gradient(next(found) if a else None, x)
+        for x, a in zip(call.leaves, call.active, strict=True)
+    ]
+    return call.gradient(plain(made, call.leaves))
 
 
 def _scalar_output(flat: FlatFunction, outs: list[Any], what: str, holomorphic: bool) -> Any:
@@ -193,25 +201,15 @@ def elementwise_grad(fun: Callable, argnums: int | Sequence[int] = 0) -> Callabl
     array([1.        , 0.41997434])
     """
     check_callable(fun, "elementwise_grad")
-    several = isinstance(argnums, tuple | list)
     what = f"elementwise_grad of {name_of(fun)}"
 
     @wraps(fun, "elementwise_grad")
     def elementwise_grad_f(*args: Any, **kwargs: Any) -> Any:
-        positions = normalize_argnums(argnums, len(args), what)
-        leaves, in_tree = flatten_arrays([args[p] for p in positions], f"{what}: argument ")
-        for leaf in leaves:
-            check_differentiable(leaf, what, False, False)
-        flat = FlatFunction(fun, in_tree, args, positions, kwargs)
-        outs, linear = linearize_flat(flat, leaves, [True] * len(leaves), "elementwise_grad")
+        call = DerivativeCall(fun, argnums, args, kwargs, what)
+        outs, linear = linearize_flat(call.flat, call.leaves, call.active, "elementwise_grad")
         for out in outs:
             check_differentiable(out, f"{what}: the output", False, False)
-        ones = [lift_constant(uniform(x.shape, x.dtype, 1)) for x in outs]
-        with np.errstate(all="ignore"):
-            cts = transpose_linear(linear, ones)
-        cts = [_as_gradient(ct, x) for ct, x in zip(cts, leaves, strict=True)]
-        grads = tree.unflatten(in_tree, plain(cts, leaves))
-        return tuple(grads) if several else grads[0]
+        return _pull_back(call, linear, [lift_constant(uniform(x.shape, x.dtype, 1)) for x in outs])
 
     return elementwise_grad_f
 
@@ -219,9 +217,7 @@ def elementwise_grad(fun: Callable, argnums: int | Sequence[int] = 0) -> Callabl
 # --- forward mode ------------------------------------------------------------------------------
 
 
-def _check_tangents(
-    primals: Sequence[Any], tangents: Sequence[Any], what: str
-) -> list[Any]:
+def _check_tangents(primals: Sequence[Any], tangents: Sequence[Any], what: str) -> list[Any]:
     """Tangents checked against primals; None for those of integers and bools."""
     out: list[Any] = []
     for primal, tangent in zip(primals, tangents, strict=True):
@@ -466,8 +462,7 @@ def linear_transpose(fun: Callable, *primals: Any) -> Callable:
         with np.errstate(all="ignore"):
             found = backward_pass(jaxpr, [LinearInput(a) for a in avals], cts)
         made = [
-            uniform(a.shape, a.dtype) if c is None else c
-            for c, a in zip(found, avals, strict=True)
+            uniform(a.shape, a.dtype) if c is None else c for c, a in zip(found, avals, strict=True)
         ]
         return tree.unflatten(in_tree, plain(made, given))
 

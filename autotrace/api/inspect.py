@@ -21,6 +21,7 @@ from .arguments import (
     flatten_arrays,
     name_of,
     normalize_argnums,
+    without_static,
     wraps,
 )
 from .differentiate import aval_like
@@ -69,17 +70,8 @@ def _stage_call(
     fun: Callable, static_argnums: Any, args: tuple, kwargs: dict, transform: str
 ) -> tuple[Jaxpr, tree.TreeDef]:
     what = f"{transform} of {name_of(fun)}"
-    static = set(normalize_argnums(static_argnums, len(args), what, "static_argnums"))
-    dynamic = [i for i in range(len(args)) if i not in static]
-
-    def call(given: list, keywords: dict) -> Any:
-        full = list(args)
-        for index, arg in zip(dynamic, given, strict=True):
-            full[index] = arg
-        return fun(*full, **keywords)
-
-    call.__name__ = name_of(fun)
-    leaves, in_tree = tree.flatten(([args[i] for i in dynamic], kwargs))
+    call, dynamic = without_static(fun, args, static_argnums, what)
+    leaves, in_tree = tree.flatten((dynamic, kwargs))
     flat = FlatFunction(call, in_tree)
     jaxpr = stage(flat, [aval_like(x, what) for x in leaves], transform)
     return jaxpr, flat.out_tree
@@ -212,9 +204,7 @@ def explain(fun: Callable, argnums: int | Sequence[int] = 0, mode: str = "forwar
     def explain_f(*args: Any) -> DerivativeTable:
         what = f"explain of {name_of(fun)}"
         positions = normalize_argnums(argnums, len(args), what)
-        active = [
-            i in positions for i, arg in enumerate(args) for _ in tree.leaves(arg)
-        ]
+        active = [i in positions for i, arg in enumerate(args) for _ in tree.leaves(arg)]
         leaves, in_tree = flatten_arrays(args, f"{what}: argument ")
         jaxpr = simplify_jaxpr(
             stage(FlatFunction(fun, in_tree), [aval_like(x, what) for x in leaves], "explain")

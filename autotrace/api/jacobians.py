@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..core import tree
-from ..core.avals import is_inexact
 from ..core.errors import NonDifferentiableError, located
+from ..core.tangents import float0_zeros
 from ..core.trace import get_aval
 from ..lax.slicing import slice_in_dim
 from ..lax.structural import batched_at, reshape
@@ -17,17 +18,7 @@ from ..transforms.batch import Axis, batch_flat
 from ..transforms.jvp import instantiate_all, jvp_flat
 from ..transforms.linearize import linearize_flat
 from ..transforms.transpose import transpose_linear
-from .arguments import (
-    FlatFunction,
-    check_callable,
-    check_differentiable,
-    flatten_arrays,
-    name_of,
-    normalize_argnums,
-    plain,
-    plain_tree,
-    wraps,
-)
+from .arguments import DerivativeCall, check_callable, name_of, plain, wraps
 from .differentiate import grad, jvp
 
 
@@ -46,40 +37,27 @@ def _standard_basis(leaves: Sequence[Any]) -> tuple[list[Any], int]:
     return stacks, total
 
 
-def _split_rows(stack: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
-    """A stack over a standard basis, cut into one block for each array of the basis."""
+def _blocks(stack: Any, shapes: Sequence[tuple[int, ...]], at: int) -> list[Any]:
+    """A stack over a standard basis, cut along dimension ``at`` into a block for each array of the
+    basis, that dimension replaced by the array's own."""
     blocks, start = [], 0
     for shape in shapes:
-        size = int(np.prod(shape, dtype=int))
-        block = slice_in_dim(stack, start, start + size)
-        blocks.append(reshape(block, (*shape, *stack.shape[1:])))
-        start += size
+        stop = start + math.prod(shape)
+        block = slice_in_dim(stack, start, stop, axis=at)
+        blocks.append(reshape(block, (*stack.shape[:at], *shape, *stack.shape[at + 1 :])))
+        start = stop
     return blocks
 
 
-class _Prepared:
-    """The arguments of a Jacobian call, checked and flattened."""
+def _shapes(arrays: Sequence[Any]) -> list[tuple[int, ...]]:
+    return [get_aval(x).shape for x in arrays]
 
-    def __init__(
-        self, fun: Callable, argnums: Any, has_aux: bool, what: str, args: tuple, kwargs: dict
-    ):
-        self.several = isinstance(argnums, tuple | list)
-        positions = normalize_argnums(argnums, len(args), what)
-        self.leaves, self.in_tree = flatten_arrays(
-            [args[p] for p in positions], f"{what}: argument "
-        )
-        self.flat = FlatFunction(fun, self.in_tree, args, positions, kwargs, has_aux)
-        self.shapes = [get_aval(x).shape for x in self.leaves]
 
-    def result(self, rows: list[list[Any]]) -> Any:
-        """Blocks ``rows[output][input]`` as a tree of outputs of trees of inputs."""
-        flat_blocks = plain([b for row in rows for b in row], self.leaves)
-        count = len(self.leaves)
-        trees = []
-        for index in range(len(rows)):
-            grads = tree.unflatten(self.in_tree, flat_blocks[index * count : (index + 1) * count])
-            trees.append(tuple(grads) if self.several else grads[0])
-        return tree.unflatten(self.flat.out_tree, trees)
+def _jacobian_tree(call: DerivativeCall, rows: Sequence[Sequence[Any]]) -> Any:
+    """Blocks ``rows[output][input]`` as a tree of outputs of trees of inputs."""
+    blocks = iter(plain([b for row in rows for b in row], call.leaves))
+    gradients = [call.gradient([next(blocks) for _ in row]) for row in rows]
+    return call.with_aux(tree.unflatten(call.flat.out_tree, gradients))
 
 
 def jacfwd(
@@ -114,9 +92,10 @@ def jacfwd(
 
     @wraps(fun, "jacfwd")
     def jacfwd_f(*args: Any, **kwargs: Any) -> Any:
-        prepared = _Prepared(fun, argnums, has_aux, what, args, kwargs)
-        for leaf in prepared.leaves:
-            check_differentiable(leaf, what, holomorphic, False)
+        call = DerivativeCall(
+            fun, argnums, args, kwargs, what, has_aux=has_aux, holomorphic=holomorphic
+        )
+        for leaf in call.leaves:
             if get_aval(leaf).dtype.kind == "c" and not holomorphic:
                 raise NonDifferentiableError(
                     located(
@@ -124,33 +103,21 @@ def jacfwd(
                         "What to do: pass holomorphic=True for a holomorphic function.",
                     )
                 )
-        basis, total = _standard_basis(prepared.leaves)
+        basis, total = _standard_basis(call.leaves)
 
         def push(*tangents: Any) -> list[Any]:
-            outs, made = jvp_flat(prepared.flat, prepared.leaves, tangents, "jacfwd")
+            outs, made = jvp_flat(call.flat, call.leaves, tangents, "jacfwd")
             return instantiate_all(made, outs)
 
         axis = Axis(total)
-        with np.errstate(all="ignore"):
-            columns, dims = batch_flat(push, axis, basis, [0] * len(basis))
+        stacks, dims = batch_flat(push, axis, basis, [0] * len(basis))
         rows = []
-        for column, dim in zip(columns, dims, strict=True):
-            last = batched_at(column, dim, axis, column.ndim - (dim is not None))
-            rows.append(_split_columns(last, prepared.shapes))
-        out = prepared.result(rows)
-        return (out, plain_tree(prepared.flat.aux, prepared.leaves)) if has_aux else out
+        for stack, dim in zip(stacks, dims, strict=True):
+            last = stack.ndim - (dim is not None)
+            rows.append(_blocks(batched_at(stack, dim, axis, last), _shapes(call.leaves), last))
+        return _jacobian_tree(call, rows)
 
     return jacfwd_f
-
-
-def _split_columns(stack: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
-    blocks, start = [], 0
-    for shape in shapes:
-        size = int(np.prod(shape, dtype=int))
-        block = slice_in_dim(stack, start, start + size, axis=-1)
-        blocks.append(reshape(block, (*stack.shape[:-1], *shape)))
-        start += size
-    return blocks
 
 
 def jacrev(
@@ -182,35 +149,35 @@ def jacrev(
 
     @wraps(fun, "jacrev")
     def jacrev_f(*args: Any, **kwargs: Any) -> Any:
-        prepared = _Prepared(fun, argnums, has_aux, what, args, kwargs)
-        leaves = prepared.leaves
-        for leaf in leaves:
-            check_differentiable(leaf, what, holomorphic, allow_int)
-        active = [is_inexact(get_aval(x).dtype) for x in leaves]
-        outs, linear = linearize_flat(prepared.flat, leaves, active, "jacrev")
+        call = DerivativeCall(
+            fun,
+            argnums,
+            args,
+            kwargs,
+            what,
+            has_aux=has_aux,
+            holomorphic=holomorphic,
+            allow_int=allow_int,
+        )
+        outs, linear = linearize_flat(call.flat, call.leaves, call.active, "jacrev")
         for out in outs:
             _check_jacrev_output(out, what, holomorphic)
         basis, total = _standard_basis(outs)
-        given = [x for x, a in zip(leaves, active, strict=True) if a]
+        given = [x for x, a in zip(call.leaves, call.active, strict=True) if a]
 
         def pull(*cts: Any) -> list[Any]:
             return instantiate_all(transpose_linear(linear, cts), given)
 
         axis = Axis(total)
-        with np.errstate(all="ignore"):
-            stacks, dims = batch_flat(pull, axis, basis, [0] * len(basis))
-        made = iter(
-            [batched_at(x, d, axis) for x, d in zip(stacks, dims, strict=True)]
-        )
+        stacks, dims = batch_flat(pull, axis, basis, [0] * len(basis))
+        made = iter([batched_at(x, d, axis) for x, d in zip(stacks, dims, strict=True)])
         columns = [
-            next(made) if a else np.zeros((total, *get_aval(x).shape), [("float0", np.void, 0)])
-            for x, a in zip(leaves, active, strict=True)
+            next(made) if a else float0_zeros((total, *shape))
+            for shape, a in zip(_shapes(call.leaves), call.active, strict=True)
         ]
-        out_shapes = [get_aval(x).shape for x in outs]
-        blocks = [_split_rows(c, out_shapes) for c in columns]
+        blocks = [_blocks(column, _shapes(outs), 0) for column in columns]
         rows = [[block[index] for block in blocks] for index in range(len(outs))]
-        out = prepared.result(rows)
-        return (out, plain_tree(prepared.flat.aux, leaves)) if has_aux else out
+        return _jacobian_tree(call, rows)
 
     return jacrev_f
 

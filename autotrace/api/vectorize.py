@@ -101,8 +101,10 @@ def _check_inputs(leaves: list, dims: list, what: str) -> tuple[list[Any], list[
         rank = get_aval(leaf).ndim
         if not -rank <= dim < rank:
             raise ValueError(
-                located(f"{what}: in_axes asks for axis {dim} of an array of shape "
-                        f"{get_aval(leaf).shape}")
+                located(
+                    f"{what}: in_axes asks for axis {dim} of an array of shape "
+                    f"{get_aval(leaf).shape}"
+                )
             )
         arrays.append(leaf)
         places.append(dim % rank)

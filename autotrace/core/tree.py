@@ -495,7 +495,9 @@ def register_dataclass(
         return keys, [getattr(x, n) for n in data], tuple(getattr(x, n) for n in meta)
 
     def from_children(aux: Any, children: Sequence) -> Any:
-        return nodetype(**dict(zip(data, children, strict=True)), **dict(zip(meta, aux, strict=True)))
+        return nodetype(
+            **dict(zip(data, children, strict=True)), **dict(zip(meta, aux, strict=True))
+        )
 
     _registry[nodetype] = _Node(to_children, from_children)
     return nodetype

@@ -87,9 +87,7 @@ def _call_transpose(primitive: Primitive) -> Callable:
         known = [a for a, lin in zip(args, is_linear, strict=True) if not lin]
         given = [c for c in cts if c is not None]
         found = iter(
-            scatter_outputs(
-                primitive.bind(*known, *given, jaxpr=back, **params), in_present
-            )
+            scatter_outputs(primitive.bind(*known, *given, jaxpr=back, **params), in_present)
         )
         return [next(found) if lin else None for lin in is_linear]
 
@@ -525,4 +523,3 @@ def _pure_callback_batch(
     avals = tuple(a.update(shape=(axis.size, *a.shape)) for a in result_avals)
     outs = pure_callback_p.bind(*full, result_avals=avals, **params)
     return outs, [0] * len(outs)
-

@@ -296,8 +296,4 @@ def ppermute(x: Any, axis_name: Any, perm: Sequence[tuple[int, int]]) -> Any:
     pairs = tuple((int(s), int(t)) for s, t in perm)
     if len({s for s, _ in pairs}) < len(pairs) or len({t for _, t in pairs}) < len(pairs):
         raise ValueError(f"ppermute: a source or a target occurs twice in {perm}")
-    return tree.map(
-        lambda leaf: ppermute_p.bind(array(leaf), axis_name=axis_name, perm=pairs), x
-    )
-
-
+    return tree.map(lambda leaf: ppermute_p.bind(array(leaf), axis_name=axis_name, perm=pairs), x)

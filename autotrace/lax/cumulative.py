@@ -267,9 +267,7 @@ def _recurrence_abstract(
 
 
 @linear_recurrence_p.def_jvp
-def _recurrence_jvp(
-    primals: Any, tangents: Any, out: Any, *, axis: int, reverse: bool
-) -> Any:
+def _recurrence_jvp(primals: Any, tangents: Any, out: Any, *, axis: int, reverse: bool) -> Any:
     (a, _), (a_t, b_t) = primals, tangents
     term = b_t
     if a_t is not None:
@@ -287,9 +285,7 @@ def _recurrence_transpose(ct: Any, a: Any, b: Any, *, axis: int, reverse: bool) 
 
 
 @linear_recurrence_p.def_batch
-def _recurrence_batch(
-    batch: Axis, args: Any, dims: Any, *, axis: int, reverse: bool
-) -> tuple:
+def _recurrence_batch(batch: Axis, args: Any, dims: Any, *, axis: int, reverse: bool) -> tuple:
     at = next(d for d in dims if d is not None)
     a, b = (batched_at(x, d, batch, at) for x, d in zip(args, dims, strict=True))
     return linear_recurrence_p.bind(a, b, axis=axis + (axis >= at), reverse=reverse), at
@@ -300,9 +296,7 @@ linear_recurrence_p.def_simplify(_short_axis)
 # --- running sums, products, extrema -----------------------------------------------------------
 
 cumsum_p = _cumulative("cumsum", np.add, NUMERIC)
-cumsum = _function(
-    cumsum_p, "sum", "np.array([1, 2, 3]), reverse=True) -> array([6, 5, 3])"
-)
+cumsum = _function(cumsum_p, "sum", "np.array([1, 2, 3]), reverse=True) -> array([6, 5, 3])")
 def_linear(
     cumsum_p,
     lambda ct, aval, axis, reverse: cumsum_p.bind(ct, axis=axis, reverse=not reverse),
@@ -358,9 +352,7 @@ cumlogsumexp = _function(
 
 
 @cumlogsumexp_p.def_jvp
-def _cumlogsumexp_jvp(
-    primals: Any, tangents: Any, out: Any, *, axis: int, reverse: bool
-) -> Any:
+def _cumlogsumexp_jvp(primals: Any, tangents: Any, out: Any, *, axis: int, reverse: bool) -> Any:
     (x,) = primals
     before = previous(out, -math.inf, axis, reverse)
     # Infinities are replaced ahead of the differences, which are then never inf - inf: what is

@@ -63,104 +63,224 @@ exp_p, exp = _unary(
     "exp", np.exp, "fc", "exponential", lambda t, out, x: mul_p.bind(t, out), 1.0, "2.718282"
 )
 exp2_p, exp2 = _unary(
-    "exp2", np.exp2, "fc", "power of two",
-    lambda t, out, x: mul(t, mul(out, _LN2)), 3.0, "8.0",
+    "exp2",
+    np.exp2,
+    "fc",
+    "power of two",
+    lambda t, out, x: mul(t, mul(out, _LN2)),
+    3.0,
+    "8.0",
 )
 expm1_p, expm1 = _unary(
-    "expm1", np.expm1, "fc", "``exp(x) - 1``, accurate near 0",
-    lambda t, out, x: mul(t, add(out, 1.0)), 1.0, "1.718282",
+    "expm1",
+    np.expm1,
+    "fc",
+    "``exp(x) - 1``, accurate near 0",
+    lambda t, out, x: mul(t, add(out, 1.0)),
+    1.0,
+    "1.718282",
 )
 log2_p, log2 = _unary(
-    "log2", np.log2, "fc", "logarithm to base 2",
-    lambda t, out, x: div(t, mul(x, _LN2)), 8.0, "3.0",
+    "log2",
+    np.log2,
+    "fc",
+    "logarithm to base 2",
+    lambda t, out, x: div(t, mul(x, _LN2)),
+    8.0,
+    "3.0",
 )
 log10_p, log10 = _unary(
-    "log10", np.log10, "fc", "logarithm to base 10",
-    lambda t, out, x: div(t, mul(x, _LN10)), 100.0, "2.0",
+    "log10",
+    np.log10,
+    "fc",
+    "logarithm to base 10",
+    lambda t, out, x: div(t, mul(x, _LN10)),
+    100.0,
+    "2.0",
 )
 log1p_p, log1p = _unary(
-    "log1p", np.log1p, "fc", "``log(1 + x)``, accurate near 0",
-    lambda t, out, x: div(t, add(x, 1.0)), 1.0, "0.693147",
+    "log1p",
+    np.log1p,
+    "fc",
+    "``log(1 + x)``, accurate near 0",
+    lambda t, out, x: div(t, add(x, 1.0)),
+    1.0,
+    "0.693147",
 )
 sqrt_p, sqrt = _unary(
-    "sqrt", np.sqrt, "fc", "square root",
-    lambda t, out, x: mul(t, div(0.5, out)), 4.0, "2.0",
+    "sqrt",
+    np.sqrt,
+    "fc",
+    "square root",
+    lambda t, out, x: mul(t, div(0.5, out)),
+    4.0,
+    "2.0",
 )
 cbrt_p, cbrt = _unary(
-    "cbrt", np.cbrt, "f", "cube root",
-    lambda t, out, x: mul(t, div(1 / 3, mul(out, out))), 8.0, "2.0",
+    "cbrt",
+    np.cbrt,
+    "f",
+    "cube root",
+    lambda t, out, x: mul(t, div(1 / 3, mul(out, out))),
+    8.0,
+    "2.0",
 )
 sin_p, sin = _unary(
     "sin", np.sin, "fc", "sine (radians)", lambda t, out, x: mul_p.bind(t, cos(x)), 1.0, "0.841471"
 )
 cos_p, cos = _unary(
-    "cos", np.cos, "fc", "cosine (radians)",
-    lambda t, out, x: mul_p.bind(t, neg(sin(x))), 1.0, "0.540302",
+    "cos",
+    np.cos,
+    "fc",
+    "cosine (radians)",
+    lambda t, out, x: mul_p.bind(t, neg(sin(x))),
+    1.0,
+    "0.540302",
 )
 tan_p, tan = _unary(
-    "tan", np.tan, "fc", "tangent (radians)",
-    lambda t, out, x: mul(t, add(mul(out, out), 1.0)), 1.0, "1.557408",
+    "tan",
+    np.tan,
+    "fc",
+    "tangent (radians)",
+    lambda t, out, x: mul(t, add(mul(out, out), 1.0)),
+    1.0,
+    "1.557408",
 )
 asin_p, asin = _unary(
-    "asin", np.arcsin, "fc", "inverse sine, in radians",
-    lambda t, out, x: div(t, sqrt(_one_minus_square(x))), 1.0, "1.570796",
+    "asin",
+    np.arcsin,
+    "fc",
+    "inverse sine, in radians",
+    lambda t, out, x: div(t, sqrt(_one_minus_square(x))),
+    1.0,
+    "1.570796",
 )
 acos_p, acos = _unary(
-    "acos", np.arccos, "fc", "inverse cosine, in radians",
-    lambda t, out, x: div(t, neg(sqrt(_one_minus_square(x)))), 0.0, "1.570796",
+    "acos",
+    np.arccos,
+    "fc",
+    "inverse cosine, in radians",
+    lambda t, out, x: div(t, neg(sqrt(_one_minus_square(x)))),
+    0.0,
+    "1.570796",
 )
 atan_p, atan = _unary(
-    "atan", np.arctan, "fc", "inverse tangent, in radians",
-    lambda t, out, x: div(t, add(mul(x, x), 1.0)), 1.0, "0.785398",
+    "atan",
+    np.arctan,
+    "fc",
+    "inverse tangent, in radians",
+    lambda t, out, x: div(t, add(mul(x, x), 1.0)),
+    1.0,
+    "0.785398",
 )
 sinh_p, sinh = _unary(
-    "sinh", np.sinh, "fc", "hyperbolic sine",
-    lambda t, out, x: mul_p.bind(t, cosh(x)), 1.0, "1.175201",
+    "sinh",
+    np.sinh,
+    "fc",
+    "hyperbolic sine",
+    lambda t, out, x: mul_p.bind(t, cosh(x)),
+    1.0,
+    "1.175201",
 )
 cosh_p, cosh = _unary(
-    "cosh", np.cosh, "fc", "hyperbolic cosine",
-    lambda t, out, x: mul_p.bind(t, sinh(x)), 1.0, "1.543081",
+    "cosh",
+    np.cosh,
+    "fc",
+    "hyperbolic cosine",
+    lambda t, out, x: mul_p.bind(t, sinh(x)),
+    1.0,
+    "1.543081",
 )
 tanh_p, tanh = _unary(
-    "tanh", np.tanh, "fc", "hyperbolic tangent",
-    lambda t, out, x: mul_p.bind(t, _one_minus_square(out)), 1.0, "0.761594",
+    "tanh",
+    np.tanh,
+    "fc",
+    "hyperbolic tangent",
+    lambda t, out, x: mul_p.bind(t, _one_minus_square(out)),
+    1.0,
+    "0.761594",
 )
 asinh_p, asinh = _unary(
-    "asinh", np.arcsinh, "fc", "inverse hyperbolic sine",
-    lambda t, out, x: div(t, sqrt(add(mul(x, x), 1.0))), 1.0, "0.881374",
+    "asinh",
+    np.arcsinh,
+    "fc",
+    "inverse hyperbolic sine",
+    lambda t, out, x: div(t, sqrt(add(mul(x, x), 1.0))),
+    1.0,
+    "0.881374",
 )
 acosh_p, acosh = _unary(
-    "acosh", np.arccosh, "fc", "inverse hyperbolic cosine",
-    lambda t, out, x: div(t, mul(sqrt(sub(x, 1.0)), sqrt(add(x, 1.0)))), 2.0, "1.316958",
+    "acosh",
+    np.arccosh,
+    "fc",
+    "inverse hyperbolic cosine",
+    lambda t, out, x: div(t, mul(sqrt(sub(x, 1.0)), sqrt(add(x, 1.0)))),
+    2.0,
+    "1.316958",
 )
 atanh_p, atanh = _unary(
-    "atanh", np.arctanh, "fc", "inverse hyperbolic tangent",
-    lambda t, out, x: div(t, _one_minus_square(x)), 0.5, "0.549306",
+    "atanh",
+    np.arctanh,
+    "fc",
+    "inverse hyperbolic tangent",
+    lambda t, out, x: div(t, _one_minus_square(x)),
+    0.5,
+    "0.549306",
 )
 logistic_p, logistic = _unary(
-    "logistic", lambda x: special.expit(x), "f", "logistic function ``1 / (1 + exp(-x))``",
-    lambda t, out, x: mul(t, mul(out, logistic(neg(x)))), 0.0, "0.5",
+    "logistic",
+    lambda x: special.expit(x),
+    "f",
+    "logistic function ``1 / (1 + exp(-x))``",
+    lambda t, out, x: mul(t, mul(out, logistic(neg(x)))),
+    0.0,
+    "0.5",
 )
 _TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 erf_p, erf = _unary(
-    "erf", lambda x: special.erf(x), "f", "error function",
-    lambda t, out, x: mul(t, mul(exp(neg(mul(x, x))), _TWO_OVER_SQRT_PI)), 1.0, "0.842701",
+    "erf",
+    lambda x: special.erf(x),
+    "f",
+    "error function",
+    lambda t, out, x: mul(t, mul(exp(neg(mul(x, x))), _TWO_OVER_SQRT_PI)),
+    1.0,
+    "0.842701",
 )
 erfc_p, erfc = _unary(
-    "erfc", lambda x: special.erfc(x), "f", "complementary error function ``1 - erf(x)``",
-    lambda t, out, x: mul(t, mul(exp(neg(mul(x, x))), -_TWO_OVER_SQRT_PI)), 1.0, "0.157299",
+    "erfc",
+    lambda x: special.erfc(x),
+    "f",
+    "complementary error function ``1 - erf(x)``",
+    lambda t, out, x: mul(t, mul(exp(neg(mul(x, x))), -_TWO_OVER_SQRT_PI)),
+    1.0,
+    "0.157299",
 )
 erf_inv_p, erf_inv = _unary(
-    "erf_inv", lambda x: special.erfinv(x), "f", "inverse error function",
-    lambda t, out, x: mul(t, mul(exp(mul(out, out)), 1 / _TWO_OVER_SQRT_PI)), 0.5, "0.476936",
+    "erf_inv",
+    lambda x: special.erfinv(x),
+    "f",
+    "inverse error function",
+    lambda t, out, x: mul(t, mul(exp(mul(out, out)), 1 / _TWO_OVER_SQRT_PI)),
+    0.5,
+    "0.476936",
 )
 lgamma_p, lgamma = _unary(
-    "lgamma", lambda x: special.gammaln(x), "f", "logarithm of the gamma function's magnitude",
-    lambda t, out, x: mul_p.bind(t, digamma(x)), 4.0, "1.791759",
+    "lgamma",
+    lambda x: special.gammaln(x),
+    "f",
+    "logarithm of the gamma function's magnitude",
+    lambda t, out, x: mul_p.bind(t, digamma(x)),
+    4.0,
+    "1.791759",
 )
 digamma_p, digamma = _unary(
-    "digamma", lambda x: special.psi(x), "f", "digamma function, lgamma's derivative",
-    lambda t, out, x: mul(t, polygamma(1, x)), 1.0, "-0.577216",
+    "digamma",
+    lambda x: special.psi(x),
+    "f",
+    "digamma function, lgamma's derivative",
+    lambda t, out, x: mul(t, polygamma(1, x)),
+    1.0,
+    "-0.577216",
 )
 
 polygamma_p = elementwise(

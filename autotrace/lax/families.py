@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from operator import add as _operator_add
 from typing import Any
@@ -24,7 +25,10 @@ from .structural import (
 )
 
 BOOL = np.dtype(np.bool_)
-_REAL_OF: dict[np.dtype, np.dtype] = {np.dtype(np.complex64): np.dtype(np.float32), np.dtype(np.complex128): np.dtype(float)}
+_REAL_OF: dict[np.dtype, np.dtype] = {
+    np.dtype(np.complex64): np.dtype(np.float32),
+    np.dtype(np.complex128): np.dtype(float),
+}
 _COMPLEX_OF = {real: cplx for cplx, real in _REAL_OF.items()}
 _KIND_WORDS = {"b": "bool", "i": "integer", "u": "integer", "f": "floating", "c": "complex"}
 _PYTHON_SCALARS = frozenset((bool, int, float, complex))
@@ -127,8 +131,11 @@ def elementwise(
     """
     primitive = Primitive(name)
     primitive.def_impl(impl)
+    arity = impl.nin if isinstance(impl, np.ufunc) else _positional_count(impl)
 
     def abstract(first: ShapedArray, *rest: ShapedArray, **params: Any) -> ShapedArray:
+        if len(rest) + 1 != arity:
+            raise TypeError(f"{name} takes {arity} operands, got {len(rest) + 1}")
         shape, dtype = first.shape, first.dtype
         if dtype.kind not in kinds:
             check_kinds(name, first, kinds)
@@ -147,6 +154,11 @@ def elementwise(
     primitive.def_batch(elementwise_batch(primitive))
     primitive.def_simplify(_scalar_operands(primitive, impl))
     return primitive
+
+
+def _positional_count(function: Callable) -> int:
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(p.kind in kinds for p in inspect.signature(function).parameters.values())
 
 
 def elementwise_batch(primitive: Primitive) -> Callable:
@@ -183,9 +195,7 @@ def align_batched(
         if d is None:
             aligned.append(insert_axis(x, axis.size, at) if x.ndim else x)
         elif rank and x.ndim == 1:
-            aligned.append(
-                broadcast_in_dim_p.bind(x, shape=full, broadcast_dimensions=(at,))
-            )
+            aligned.append(broadcast_in_dim_p.bind(x, shape=full, broadcast_dimensions=(at,)))
         else:
             aligned.append(move_axis(x, d, at))
     return aligned, at
@@ -285,9 +295,7 @@ def_partials(add_p, lambda t, out, x, y: t, lambda t, out, x, y: t)
 
 @add_p.def_transpose
 def _add_transpose(ct: Any, x: Any, y: Any) -> list[Any]:
-    return [
-        unbroadcast(ct, a.aval.shape) if type(a) is LinearInput else None for a in (x, y)
-    ]
+    return [unbroadcast(ct, a.aval.shape) if type(a) is LinearInput else None for a in (x, y)]
 
 
 def _add_identity(view: View, args: Sequence[Any], params: dict) -> Any:

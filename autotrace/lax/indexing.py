@@ -283,9 +283,7 @@ def _fill_value(dtype: np.dtype) -> Any:
 
 
 @gather_p.def_abstract
-def _gather_abstract(
-    x: ShapedArray, *indices: ShapedArray, axes: tuple, mode: str
-) -> ShapedArray:
+def _gather_abstract(x: ShapedArray, *indices: ShapedArray, axes: tuple, mode: str) -> ShapedArray:
     if mode not in _GATHER_MODES:
         raise TypeError(f"gather: mode is one of {', '.join(_GATHER_MODES)}, got {mode!r}")
     return make_aval(_window_shape("gather", x, indices, axes), x.dtype)

@@ -35,9 +35,7 @@ class _Plan(NamedTuple):
 
 
 @functools.lru_cache(maxsize=4096)
-def _plan(
-    lhs: tuple[int, ...], rhs: tuple[int, ...], dimension_numbers: DimensionNumbers
-) -> _Plan:
+def _plan(lhs: tuple[int, ...], rhs: tuple[int, ...], dimension_numbers: DimensionNumbers) -> _Plan:
     """The layout for two shapes.
 
     Raises:
@@ -88,9 +86,7 @@ def _free(ndim: int, side: int, dimension_numbers: DimensionNumbers) -> tuple[in
 dot_general_p = Primitive("dot_general")
 
 
-def dot_general(
-    lhs: Any, rhs: Any, dimension_numbers: Sequence[Sequence[Sequence[int]]]
-) -> Any:
+def dot_general(lhs: Any, rhs: Any, dimension_numbers: Sequence[Sequence[Sequence[int]]]) -> Any:
     """Multiply two arrays and sum over dimensions that they have in common.
 
     Args:
@@ -185,9 +181,7 @@ def _dot_general_transpose(
         by_rhs = sorted(range(len(rhs_contract)), key=rhs_contract.__getitem__)
         order = (*lhs_batch, *lhs_free, *(lhs_contract[i] for i in by_rhs))
         return [transpose(lhs_ct, inverse_permutation(order)), None]
-    rhs_ct = dot_general_p.bind(
-        lhs, ct, dimension_numbers=((lhs_free, rows), (lhs_batch, stack))
-    )
+    rhs_ct = dot_general_p.bind(lhs, ct, dimension_numbers=((lhs_free, rows), (lhs_batch, stack)))
     by_lhs = sorted(range(len(lhs_contract)), key=lhs_contract.__getitem__)
     order = (*rhs_batch, *(rhs_contract[i] for i in by_lhs), *rhs_free)
     return [None, transpose(rhs_ct, inverse_permutation(order))]

@@ -108,8 +108,7 @@ def _slice_abstract(
     )
     if not fits:
         raise TypeError(
-            f"slice: cannot take {start_indices} to {limit_indices} in steps of {strides} "
-            f"from {x}"
+            f"slice: cannot take {start_indices} to {limit_indices} in steps of {strides} from {x}"
         )
     shape = tuple(
         -((start - limit) // stride) for start, limit, stride in zip(*bounds, strict=True)
@@ -522,8 +521,7 @@ def _concatenate_abstract(*operands: ShapedArray, dimension: int) -> ShapedArray
     )
     if not fits:
         raise TypeError(
-            f"concatenate: cannot join {', '.join(map(str, operands))} along dimension "
-            f"{dimension}"
+            f"concatenate: cannot join {', '.join(map(str, operands))} along dimension {dimension}"
         )
     joined = sum(x.shape[dimension] for x in operands)
     shape = (*first.shape[:dimension], joined, *first.shape[dimension + 1 :])
@@ -756,9 +754,7 @@ def _dynamic_slice_simplify(view: View, args: Sequence[Any], params: dict) -> An
     return Rewrite(slice_p, [x], static)
 
 
-def dynamic_slice_in_dim(
-    operand: Any, start_index: Any, slice_size: int, axis: int = 0
-) -> Any:
+def dynamic_slice_in_dim(operand: Any, start_index: Any, slice_size: int, axis: int = 0) -> Any:
     """``dynamic_slice`` in one dimension.
 
     Args:
@@ -865,8 +861,7 @@ def _dynamic_update_slice_abstract(
 @dynamic_update_slice_p.def_jvp
 def _dynamic_update_slice_jvp(primals: Any, tangents: Any, out: Any) -> Any:
     parts = [
-        zeros_like(p) if t is None else t
-        for p, t in zip(primals[:2], tangents[:2], strict=True)
+        zeros_like(p) if t is None else t for p, t in zip(primals[:2], tangents[:2], strict=True)
     ]
     return dynamic_update_slice_p.bind(*parts, *primals[2:])
 

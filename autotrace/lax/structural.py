@@ -5,6 +5,7 @@ These four come first because the rules of every other family are written with t
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -78,7 +79,7 @@ def _broadcast_abstract(
     fits = (
         len(dims) == x.ndim
         and all(0 <= d < len(shape) for d in dims)
-        and all(a < b for a, b in zip(dims, dims[1:], strict=False))
+        and all(a < b for a, b in itertools.pairwise(dims))
         and all(n in (1, shape[d]) for n, d in zip(x.shape, dims, strict=True))
     )
     if not fits:
@@ -95,11 +96,7 @@ def _broadcast_jvp(primals: Any, tangents: Any, out: Any, **params: Any) -> Any:
 def _broadcast_transpose(
     ct: Any, x: Any, *, shape: tuple, broadcast_dimensions: tuple
 ) -> list[Any]:
-    kept = {
-        d
-        for n, d in zip(x.aval.shape, broadcast_dimensions, strict=True)
-        if n == shape[d]
-    }
+    kept = {d for n, d in zip(x.aval.shape, broadcast_dimensions, strict=True) if n == shape[d]}
     summed = reduce_sum(ct, [d for d in range(len(shape)) if d not in kept])
     return [reshape(summed, x.aval.shape)]
 
@@ -175,8 +172,8 @@ def unbroadcast(ct: Any, shape: tuple[int, ...]) -> Any:
 
 def broadcast_to_shape(x: Any, shape: tuple[int, ...]) -> Any:
     """A scalar as an array of a shape; an array of that shape as it is."""
-    return x if x.shape == shape else broadcast_in_dim_p.bind(
-        x, shape=shape, broadcast_dimensions=()
+    return (
+        x if x.shape == shape else broadcast_in_dim_p.bind(x, shape=shape, broadcast_dimensions=())
     )
 
 

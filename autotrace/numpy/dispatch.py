@@ -84,7 +84,11 @@ def _unsupported(what: str) -> TypeError:
 
 
 _UFUNC_DEFAULTS: dict[str, Any] = {
-    "where": True, "casting": "same_kind", "order": "K", "subok": True, "signature": None,
+    "where": True,
+    "casting": "same_kind",
+    "order": "K",
+    "subok": True,
+    "signature": None,
 }
 
 

@@ -425,7 +425,9 @@ class _Selection:
         # The result's dimensions: those of the index arrays as ~0, ~1, ..., without new axes.
         index_dims = [~k for k in range(len(self.at))]
         labels: list[int | None] = [
-            *self.layout[: self.place], *index_dims, *self.layout[self.place :]
+            *self.layout[: self.place],
+            *index_dims,
+            *self.layout[self.place :],
         ]
         kept = [label for label in labels if label is not None]
         values = reshape(
@@ -967,18 +969,12 @@ def _along_axis(arr: Any, indices: Any, axis: Any, mode: str) -> Any:
         raise IndexError(located("`indices` must be an integer array"))
     if axis is None:
         if indices.ndim != 1:
-            raise ValueError(
-                located("when axis=None, `indices` must have a single dimension.")
-            )
+            raise ValueError(located("when axis=None, `indices` must have a single dimension."))
         arr, axis = _ravel(arr), 0
     axis = normalize_axis_index(operator.index(axis), arr.ndim)
     if indices.ndim != arr.ndim:
-        raise ValueError(
-            located("`indices` and `arr` must have the same number of dimensions")
-        )
-    shape = broadcast_shapes(
-        (*arr.shape[:axis], 1, *arr.shape[axis + 1 :]), indices.shape
-    )
+        raise ValueError(located("`indices` and `arr` must have the same number of dimensions"))
+    shape = broadcast_shapes((*arr.shape[:axis], 1, *arr.shape[axis + 1 :]), indices.shape)
     if arr.ndim == 1:
         return _read_along(arr, indices, 0, mode)
     own = [

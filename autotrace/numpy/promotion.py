@@ -85,9 +85,7 @@ def to_dtype(x: Any, dtype: np.dtype) -> Any:
         if isinstance(x, int) and dtype.kind in "iu":
             info = np.iinfo(dtype)
             if not info.min <= x <= info.max:
-                raise OverflowError(
-                    located(f"Python integer {x} out of bounds for {dtype}")
-                )
+                raise OverflowError(located(f"Python integer {x} out of bounds for {dtype}"))
         return dtype.type(x)
     return convert_element_type(x, dtype)
 
@@ -145,8 +143,7 @@ def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     except ValueError:
         raise ValueError(
             located(
-                "operands could not be broadcast together with shapes "
-                + " ".join(map(str, shapes))
+                "operands could not be broadcast together with shapes " + " ".join(map(str, shapes))
             )
         ) from None
 

@@ -480,6 +480,7 @@ def test_stop_gradient():
 def test_perturbation_confusion():
     d = at.grad
     jd = lambda f: lambda x: at.jvp(f, (x,), (1.0,))[1]  # noqa: E731
+
     def check(a, b):
         assert a(lambda x: x * b(lambda y: x + y)(1.0))(1.0) == 1.0
         assert a(lambda x: x * b(lambda y: x * y)(2.0))(3.0) == 6.0

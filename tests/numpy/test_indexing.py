@@ -139,8 +139,10 @@ def test_traced_index(case):
             items[k] = i
         return getitem(x, tuple(items))
 
-    traced = [np.asarray(index[k], np.asarray(index[k]).dtype if np.size(index[k]) else int)
-              for k in places]
+    traced = [
+        np.asarray(index[k], np.asarray(index[k]).dtype if np.size(index[k]) else int)
+        for k in places
+    ]
     same(jit(read)(x, *traced), x[index])
     if places:
         same(jit(lambda *traced: read(x, *traced))(*traced), x[index])
@@ -160,8 +162,15 @@ def test_dtypes(dtype):
 
 def test_empty():
     x = np.zeros((0, 3))
-    for index in (slice(None), [], (slice(None), 1), (..., None), (slice(None), [0, 0]),
-                  np.zeros((0, 3), bool), np.zeros((2, 0), int)):
+    for index in (
+        slice(None),
+        [],
+        (slice(None), 1),
+        (..., None),
+        (slice(None), [0, 0]),
+        np.zeros((0, 3), bool),
+        np.zeros((2, 0), int),
+    ):
         same(jit(lambda x, index=index: x[index])(x), x[index])
     y = numbered((2, 3))
     same(jit(lambda y: y[[]])(y), y[[]])
@@ -171,8 +180,16 @@ def test_empty():
 def test_masks_with_arrays():
     x = numbered((3, 4, 2))
     m = np.array([[True, False, True, False], [False] * 4, [True, False, False, False]])
-    for index in ((m, [0, 1, 1]), (m, 1), (m, slice(1)), ([2, 0], slice(None), [True, True]),
-                  (m.any(1), [1, 2]), (m.any(1), None, m.any(0)), (slice(None), m[0], 0), m):
+    for index in (
+        (m, [0, 1, 1]),
+        (m, 1),
+        (m, slice(1)),
+        ([2, 0], slice(None), [True, True]),
+        (m.any(1), [1, 2]),
+        (m.any(1), None, m.any(0)),
+        (slice(None), m[0], 0),
+        m,
+    ):
         same(jit(lambda x, index=index: x[index])(x), x[index])
         expected = x.copy()
         np.add.at(expected, index, 1.0)
@@ -391,9 +408,11 @@ def test_at_equations():
     count = lambda index, op="set": equations(  # noqa: E731
         lambda x, v: getattr(x.at[index], op)(v), x, 2.0
     )
-    assert count(0) == count((slice(1, 3), slice(-1, None))) == [
-        "broadcast_in_dim", "dynamic_update_slice"
-    ]
+    assert (
+        count(0)
+        == count((slice(1, 3), slice(-1, None)))
+        == ["broadcast_in_dim", "dynamic_update_slice"]
+    )
     assert count(0, "add") == ["slice", "add", "dynamic_update_slice"]
     assert count(..., "multiply") == ["mul"]
     assert count([0, 1]) == ["broadcast_in_dim", "scatter"]
@@ -493,7 +512,8 @@ def test_at_errors_and_repr():
     seen = []
     jit(lambda x: seen.append((repr(x.at), repr(x.at[1:]))) or x)(x)
     assert seen[0] == (
-        "<at of Traced<f64[3]> under jit>", "<at[slice(1, None, None)] of Traced<f64[3]> under jit>"
+        "<at of Traced<f64[3]> under jit>",
+        "<at[slice(1, None, None)] of Traced<f64[3]> under jit>",
     )
 
 
@@ -581,8 +601,10 @@ def test_choose():
     same(jit(lambda i: i.choose(numbered((3, 4))))(i), i.choose(numbered((3, 4))))
     for mode in ("clip", "wrap"):
         j = np.array([-1, 5, 1, -4])
-        same(jit(lambda j, mode=mode: np.choose(j, [x, -x], mode=mode))(j),
-             np.choose(j, [x, -x], mode=mode))
+        same(
+            jit(lambda j, mode=mode: np.choose(j, [x, -x], mode=mode))(j),
+            np.choose(j, [x, -x], mode=mode),
+        )
     for bad in (-1, 2):
         with pytest.raises(IndexError, match="out of bounds"):
             jit(lambda j: np.choose(j, [x, -x]))(bad)
@@ -633,8 +655,10 @@ def test_roll():
         for axis in (None, 0, 1, -1, (0, 1), (1, 1)):
             agree(lambda x, shift=shift, axis=axis: np.roll(x, shift, axis), x)
             if not isinstance(axis, tuple) or axis == (0, 1):
-                same(jit(lambda x, s, axis=axis: np.roll(x, s, axis))(x, shift),
-                     np.roll(x, shift, axis))
+                same(
+                    jit(lambda x, s, axis=axis: np.roll(x, s, axis))(x, shift),
+                    np.roll(x, shift, axis),
+                )
     agree(lambda x: np.roll(x, (1, -1), (0, 1)), x)
     agree(lambda x: np.roll(x, (1, 2)), x)
     agree(lambda x: np.roll(x, 1), np.zeros((0, 2)))
@@ -676,8 +700,10 @@ def test_searchsorted_more():
     same(jit(lambda a: np.searchsorted(a, [2.5, 7]))(a), np.searchsorted(a, [2.5, 7]))
     b = a[::-1].copy()
     order = np.argsort(b)
-    same(jit(lambda b: np.searchsorted(b, 3, "right", order))(b),
-         np.searchsorted(b, 3, "right", order))
+    same(
+        jit(lambda b: np.searchsorted(b, 3, "right", order))(b),
+        np.searchsorted(b, 3, "right", order),
+    )
     x = np.array([0.0, 1.0, 2.0])
     assert grad(lambda v: x[np.searchsorted(x, v)] * v)(1.5) == 2.0
     assert jit(grad(lambda v: anp.at(x)[np.searchsorted(x, v)].get() * v))(1.5) == 2.0
