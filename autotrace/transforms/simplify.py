@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..core.collector import patient_collector
 from ..core.config import config
 from ..core.jaxpr import Atom, Eqn, Jaxpr, Literal, Var, check_jaxpr, has_effect
 from ..core.primitive import Primitive
@@ -198,9 +199,10 @@ def simplify_jaxpr(jaxpr: Jaxpr) -> Jaxpr:
     { lambda ; a:f64[] b:f64[]. let in (b,) }
     """
     simplifier = _Simplifier(jaxpr)
-    simplifier.walk(jaxpr.eqns)
-    outvars = [simplifier.atom(a) for a in jaxpr.outvars]
-    eqns = live_eqns(simplifier.eqns, outvars)
+    with patient_collector():
+        simplifier.walk(jaxpr.eqns)
+        outvars = [simplifier.atom(a) for a in jaxpr.outvars]
+        eqns = live_eqns(simplifier.eqns, outvars)
     used = {a for e in eqns for a in e.invars if type(a) is Var}
     used.update(a for a in outvars if type(a) is Var)
     kept = [(v, c) for v, c in simplifier.constants.values() if v in used]

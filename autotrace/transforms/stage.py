@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.avals import ShapedArray, aval_of, uniform_value, weak_aval
+from ..core.collector import patient_collector
 from ..core.config import config
 from ..core.jaxpr import Eqn, Jaxpr, Literal, Var, check_jaxpr, has_effect
 from ..core.primitive import Primitive, innermost_staging, primitives
@@ -193,7 +194,7 @@ def stage(
       in (c,) }
     """
     trace = JaxprTrace(transform)
-    with trace:
+    with patient_collector(), trace:
         outs = fun(*[trace.new_input(a) for a in avals])
         jaxpr = trace.finish(outs)
     for var in jaxpr.invars:  # the weak flag belongs to the signature, not to the program
