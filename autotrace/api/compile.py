@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
-import sys
+import itertools
 import threading
 import types
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..core import tree
-from ..core.avals import ShapedArray
+from ..core.avals import SCALAR_TYPES, ShapedArray
 from ..core.config import config
 from ..core.errors import located
 from ..core.jaxpr import Jaxpr
-from ..core.trace import Tracer, axis_sizes, get_aval
+from ..core.trace import Tracer, active_traces, axis_sizes, get_aval
 from ..lax.calls import jit_p
 from ..transforms.backends import Executable, compile_jaxpr, get_backend
 from ..transforms.simplify import simplify_jaxpr
@@ -27,6 +27,7 @@ from .arguments import (
     as_array,
     check_callable,
     flatten_arrays,
+    global_name,
     name_of,
     plain,
     signature_of,
@@ -35,18 +36,21 @@ from .differentiate import aval_like
 from .inspect import ShapeDtypeStruct
 
 _staging = threading.RLock()
+_clock = itertools.count()
 
 
 class _Program:
     """What one signature was staged into."""
 
-    __slots__ = ("closed_over", "jaxpr", "out_tree")
+    __slots__ = ("closed_over", "jaxpr", "out_tree", "used")
 
     def __init__(self, jaxpr: Jaxpr, out_tree: tree.TreeDef, closed_over: list[Any]):
         self.jaxpr = jaxpr
         self.out_tree = out_tree
         #: Tracers of enclosing transforms, the leading inputs; a program with any is used once.
         self.closed_over = closed_over
+        #: When it was last used, by ``_clock``.
+        self.used = next(_clock)
 
 
 class _Call:
@@ -61,6 +65,43 @@ class _Call:
         self.in_tree = in_tree
         self.static = static
         self.key: Hashable = (in_tree, tuple(avals), _static_key(static), axis_sizes())
+
+
+def _leaf_key(args: tuple) -> Hashable:
+    """What tells calls with arrays and numbers as arguments apart, several times faster than the
+    full signature; None for other arguments and within a transform."""
+    if active_traces():
+        return None
+    key: list[Any] = []
+    for x in args:
+        kind = type(x)
+        if kind is np.ndarray and x.dtype.isnative:
+            key.append((x.shape, x.dtype))
+        elif kind in SCALAR_TYPES:
+            key.append(kind)
+        else:
+            return None
+    return tuple(key)
+
+
+class _Shortcut:
+    """From leaves to a result, for one program and backend."""
+
+    __slots__ = ("_consts", "_executable", "_fresh", "_out_tree", "_program")
+
+    def __init__(self, program: _Program, executable: Executable):
+        self._program = program
+        self._executable = executable
+        self._fresh = getattr(executable, "fresh_outputs", False)
+        self._consts = program.jaxpr.consts
+        self._out_tree = program.out_tree
+
+    def __call__(self, leaves: Sequence[Any]) -> Any:
+        self._program.used = next(_clock)
+        outs = self._executable(*map(as_numpy, leaves))
+        if not self._fresh:
+            outs = plain(outs, [*leaves, *self._consts])
+        return outs[0] if self._out_tree is tree.LEAF else tree.unflatten(self._out_tree, outs)
 
 
 def _static_key(value: Any) -> Any:
@@ -87,28 +128,36 @@ class JitFunction:
         functools.update_wrapper(self, fun)
         self.__wrapped__ = fun
         self._options = (static_argnums, static_argnames, backend)
-        self._backend = "numpy" if backend is None else backend
-        get_backend(self._backend)
+        self._chosen_backend = backend
+        if backend is not None:
+            get_backend(backend)
         self._static_numbers, self._static_names = _static_arguments(
             fun, static_argnums, static_argnames
         )
-        self._programs: OrderedDict[Hashable, _Program] = OrderedDict()
+        self._all_dynamic = not (self._static_numbers or self._static_names)
+        self._programs: dict[Hashable, _Program] = {}
+        self._shortcuts: dict[Hashable, _Shortcut] = {}
 
     def __repr__(self) -> str:
         return f"<jit of {name_of(self.__wrapped__)}>"
 
+    @property
+    def _backend(self) -> str:
+        return config.backend if self._chosen_backend is None else self._chosen_backend
+
     def __reduce__(self) -> str | tuple:
-        found: Any = sys.modules.get(getattr(self.__wrapped__, "__module__", ""))
-        for name in getattr(self.__wrapped__, "__qualname__", "").split("."):
-            found = getattr(found, name, None)
-        if found is self:  # as a decorated function is: pickled by name, as functions are
-            return self.__wrapped__.__qualname__
-        return (JitFunction, (self.__wrapped__, *self._options))
+        # A decorated function's name leads to this object, not to the function it wraps.
+        return global_name(self) or (JitFunction, (self.__wrapped__, *self._options))
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        key = None if kwargs or not self._all_dynamic else _leaf_key(args)
+        if key is not None:
+            shortcut = self._shortcuts.get((key, config.backend))
+            if shortcut is not None:
+                return shortcut(args)
         call = self._sort(args, kwargs)
         program = self._program(call)
         if any(isinstance(x, Tracer) for x in call.leaves) or program.closed_over:
@@ -119,10 +168,11 @@ class JitFunction:
                 backend=self._backend,
                 name=name_of(self.__wrapped__),
             )
-        else:
-            outs = self._executable(program)(*map(as_numpy, call.leaves))
-            outs = plain(outs, [*call.leaves, *program.jaxpr.consts])
-        return tree.unflatten(program.out_tree, outs)
+            return tree.unflatten(program.out_tree, outs)
+        shortcut = _Shortcut(program, compile_jaxpr(program.jaxpr, self._backend))
+        if key is not None:
+            self._shortcuts[key, config.backend] = shortcut
+        return shortcut(call.leaves)
 
     def trace(self, *args: Any, **kwargs: Any) -> Traced:
         """Stage for a signature without running.
@@ -151,6 +201,7 @@ class JitFunction:
     def clear_cache(self) -> None:
         """Forget each signature."""
         self._programs.clear()
+        self._shortcuts.clear()
 
     def _cache_size(self) -> int:
         return len(self._programs)
@@ -196,10 +247,9 @@ class JitFunction:
                     return program
                 self._programs[call.key] = program
                 while len(self._programs) > config.jit_cache_size:
-                    self._programs.popitem(last=False)
-        else:
-            with contextlib.suppress(KeyError):  # another thread may just have dropped it
-                self._programs.move_to_end(call.key)
+                    del self._programs[min(self._programs, key=lambda k: self._programs[k].used)]
+                    self._shortcuts.clear()
+        program.used = next(_clock)
         return program
 
     def _stage(self, call: _Call) -> _Program:
@@ -219,9 +269,6 @@ class JitFunction:
         avals: Sequence[ShapedArray] = call.key[1]  # type: ignore[index]
         jaxpr, closed_over = hoist_tracers(stage(flat, avals, "jit"))
         return _Program(jaxpr, flat.out_tree, closed_over)
-
-    def _executable(self, program: _Program) -> Executable:
-        return compile_jaxpr(program.jaxpr, self._backend)
 
 
 def _hashable(value: Any, what: str) -> Any:
@@ -356,8 +403,7 @@ class Compiled:
                     "signature; static arguments are not passed to a compiled function.",
                 )
             )
-        outs = plain(self._executable(*map(as_numpy, leaves)), [*leaves, *program.jaxpr.consts])
-        return tree.unflatten(program.out_tree, outs)
+        return _Shortcut(program, self._executable)(leaves)
 
 
 def jit(
@@ -381,7 +427,8 @@ def jit(
         hashable, and each new value stages anew.
       static_argnames: names of such arguments. Either is completed from the other where the
         function's signature allows.
-      backend: what runs the program; ``"numpy"``, an interpreter, is the only one and the default.
+      backend: what runs the program: ``"numpy"``, an interpreter, or ``"numba"``, which compiles
+        kernels (new, and opt-in while it grows); ``autotrace.config.backend`` when None.
 
     Returns:
       A ``JitFunction``: called as ``fun``, returning new writable arrays; with ``lower``,

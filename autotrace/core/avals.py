@@ -146,6 +146,8 @@ _scalar_avals: dict[type, ShapedArray] = {
     np.ulonglong: make_aval((), np.dtype(np.uint64)),
 }
 
+SCALAR_TYPES = frozenset(_scalar_avals)
+
 
 def aval_of(value: Any) -> ShapedArray:
     """The aval of an ndarray, a NumPy scalar or a Python scalar.

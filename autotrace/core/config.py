@@ -26,6 +26,8 @@ class _Config(threading.local):
     check_jaxprs: bool = _flag("AUTOTRACE_CHECK_JAXPRS")
     #: How many signatures one jitted function keeps; the least recently used goes first.
     jit_cache_size: int = int(os.environ.get("AUTOTRACE_JIT_CACHE_SIZE", "256"))
+    #: What runs jitted functions that do not name a backend: "numpy" or "numba".
+    backend: str = os.environ.get("AUTOTRACE_BACKEND", "numpy")
 
     def update(self, name: str, value: Any) -> None:
         """Set a setting for the whole process."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.avals import ShapedArray, tangent_aval
+from ..core.config import config
 from ..core.errors import NonDifferentiableError, located
 from ..core.jaxpr import Jaxpr
 from ..core.primitive import Primitive
@@ -124,7 +125,7 @@ checkpoint_p = Primitive("checkpoint", multiple_results=True)
 
 @checkpoint_p.def_impl
 def _checkpoint_impl(*args: Any, jaxpr: Jaxpr, **_: Any) -> list[Any]:
-    return compile_jaxpr(jaxpr, "numpy")(*args)
+    return compile_jaxpr(jaxpr, config.backend)(*args)
 
 
 checkpoint_p.def_abstract(_call_abstract)

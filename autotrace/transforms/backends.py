@@ -6,6 +6,7 @@ input and returns a list of NumPy arrays and scalars.
 
 from __future__ import annotations
 
+import importlib
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -94,6 +95,8 @@ def _last_uses(eqns: Sequence[Eqn], kept: set[Any]) -> list[list[Var]]:
 
 
 _backends: dict[str, Backend] = {"numpy": Interpreter}
+#: The module that has ``compile_jaxpr``, for backends that are imported when first asked for.
+_MODULES = {"numba": "autotrace.kernels"}
 
 
 def get_backend(name: str) -> Backend:
@@ -101,9 +104,13 @@ def get_backend(name: str) -> Backend:
 
     Raises:
       ValueError: when there is none of that name.
+      ImportError: when what it needs is not installed.
     """
     if name not in _backends:
-        raise ValueError(f"there is no backend {name!r}; there are: {', '.join(_backends)}")
+        if name not in _MODULES:
+            known = ", ".join(sorted({*_backends, *_MODULES}))
+            raise ValueError(f"there is no backend {name!r}; there are: {known}")
+        _backends[name] = importlib.import_module(_MODULES[name]).compile_jaxpr
     return _backends[name]
 
 

@@ -117,7 +117,7 @@ def test_static_errors():
         at.jit(lambda x, n: x, static_argnames="m")
     with pytest.raises(ValueError, match="static_argnums=2, but the function has 2"):
         at.jit(lambda x, n: x, static_argnums=2)
-    with pytest.raises(ValueError, match="no backend 'gpu'; there are: numpy"):
+    with pytest.raises(ValueError, match="no backend 'gpu'; there are: numba, numpy"):
         at.jit(np.sin, backend="gpu")
 
 

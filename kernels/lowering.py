@@ -1,0 +1,201 @@
+"""From a kernel draft, over arrays of known shapes, to the loop IR and the numbers it runs on."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .fusion import Counter, Expression, KernelDraft, Leaf, Node, Number
+from .loops import Kernel, Operand, Operation, Result, level_of
+from .views import View
+
+
+class Lowered:
+    """A kernel, and what its table holds for the shapes at hand.
+
+    Attributes:
+      kernel: the loop IR.
+      table: the table's words; zero where an address goes.
+      patches: (slot, position in the table, byte offset) for each address.
+      stop: how many turns the outermost loop takes.
+    """
+
+    def __init__(
+        self, kernel: Kernel, table: list[int], patches: list[tuple[int, int, int]], stop: int
+    ):
+        self.kernel = kernel
+        self.table = table
+        self.patches = patches
+        self.stop = stop
+
+
+def _bits(value: Any) -> int:
+    raw = np.asarray(value).tobytes()
+    return int.from_bytes(raw.ljust(8, b"\0"), "little", signed=True)
+
+
+class _Lowering:
+    def __init__(self, draft: KernelDraft):
+        self.draft = draft
+        self.stored = draft.stored
+        self.inputs: dict[tuple, int] = {}
+        self.scalars: list[Number] = []
+        self.scalar_index: dict[tuple, int] = {}
+        self.counters: dict[tuple, int] = {}
+        self.nodes: list[Node] = []
+        self.seen: dict[int, tuple[str, int]] = {}
+
+    def collect(self, e: Expression) -> tuple[str, int]:
+        """Where a value stands: in which list, and its place there."""
+        if id(e) in self.seen:
+            return self.seen[id(e)]
+        e = self.stored.get(id(e), e)
+        if isinstance(e, Leaf):
+            place = ("in", self.inputs.setdefault((e.slot, e.view, e.dtype), len(self.inputs)))
+        elif isinstance(e, Number):
+            key = (e.dtype, _bits(e.value))
+            if key not in self.scalar_index:
+                self.scalar_index[key] = len(self.scalars)
+                self.scalars.append(e)
+            place = ("scalar", self.scalar_index[key])
+        elif isinstance(e, Counter):
+            place = ("count", self.counters.setdefault((e.view, e.dtype), len(self.counters)))
+        else:
+            for arg in e.args:
+                self.collect(arg)
+            place = ("node", len(self.nodes))
+            self.nodes.append(e)
+        self.seen[id(e)] = place
+        return place
+
+
+def lower(draft: KernelDraft) -> Lowered:
+    """Lower a draft."""
+    low = _Lowering(draft)
+    # Deep graphs would overrun Python's stack: collect from the leaves up.
+    for e in _topological([r.expression for r in draft.roots], draft.stored):
+        low.collect(e)
+    results = [(r, low.collect(r.expression)) for r in draft.roots]
+    views = [view for _, view, _ in low.inputs]
+    counter_views = [view for view, _ in low.counters]
+    result_views = [r.view for r in draft.roots]
+    shape, reduced, strides = _merge_dimensions(
+        draft.shape, draft.reduced, [*views, *counter_views, *result_views]
+    )
+    rank = len(shape)
+    kinds = [_kinds(s) for s in strides]
+    n_in, n_count = len(views), len(counter_views)
+    input_operands = [
+        Operand(dtype.name, k) for (_, _, dtype), k in zip(low.inputs, kinds, strict=False)
+    ]
+    counter_operands = [
+        Operand(dtype.name, k) for (_, dtype), k in zip(low.counters, kinds[n_in:], strict=False)
+    ]
+    base = {
+        "in": 0,
+        "scalar": n_in,
+        "count": n_in + len(low.scalars),
+        "node": n_in + len(low.scalars) + n_count,
+    }
+    levels = [level_of(o.kinds) for o in input_operands] + [0] * len(low.scalars)
+    levels += [level_of(o.kinds) for o in counter_operands]
+    operations = []
+    for node in low.nodes:
+        numbers = tuple(base[kind] + i for kind, i in (low.seen[_key(low, a)] for a in node.args))
+        level = max((levels[n] for n in numbers), default=0)
+        levels.append(level)
+        operations.append(Operation(node.expression, numbers, node.dtype.name, level))
+    kernel = Kernel(
+        rank,
+        tuple(input_operands),
+        tuple(s.dtype.name for s in low.scalars),
+        tuple(counter_operands),
+        tuple(operations),
+        tuple(
+            Result(base[kind] + i, Operand(r.expression.dtype.name, k), r.reduce)
+            for (r, (kind, i)), k in zip(results, kinds[n_in + n_count :], strict=True)
+        ),
+        reduced,
+    )
+    table, patches = _fill_table(low, shape, strides, kinds)
+    return Lowered(kernel, table, patches, shape[0] if rank else 1)
+
+
+def _key(low: _Lowering, e: Expression) -> int:
+    return id(low.stored.get(id(e), e))
+
+
+def _topological(roots: list[Expression], stored: dict[int, Leaf]) -> list[Expression]:
+    order: list[Expression] = []
+    done: set[int] = set()
+    todo: list[tuple[Expression, bool]] = [(r, False) for r in reversed(roots)]
+    while todo:
+        e, ready = todo.pop()
+        e = stored.get(id(e), e)
+        if ready:
+            order.append(e)
+        elif id(e) not in done:
+            done.add(id(e))
+            todo.append((e, True))
+            if isinstance(e, Node):
+                todo.extend((a, False) for a in reversed(e.args))
+    return order
+
+
+def _kinds(strides: tuple[int, ...]) -> str:
+    last = len(strides) - 1
+    return "".join(
+        "0" if s == 0 else "1" if s == 1 and d == last else "s" for d, s in enumerate(strides)
+    )
+
+
+def _merge_dimensions(
+    shape: tuple[int, ...], reduced: tuple[int, ...], views: list[View]
+) -> tuple[tuple[int, ...], tuple[int, ...], list[tuple[int, ...]]]:
+    """Drop dimensions of size one and count neighbours as one where every operand allows it."""
+    dims = [d for d, n in enumerate(shape) if n != 1]
+    groups: list[list[int]] = []
+    for d in dims:
+        if groups and (groups[-1][-1] in reduced) == (d in reduced):
+            before = groups[-1][-1]
+            if all(v.strides[before] == v.strides[d] * shape[d] for v in views):
+                groups[-1].append(d)
+                continue
+        groups.append([d])
+    sizes = tuple(math.prod(shape[d] for d in g) for g in groups)
+    merged_reduced = tuple(i for i, g in enumerate(groups) if g[0] in reduced)
+    strides = [tuple(v.strides[g[-1]] for g in groups) for v in views]
+    if reduced and not merged_reduced:  # each reduced dimension has one element: keep a loop
+        sizes, merged_reduced = (*sizes, 1), (len(sizes),)
+        strides = [(*s, 0) for s in strides]
+    return sizes, merged_reduced, strides
+
+
+def _fill_table(
+    low: _Lowering, shape: tuple[int, ...], strides: list[tuple[int, ...]], kinds: list[str]
+) -> tuple[list[int], list[tuple[int, int, int]]]:
+    """The words of a kernel's table, in the order of ``source.parameters``."""
+    patches = []
+    table: list[int] = []
+    for slot, view, dtype in low.inputs:
+        patches.append((slot, len(table), view.offset * dtype.itemsize))
+        table.append(0)
+    for root in low.draft.roots:
+        itemsize = root.expression.dtype.itemsize
+        patches.append((root.slot, len(table), root.view.offset * itemsize))
+        table.append(0)
+    table += [_bits(s.value) for s in low.scalars]
+    table += [view.offset for view, _ in low.counters]
+    table += shape
+    n_in = len(low.inputs)
+    n_count = len(low.counters)
+    for group in (
+        range(n_in),
+        range(n_in, n_in + n_count),
+        range(n_in + n_count, len(strides)),
+    ):
+        for i in group:
+            table += [s for s, kind in zip(strides[i], kinds[i], strict=True) if kind == "s"]
+    return table, patches

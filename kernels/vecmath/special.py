@@ -1,0 +1,176 @@
+"""The error function, its complement and its inverse; the gamma function's logarithm."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from types import SimpleNamespace
+from typing import Any
+
+from .core import beyond, copysign, fabs, floor, fma, kernel, poly, sqrt, where
+from .formats import PI, ROOT_PI, Format
+
+_HALF_LOG_TWO_PI = Fraction(
+    "0.918938533204672741780329736405617639861397473637783412817151540482765695927260398"
+)
+_DIGAMMA_ROOT = Fraction(
+    "1.46163214496836234126265954232572132846819620400644635129598840859878644035380181"
+)
+
+
+def _lgamma(x: float) -> float:
+    try:
+        return math.lgamma(x)
+    except ValueError:  # at a pole
+        return math.inf
+
+
+def build(
+    form: Format, exponential: SimpleNamespace, logarithm: SimpleNamespace
+) -> SimpleNamespace:
+    """The kernels for one dtype."""
+    zero, half, one, two, four = form.numbers(0.0, 0.5, 1.0, 2.0, 4.0)
+    inf, nan = form.numbers(math.inf, math.nan)
+    exp, exp_sum, log = exponential.exp, exponential.exp_sum, logarithm.log
+    slope_high, slope_low = form.split(2 / ROOT_PI)
+    erf_terms, tail_terms, erfc_terms = form.poly("ERF"), form.poly("ERF_TAIL"), form.poly("ERFC")
+    near_terms, middle_terms = form.poly("ERFINV"), form.poly("ERFINV_MIDDLE")
+    far_terms = form.poly("ERFINV_FAR")
+    erf_top, erfc_top = form.choose(5.95, 3.95), form.choose(28.0, 10.5)
+    center = form.dtype(1.625)  # ERFINV leaves it out
+    three, first_end = form.choose(3.0, 3.0), form.choose(6.25, 5.0)
+    middle, middle_end, far = form.numbers(3.25, 4.0, 5.0)
+    lgamma_terms, digamma_terms = form.poly("LGAMMA"), form.poly("DIGAMMA")
+    stirling_terms, digamma_far_terms = form.poly("STIRLING"), form.poly("DIGAMMA_FAR")
+    eight = form.dtype(8.0)
+    half_log_two_pi = form.split(_HALF_LOG_TWO_PI, 1)[0]
+    root, root_low = form.split(_DIGAMMA_ROOT - 1)
+    pi = form.split(PI, 1)[0]
+    tiny = form.tiny
+    sin_terms, cos_terms = form.poly("SIN"), form.poly("COS")
+    lgamma_top = form.choose(1e300, 1e36)
+
+    negative_lgamma = beyond("lgamma", _lgamma, 0.0, 0.0)
+
+    @kernel
+    def erf_near(x: Any) -> Any:
+        z = x * x
+        y = fma(x, slope_high, x * fma(z, poly(z, erf_terms), slope_low))
+        return where(x == zero, x, y)
+
+    @kernel
+    def erf(x: Any) -> Any:
+        a = fabs(x)
+        a = where(a > erf_top, erf_top, a)
+        y = one - exp(-poly(a, tail_terms))
+        return where(a < one, erf_near(x), copysign(y, x))
+
+    @kernel
+    def erfc(x: Any) -> Any:
+        a = fabs(x)
+        a = where(a > erfc_top, erfc_top, a)
+        square = a * a
+        e = exp_sum(-square, -fma(a, a, -square))
+        y = e * (poly((a - four) / (a + four), erfc_terms) / fma(two, a, one))
+        y = where(x < zero, two - y, y)
+        return where(a < half, one - erf_near(x), y)
+
+    @kernel
+    def erfinv(x: Any) -> Any:
+        w = -log((one - x) * (one + x))
+        r = sqrt(w)
+        v, b = w - three, r - middle
+        near = fma(x, center, x * poly(v, near_terms))
+        y = poly(b, middle_terms)
+        y = where(r < middle_end, y, poly(r - far, far_terms))
+        y = where(w < first_end, near, x * y)
+        a = fabs(x)
+        return where(a < one, y, where(a == one, copysign(inf, x), nan))
+
+    @kernel
+    def erfinv_single(x: Any) -> Any:
+        w = -log((one - x) * (one + x))
+        r = sqrt(w)
+        near = fma(x, center, x * poly(w - three, near_terms))
+        y = where(w < first_end, near, x * poly(r - middle, middle_terms))
+        a = fabs(x)
+        return where(a < one, y, where(a == one, copysign(inf, x), nan))
+
+    @kernel
+    def steps(x: Any) -> Any:
+        """For x in (0, 8): d in [0, 1], a product p of ``x + integers``, and ``p * sum`` of their
+        inverses, so that ``gamma(x)`` is ``gamma(1 + d)`` times p (over p, for ``x < 1``)."""
+        below = x < one
+        d = where(below, x, x - one)
+        p, q = where(below, x, one), where(below, one, zero)
+        # Down by one while above 2; the sum of inverses over one denominator.
+        more = d >= one
+        q, p = where(more, fma(q, d, p), q), where(more, p * d, p)
+        d = where(more, d - one, d)
+        more = d >= one
+        q, p = where(more, fma(q, d, p), q), where(more, p * d, p)
+        d = where(more, d - one, d)
+        more = d >= one
+        q, p = where(more, fma(q, d, p), q), where(more, p * d, p)
+        d = where(more, d - one, d)
+        more = d >= one
+        q, p = where(more, fma(q, d, p), q), where(more, p * d, p)
+        d = where(more, d - one, d)
+        more = d >= one
+        q, p = where(more, fma(q, d, p), q), where(more, p * d, p)
+        d = where(more, d - one, d)
+        more = d >= one
+        q, p = where(more, fma(q, d, p), q), where(more, p * d, p)
+        d = where(more, d - one, d)
+        return below, d, p, q
+
+    @kernel
+    def lgamma(x: Any) -> Any:
+        # Negative numbers go to the C library, one by one: its reflection costs as much again.
+        a = where(x < zero, one, x)
+        far = a >= eight
+        below, d, p, _ = steps(where(far, one, a))
+        ln = log(where(far, a, p))
+        y = (d * (d - one)) * poly(d - half, lgamma_terms) + where(below, -ln, ln)
+        b = where(a > lgamma_top, lgamma_top, a)
+        inverse = one / b
+        z = inverse * inverse
+        big = fma(a - half, ln - one, half_log_two_pi - half)
+        big = big + inverse * poly(z, stirling_terms)
+        y = where(far, big, y)
+        y = where(x < inf, y, x)
+        return where(x == -inf, x, negative_lgamma(x, y))
+
+    @kernel
+    def digamma(x: Any) -> Any:
+        a = fabs(x)
+        far = a >= eight
+        below, d, p, q = steps(where(far, one, a))
+        b = where(far, a, p)
+        inverse = one / b
+        sums = q * inverse
+        y = ((d - root) - root_low) * poly(d - half, digamma_terms) + where(below, -sums, sums)
+        z = inverse * inverse
+        big = log(a) - fma(z, poly(z, digamma_far_terms), half * inverse)
+        y = where(far, big, y)
+        y = where(a < inf, y, a)
+        # Across 0: digamma(-a) = digamma(a) + 1 / a + pi / tan(pi a)
+        r = a - floor(a + half)
+        t = fabs(r)
+        over = t > half * half
+        t = where(over, half - t, t) * pi
+        z = t * t
+        s = fma(t * z, poly(z, sin_terms), t)
+        c = fma(z * z, poly(z, cos_terms), fma(-half, z, one))
+        ratio = where(over, s, c) / where(over, c, s)
+        mirrored = where(a < tiny, one / a, y + (one / a + copysign(ratio, r) * pi))
+        y = where(x < zero, where(floor(a) == a, nan, mirrored), y)
+        return where(a == zero, copysign(inf, -x), y)
+
+    return SimpleNamespace(
+        erf=erf,
+        erfc=erfc,
+        erfinv=erfinv if form.suffix == "64" else erfinv_single,
+        lgamma=lgamma,
+        digamma=digamma,
+    )
