@@ -30,7 +30,7 @@ class Operation(NamedTuple):
 
 class Result(NamedTuple):
     """A value that leaves the loops: stored through ``operand`` when ``reduce`` is empty, else
-    folded (``sum``, ``max``, ``min``, ``prod``) over the loops in which the operand stands still."""
+    folded (``sum``, ``max``, ``min``, ``prod``) over the reduced loops of the kernel."""
 
     value: int
     operand: Operand

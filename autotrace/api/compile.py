@@ -91,14 +91,14 @@ class _Shortcut:
 
     def __init__(self, program: _Program, executable: Executable):
         self._program = program
-        self._executable = executable
+        self._executable = getattr(executable, "call", executable)
         self._fresh = getattr(executable, "fresh_outputs", False)
         self._consts = program.jaxpr.consts
         self._out_tree = program.out_tree
 
     def __call__(self, leaves: Sequence[Any]) -> Any:
         self._program.used = next(_clock)
-        outs = self._executable(*map(as_numpy, leaves))
+        outs = self._executable(*leaves)
         if not self._fresh:
             outs = plain(outs, [*leaves, *self._consts])
         return outs[0] if self._out_tree is tree.LEAF else tree.unflatten(self._out_tree, outs)

@@ -1,7 +1,9 @@
 """What runs a jaxpr: backends by name, and the NumPy interpreter, which is one of them.
 
-A backend is a function from a jaxpr to a callable that takes a NumPy array or scalar for each
-input and returns a list of NumPy arrays and scalars.
+A backend is a function from a jaxpr to an executable: a callable that takes an array or a number
+for each input and returns a list of NumPy arrays and scalars. These may be its inputs or
+constants, unless the executable has a true attribute ``fresh_outputs``. Its attribute ``call``,
+where it has one, is the same without the cost of a method call.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from ..core.config import config
 from ..core.jaxpr import Eqn, Jaxpr, Var
 from .evaluate import eval_jaxpr
 from .simplify import simplify_jaxpr
+from .stage import as_numpy
 
 Executable = Callable[..., list[Any]]
 Backend = Callable[[Jaxpr], Executable]
@@ -43,9 +46,10 @@ class Interpreter:
 
     def __call__(self, *args: Any) -> list[Any]:
         with np.errstate(all="ignore"):
+            values = [as_numpy(x) for x in args]
             if config.debug_nans:
-                return eval_jaxpr(self.jaxpr, args)
-            return self._run(*args)
+                return eval_jaxpr(self.jaxpr, values)
+            return self._run(*values)
 
 
 def _python_source(jaxpr: Jaxpr) -> tuple[str, dict[str, Any]]:

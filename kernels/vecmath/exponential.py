@@ -49,8 +49,8 @@ def build(form: Format) -> SimpleNamespace:
         return scale(fma(r, poly(r, exp_all), one), t)
 
     @kernel
-    def exp_sum(x: Any, low: Any) -> Any:
-        """``exp(x + low)``; ``low`` is less than the last place of ``x``."""
+    def exp_parts(x: Any, low: Any) -> Any:
+        """``exp(x + low)`` as ``1 + r + rest`` times a power of two: all three."""
         x = where(x > top, top, x)
         x = where(x < bottom, bottom, x)
         t = fma(x, log2e, magic)
@@ -58,8 +58,21 @@ def build(form: Format) -> SimpleNamespace:
         r1 = fma(n, -ln2_high, x)
         w = fma(n, -ln2_low, low)
         r = r1 + w
-        rest = fma(r * r, poly(r, exp_terms), (r1 - r) + w)
+        return r, fma(r * r, poly(r, exp_terms), (r1 - r) + w), t
+
+    @kernel
+    def exp_sum(x: Any, low: Any) -> Any:
+        """``exp(x + low)``; ``low`` is less than some units in the last place of ``x``."""
+        r, rest, t = exp_parts(x, low)
         return scale(one + (r + rest), t)
+
+    @kernel
+    def exp_times(x: Any, low: Any, y: Any, y_low: Any) -> Any:
+        """``exp(x + low) * (y + y_low)``."""
+        r, rest, t = exp_parts(x, low)
+        p = one + r
+        p_low = ((one - p) + r) + rest
+        return scale(fma(p, y, fma(p, y_low, p_low * y)), t)
 
     @kernel
     def exp2(x: Any) -> Any:
@@ -161,6 +174,7 @@ def build(form: Format) -> SimpleNamespace:
     return SimpleNamespace(
         exp=exp,
         exp_sum=exp_sum,
+        exp_times=exp_times,
         exp2=exp2,
         expm1=expm1,
         sinh=sinh,

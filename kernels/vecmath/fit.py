@@ -167,10 +167,10 @@ FITS: dict[str, Fit] = {
     ),
     # log(1 + f) = s (2 + z LOG(z)), s = f / (2 + f), z = s**2
     "LOG": Fit(_half_log_ratio, 0, _LOG_RANGE, lambda z: z / 2, 58, 28),
-    # The same and exp(r) = 1 + r + r**2 POW_EXP(r), for float32's powers computed in float64
+    # The same, and 2**r = 1 + r POW_EXP2(r), for float32's powers computed in float64
     "POW_LOG": Fit(_half_log_ratio, 0, _LOG_RANGE, lambda z: z / 2, 37, 37),
-    "POW_EXP": Fit(
-        lambda r: (mp.expm1(r) - r) / r**2, -_EXP_RANGE, _EXP_RANGE, lambda r: r**2, 32, 32
+    "POW_EXP2": Fit(
+        lambda r: (mp.power(2, r) - 1) / r, -0.5001, 0.5001, lambda r: r / mp.power(2, r), 33, 33
     ),
     # atanh(s) = s (1 + z / 3 + z**2 ATANH(z)), relative to far less than the last place, for pow
     "ATANH": Fit(

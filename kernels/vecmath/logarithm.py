@@ -56,10 +56,11 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
     log_terms, atanh_terms = form.poly("LOG"), form.poly("ATANH")
     cbrt_terms = form.poly("CBRT")
     magic = form.magic
-    pow_log_terms, pow_exp_terms = DOUBLE.poly("POW_LOG"), DOUBLE.poly("POW_EXP")
+    pow_log_terms, pow_exp2_terms = DOUBLE.poly("POW_LOG"), DOUBLE.poly("POW_EXP2")
     wide_root_half, wide_one, wide_mask = DOUBLE.bits(math.sqrt(0.5)), DOUBLE.one, (1 << 52) - 1
     wide_shift, wide_count_bits = wide_one - wide_root_half, DOUBLE.bits(2.0**52)
-    wide_count, wide_ln2, wide_log2e = DOUBLE.numbers(2.0**52 + 1023, LN2, 1 / LN2)
+    wide_count, wide_log2e, wide_top = DOUBLE.numbers(2.0**52 + 1023, 1 / LN2, 200.0)
+    wide_first, wide_two = DOUBLE.numbers(1.0, 2.0)
     wide_inf, wide_magic = DOUBLE.dtype(math.inf), DOUBLE.magic
     third, two_ninths = form.numbers(1 / 3, 2 / 9)
     cbrt_half, cbrt_two = form.numbers(2.0 ** (1 / 3), 2.0 ** (-1 / 3))
@@ -261,14 +262,14 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
         f = from_bits(iadd(iand(i, wide_mask), wide_root_half)) - 1.0
         s = f / (2.0 + f)
         z = s * s
-        ln = fma(k, wide_ln2, s * fma(z, poly(z, pow_log_terms), 2.0))
-        ln = where(a == 0.0, -wide_inf, where(a < wide_inf, ln, a))
-        p = np.float64(y) * ln
-        p = where(p > 120.0, 120.0, p)
-        p = where(p < -120.0, -120.0, p)
-        t = fma(p, wide_log2e, wide_magic)
-        r = fma(t - wide_magic, -wide_ln2, p)
-        e = fma(r * r, poly(r, pow_exp_terms), r) + 1.0
+        lg = fma(s * wide_log2e, fma(z, poly(z, pow_log_terms), wide_two), k)
+        lg = where(a == 0.0, -wide_inf, where(a < wide_inf, lg, a))
+        p = np.float64(y) * lg
+        p = where(p > wide_top, wide_top, p)
+        p = where(p < -wide_top, -wide_top, p)
+        t = p + wide_magic
+        r = p - (t - wide_magic)
+        e = fma(r, poly(r, pow_exp2_terms), wide_first)
         return np.float32(e * from_bits(iadd(shl(bits(t), 52), wide_one)))
 
     magnitude = power_pair if form.suffix == "64" else power_double

@@ -31,9 +31,10 @@ def build(
     """The kernels for one dtype."""
     zero, half, one, two, four = form.numbers(0.0, 0.5, 1.0, 2.0, 4.0)
     inf, nan = form.numbers(math.inf, math.nan)
-    exp, exp_sum, log = exponential.exp, exponential.exp_sum, logarithm.log
+    exp, exp_times, log = exponential.exp, exponential.exp_times, logarithm.log
     slope_high, slope_low = form.split(2 / ROOT_PI)
     erf_terms, tail_terms, erfc_terms = form.poly("ERF"), form.poly("ERF_TAIL"), form.poly("ERFC")
+    erfc_first, erfc_rest = erfc_terms[0], erfc_terms[1:]
     near_terms, middle_terms = form.poly("ERFINV"), form.poly("ERFINV_MIDDLE")
     far_terms = form.poly("ERFINV_FAR")
     erf_top, erfc_top = form.choose(5.95, 3.95), form.choose(28.0, 10.5)
@@ -70,8 +71,16 @@ def build(
         a = fabs(x)
         a = where(a > erfc_top, erfc_top, a)
         square = a * a
-        e = exp_sum(-square, -fma(a, a, -square))
-        y = e * (poly((a - four) / (a + four), erfc_terms) / fma(two, a, one))
+        t = (a - four) / (a + four)
+        w = t * poly(t, erfc_rest)
+        g = erfc_first + w
+        g_low = (erfc_first - g) + w
+        d = fma(two, a, one)
+        d_low = one - (d - two * a)
+        inverse = one / d
+        q = g * inverse
+        q_low = (fma(-q, d, g) + fma(-q, d_low, g_low)) * inverse
+        y = exp_times(-square, -fma(a, a, -square), q, q_low)
         y = where(x < zero, two - y, y)
         return where(a < half, one - erf_near(x), y)
 

@@ -87,7 +87,9 @@ def test_special_values(name, dtype):
         finite &= args[0] >= 0
     if name == "lgamma":  # and its gammaln next to zeros
         finite &= (args[0] >= 0) & (np.abs(args[0] - 1) > 1e-6)
-    place = np.spacing(np.abs(np.where(finite, right, 1)))
+    with np.errstate(over="ignore"):  # the largest number's successor
+        place = np.spacing(np.abs(np.where(finite, right, 1)))
+    place[np.abs(right) == np.finfo(dtype).max] = np.finfo(dtype).max / 2**20
     difference = np.abs(out[finite].astype(np.longdouble) - right[finite])
     assert (difference <= 8 * place[finite]).all()
 
@@ -111,6 +113,8 @@ def test_vectorised(name, dtype):
     text = next(t for s, t in compiled.items() if str(s[0].dtype) == np.dtype(dtype).name)
     kind = "double" if dtype is np.float64 else "float"
     bits = 64 if dtype is np.float64 else 32
+    if name == "pow":  # computed in float64
+        bits = 64
     assert any(f"@llvm.fma.v{n}f{bits}" in text for n in (2, 4, 8, 16))
     assert any(f"store <{n} x {kind}>" in text for n in (2, 4, 8, 16))
 
