@@ -201,7 +201,7 @@ class Plan:
             return expression.value
         leaf = self.store(expression)
         made = self.temporaries.get(leaf.slot)
-        in_order = leaf.view == contiguous(aval.shape)
+        in_order = leaf.view.is_in_order
         if made is not None and in_order and made.size == aval.size:
             self.outputs[leaf.slot] = ShapedArray(aval.shape, aval.dtype)
             del self.temporaries[leaf.slot]
@@ -343,6 +343,8 @@ def slots_of(expression: Expression) -> set[int]:
 
 
 def _broadcast(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
+    if isinstance(args[0], Number) and out.dtype not in NATIVE:
+        return None  # no kernel could store it
     return plan.spread(args[0], out.shape, params["broadcast_dimensions"])
 
 

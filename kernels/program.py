@@ -167,7 +167,7 @@ class Program:
                     f"{segment.patch_count}, frame.words_at[{step}], {segment.steps_at}, "
                     f"{segment.step_count})"
                 )
-        results = [f"slots[{r}][()]" if scalar else f"slots[{r}]" for r, scalar in self._results]
+        results = [f"scalar(slots[{r}])" if s else f"slots[{r}]" for r, s in self._results]
         lines.append(f"    out = [{', '.join(results)}]")
         if self._volatile:
             targets = " = ".join(f"slots[{slot}]" for slot in dict.fromkeys(self._volatile))
@@ -184,7 +184,9 @@ class Program:
         args = [_array_of(a, slots) for a in step.args]
         for slot, made in zip(step.slots, step.call(*args), strict=True):
             made = np.asarray(made)
-            if not made.flags.c_contiguous or any(made is a for a in args):
+            # A view of an argument may be one of a temporary, which another call writes over.
+            shared = made.base is not None and any(np.may_share_memory(made, a) for a in args)
+            if shared or not made.flags.c_contiguous or any(made is a for a in args):
                 made = np.array(made, order="C")
             slots[slot] = made
 
@@ -199,9 +201,11 @@ def _array_of(leaf: Leaf | Number, slots: list[Any]) -> Any:
         return leaf.value
     x = slots[leaf.slot]
     if not leaf.shape and not np.ndim(x):
-        return x[()]
-    if x.shape == leaf.shape and leaf.view == contiguous(leaf.shape):
+        return _scalar(x)
+    if x.shape == leaf.shape and leaf.view.is_in_order:
         return x
+    if 0 in leaf.shape:  # where nothing is, a view may well point outside
+        return np.empty(leaf.shape, leaf.dtype)
     size = leaf.dtype.itemsize
     strides = tuple(s * size for s in leaf.view.strides)
     view = np.ndarray(leaf.shape, leaf.dtype, x, leaf.view.offset * size, strides)

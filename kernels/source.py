@@ -206,8 +206,8 @@ class _Writer:
         for i, result in self.reductions():
             place = f"out{i}[{self.place('out', i, result.operand, level)}]"
             if i in self.blocked():
-                # What was lost is NaN when the total is infinite; then the total is right.
-                self.line(f"{place} = total{i} + lost{i} if lost{i} == lost{i} else total{i}")
+                # What was lost is infinite or NaN when the total is; then the total is right.
+                self.line(f"{place} = total{i} + lost{i} if lost{i} - lost{i} == 0 else total{i}")
             else:
                 self.line(f"{place} = total{i}")
 

@@ -20,6 +20,19 @@ class View(NamedTuple):
     strides: tuple[int, ...]
     offset: int = 0
 
+    @property
+    def is_in_order(self) -> bool:
+        """Whether it is the view of a C-order buffer, so far as its elements tell: a dimension of
+        one element may have any stride."""
+        if self.offset:
+            return False
+        step = 1
+        for n, stride in zip(reversed(self.shape), reversed(self.strides), strict=True):
+            if n != 1 and stride != step:
+                return False
+            step *= n
+        return True
+
     def broadcast(self, shape: Sequence[int], dims: Sequence[int]) -> View:
         strides = [0] * len(shape)
         for dim, size, stride in zip(dims, self.shape, self.strides, strict=True):

@@ -116,7 +116,7 @@ def points(name: str, dtype: type, count: int, rng: np.random.Generator) -> list
     low, high = domain(name, dtype)
     n = count // 6
     whole = np.uint64 if dtype is np.float64 else np.uint32
-    patterns = rng.integers(0, np.iinfo(whole).max, n, dtype=whole).view(dtype)
+    patterns: np.ndarray = rng.integers(0, np.iinfo(whole).max, n, dtype=whole).view(dtype)
     if low == 0:
         patterns = np.abs(patterns)
     sign = np.sign(rng.normal(size=n)) if low < 0 else 1.0

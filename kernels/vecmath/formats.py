@@ -50,7 +50,7 @@ class Format:
         table = getattr(coefficients, f"{name}_{self.suffix}")
         return tuple(self.dtype(float(c)) for c in (*first, *table))
 
-    def numbers(self, *values: float) -> Sequence:
+    def numbers(self, *values: float | Fraction) -> Sequence:
         """The values in this format."""
         return [self.dtype(float(v)) for v in values]
 
