@@ -6,6 +6,7 @@ Stages, one module each: a simplified jaxpr -> kernel drafts (``fusion``) -> the
 """
 
 from .build import check_layout
+from .describe import STAGES
 from .program import Program
 
 check_layout()
@@ -13,4 +14,4 @@ check_layout()
 #: What ``jit`` asks a backend for: from a jaxpr to an executable.
 compile_jaxpr = Program
 
-__all__ = ["Program", "compile_jaxpr"]
+__all__ = ["STAGES", "Program", "compile_jaxpr"]

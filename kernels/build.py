@@ -36,8 +36,8 @@ def _namespace() -> dict[str, Any]:
     }
 
 
-def address_of(kernel: Kernel) -> int:
-    """The address of a kernel's machine code, compiled at most once in a process."""
+def compiled(kernel: Kernel) -> Any:
+    """A kernel as a C function of Numba's, compiled at most once in a process."""
     source = entry_source(kernel)
     function = _compiled.get(source)
     if function is None:
@@ -45,7 +45,7 @@ def address_of(kernel: Kernel) -> int:
             function = _compiled.get(source)
             if function is None:
                 function = _compiled[source] = _compile(source)
-    return function.address
+    return function
 
 
 def compiled_kernels() -> int:

@@ -26,6 +26,8 @@ from .scalars import NATIVE, is_heavy, template
 from .views import View, contiguous
 
 _STORE_FROM = 3
+#: How many operations a shape change may have computed anew.
+_REPEAT_UP_TO = 64
 
 
 class Leaf:
@@ -295,13 +297,36 @@ class Plan:
         repeated = math.prod(shape) > math.prod(expression.shape)
         if isinstance(expression, Node) and expression.weight and repeated and expression.shape:
             expression = self.store(expression)
-        return reindex(expression, lambda view: view.broadcast(shape, dims), shape)
+        return self.reindex(expression, lambda view: view.broadcast(shape, dims), shape)
+
+    def reindex(
+        self, expression: Expression, change: Callable[[View], View], shape: tuple[int, ...]
+    ) -> Expression:
+        """An expression seen through another view: the views of its leaves change.
+
+        One of many operations is stored first: they are computed anew in each view, and seen
+        through one view after another (``x = x + transpose(x)``) would double each time.
+        """
+        if len(_operations(expression, _REPEAT_UP_TO + 1)) > _REPEAT_UP_TO:
+            expression = self.store(expression)
+        return _reindex(expression, change, shape)
 
 
-def reindex(
+def _operations(expression: Expression, limit: int) -> set[int]:
+    """The operations that an expression is made of, by identity; about ``limit`` at most."""
+    found: set[int] = set()
+    todo = [expression]
+    while todo and len(found) < limit:
+        e = todo.pop()
+        if isinstance(e, Node) and id(e) not in found:
+            found.add(id(e))
+            todo.extend(e.args)
+    return found
+
+
+def _reindex(
     expression: Expression, change: Callable[[View], View], shape: tuple[int, ...]
 ) -> Expression:
-    """An expression seen through another view: the views of its leaves change."""
     seen: dict[int, Expression] = {}
 
     def visit(e: Expression) -> Expression:
@@ -349,11 +374,11 @@ def _broadcast(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> A
 
 
 def _transpose(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
-    return reindex(args[0], lambda v: v.transpose(params["permutation"]), out.shape)
+    return plan.reindex(args[0], lambda v: v.transpose(params["permutation"]), out.shape)
 
 
 def _slice(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
-    return reindex(
+    return plan.reindex(
         args[0],
         lambda v: v.slice(params["start_indices"], out.shape, params["strides"]),
         out.shape,
@@ -361,12 +386,12 @@ def _slice(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
 
 
 def _rev(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
-    return reindex(args[0], lambda v: v.reverse(params["dimensions"]), out.shape)
+    return plan.reindex(args[0], lambda v: v.reverse(params["dimensions"]), out.shape)
 
 
 def _reshape(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
     try:
-        return reindex(args[0], lambda v: _affine(v.reshape(out.shape)), out.shape)
+        return plan.reindex(args[0], lambda v: _affine(v.reshape(out.shape)), out.shape)
     except _NotAffineError:
         pass
     leaf = plan.store(args[0])
@@ -415,7 +440,7 @@ def _pad(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
     shape = tuple(sizes)
     if 0 in shape:
         return leaf
-    part = reindex(x, lambda v: v.slice(starts, shape, [1] * len(shape)), shape)
+    part = plan.reindex(x, lambda v: v.slice(starts, shape, [1] * len(shape)), shape)
     target = leaf.view.slice(first, shape, steps)
     plan.add(Root(part, leaf.slot, target), shape, over=True)
     return leaf

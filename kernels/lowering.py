@@ -20,11 +20,18 @@ class Lowered:
       table: the table's words; zero where an address goes.
       patches: (slot, position in the table, byte offset) for each address.
       stop: how many turns the outermost loop takes.
+      space: the shape that the loops run over, before dimensions were merged.
     """
 
     def __init__(
-        self, kernel: Kernel, table: list[int], patches: list[tuple[int, int, int]], stop: int
+        self,
+        kernel: Kernel,
+        table: list[int],
+        patches: list[tuple[int, int, int]],
+        stop: int,
+        space: tuple[int, ...],
     ):
+        self.space = space
         self.kernel = kernel
         self.table = table
         self.patches = patches
@@ -120,7 +127,7 @@ def lower(draft: KernelDraft) -> Lowered:
         reduced,
     )
     table, patches = _fill_table(low, shape, strides, kinds)
-    return Lowered(kernel, table, patches, shape[0] if rank else 1)
+    return Lowered(kernel, table, patches, shape[0] if rank else 1, draft.shape)
 
 
 def _key(low: _Lowering, e: Expression) -> int:

@@ -12,11 +12,9 @@ from ..core.jaxpr import Jaxpr
 from ..transforms.evaluate import eval_jaxpr
 from ..transforms.simplify import simplify_jaxpr
 from ..transforms.stage import as_numpy
-from .build import address_of, execute
+from .build import compiled, execute
 from .fusion import _STORE_FROM, Expression, HostStep, KernelDraft, Leaf, Node, Number, Plan, Root
 from .lowering import Lowered, lower
-from .source import python_source
-from .views import contiguous
 
 
 class _Segment:
@@ -31,7 +29,7 @@ class _Segment:
             words += low.table
             for slot, position, offset in low.patches:
                 patches.append((slot, int(slot in scalar_slots), start + position, offset))
-            steps.append((address_of(low.kernel), start, 0, low.stop))
+            steps.append((compiled(low.kernel).address, start, 0, low.stop))
         self.words = np.array(words or [0], np.int64)
         self.patches = np.array(patches or [(0, 0, 0, 0)], np.int64)
         self.patch_count = len(patches)
@@ -189,10 +187,6 @@ class Program:
             if shared or not made.flags.c_contiguous or any(made is a for a in args):
                 made = np.array(made, order="C")
             slots[slot] = made
-
-    def source(self) -> str:
-        """The source of all kernels, in the order in which they run."""
-        return "\n\n".join(python_source(low.kernel) for low in self.kernels)
 
 
 def _array_of(leaf: Leaf | Number, slots: list[Any]) -> Any:

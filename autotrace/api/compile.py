@@ -19,7 +19,7 @@ from ..core.errors import located
 from ..core.jaxpr import Jaxpr
 from ..core.trace import Tracer, active_traces, axis_sizes, get_aval
 from ..lax.calls import jit_p
-from ..transforms.backends import Executable, compile_jaxpr, get_backend
+from ..transforms.backends import Executable, compile_jaxpr, get_backend, stages_of
 from ..transforms.simplify import simplify_jaxpr
 from ..transforms.stage import as_numpy, hoist_tracers, stage
 from .arguments import (
@@ -356,7 +356,9 @@ class Lowered:
         """The program as text.
 
         Args:
-          stage: ``"jaxpr"``, as traced, or ``"simplified"``.
+          stage: ``"jaxpr"``, as traced, or ``"simplified"``; with backend ``"numpy"``
+            ``"source"``, the NumPy calls; with ``"numba"`` ``"fusion"``, what runs together,
+            ``"source"``, the kernels as Python loops, ``"llvm"`` and ``"asm"``.
 
         Raises:
           ValueError: for another stage.
@@ -369,7 +371,11 @@ class Lowered:
             return str(self._traced.jaxpr)
         if stage == "simplified":
             return str(simplify_jaxpr(self._traced.jaxpr))
-        raise ValueError(f"as_text: there is no stage {stage!r}; there are: jaxpr, simplified")
+        stages = stages_of(self._traced._backend)
+        if stage in stages:
+            return stages[stage](compile_jaxpr(self._traced.jaxpr, self._traced._backend))
+        known = ", ".join(["jaxpr", "simplified", *stages])
+        raise ValueError(f"as_text: there is no stage {stage!r}; there are: {known}")
 
     def compile(self) -> Compiled:
         """Compile."""

@@ -99,6 +99,11 @@ def _last_uses(eqns: Sequence[Eqn], kept: set[Any]) -> list[list[Var]]:
 
 
 _backends: dict[str, Backend] = {"numpy": Interpreter}
+#: For each backend, from the names of the stages that can be looked at to functions from its
+#: executables to text.
+_stages: dict[str, dict[str, Callable[[Any], str]]] = {
+    "numpy": {"source": lambda executable: executable.source}
+}
 #: The module that has ``compile_jaxpr``, for backends that are imported when first asked for.
 _MODULES = {"numba": "autotrace.kernels"}
 
@@ -114,8 +119,16 @@ def get_backend(name: str) -> Backend:
         if name not in _MODULES:
             known = ", ".join(sorted({*_backends, *_MODULES}))
             raise ValueError(f"there is no backend {name!r}; there are: {known}")
-        _backends[name] = importlib.import_module(_MODULES[name]).compile_jaxpr
+        module = importlib.import_module(_MODULES[name])
+        _stages[name] = module.STAGES
+        _backends[name] = module.compile_jaxpr
     return _backends[name]
+
+
+def stages_of(name: str) -> dict[str, Callable[[Any], str]]:
+    """What of a backend's executables can be looked at as text."""
+    get_backend(name)
+    return _stages[name]
 
 
 _compiled: weakref.WeakKeyDictionary[Jaxpr, dict[str, Executable]] = weakref.WeakKeyDictionary()

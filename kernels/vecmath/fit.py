@@ -214,9 +214,15 @@ FITS: dict[str, Fit] = {
     "ERF_TAIL": Fit(lambda x: -mp.log(mp.erfc(x)), 0.999, 5.95, mp.erfc, 56, 26.5, (0.999, 3.95)),
     # erfc(x) = exp(-x**2) ERFC(t) / (1 + 2 x), t = (x - 4) / (x + 4)
     "ERFC": Fit(_scaled_erfc, -0.778, 0.751, lambda t: mpf(1), 56, 27, (-0.778, 0.45)),
-    # erfinv(x) = x (1.625 + ERFINV(w - 3)) for w = -log(1 - x**2), then of its root
+    # erfinv(x) = x (sqrt(pi) / 2 + w ERFINV(w - 3)), w = -log(1 - x**2); then x times one of its root
     "ERFINV": Fit(
-        lambda v: _erfinv_of_log(v + 3) - 1.625, -3, 3.25, lambda v: mpf(1), 55, 27, (-3, 2)
+        lambda v: (_erfinv_of_log(v + 3) - mp.sqrt(mp.pi) / 2) / (v + 3),
+        -3,
+        3.25,
+        lambda v: v + 3,
+        55,
+        27,
+        (-3, 2),
     ),
     "ERFINV_MIDDLE": Fit(
         lambda v: _erfinv_of_log((v + 3.25) ** 2),

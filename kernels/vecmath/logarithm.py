@@ -2,7 +2,8 @@
 
 A positive number is ``2**k (1 + f)`` with ``1 + f`` between sqrt(1/2) and sqrt(2), and
 ``log(1 + f) = 2 atanh(f / (2 + f))`` (the arrangement of terms follows Ng, 1993: the rounded
-terms are small beside the result).
+terms are small beside the result). Powers take the logarithm as a sum of two numbers (Dekker,
+1971), which has the ten bits more that multiplying it by the exponent costs.
 """
 
 from __future__ import annotations
@@ -62,6 +63,9 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
     wide_count, wide_log2e, wide_top = DOUBLE.numbers(2.0**52 + 1023, 1 / LN2, 200.0)
     wide_first, wide_two = DOUBLE.numbers(1.0, 2.0)
     wide_inf, wide_magic = DOUBLE.dtype(math.inf), DOUBLE.magic
+    # A third of the first power is the other.
+    cube_up, root_down = form.choose(2.0**54, 2.0**24), form.choose(2.0**-18, 2.0**-8)
+    three, one_bits = form.dtype(3.0), form.one
     third, two_ninths = form.numbers(1 / 3, 2 / 9)
     cbrt_half, cbrt_two = form.numbers(2.0 ** (1 / 3), 2.0 ** (-1 / 3))
     exp, exp2, exp_sum = exponential.exp, exponential.exp2, exponential.exp_sum
@@ -71,6 +75,7 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
     @kernel
     def parts(x: Any) -> Any:
         """The exponent k, ``2**-k``, and f, of a positive normal number."""
+        # In unsigned arithmetic: the exponent is kept biased until it is a float.
         i = iadd(bits(x), shift_bits)
         k = shr(i, digits)
         f = from_bits(iadd(iand(i, mask), root_half)) - one
@@ -97,6 +102,7 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
 
     @kernel
     def positive(x: Any) -> Any:
+        """The exponent and f of a positive number, subnormal ones included."""
         low = x < smallest
         k, _, f = parts(where(low, x * raise_by, x))
         return k - where(low, raised, zero), f
@@ -222,6 +228,7 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
 
     @kernel
     def power_pair(x: Any, y: Any) -> Any:
+        """``abs(x) ** y``, but for the special cases."""
         a = fabs(x)
         k, f = positive(a)
         # s = f / (2 + f), then atanh(s), then the logarithm, each as a sum of two numbers whose
@@ -250,8 +257,7 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
         log_high = where(a == zero, -inf, where(a < inf, log_high, a))
         p = y * log_high
         p_low = fma(y, log_high, -p) + y * log_low
-        out = exp_sum(p, where(fabs(p) < exp_top, p_low, zero))
-        return out
+        return exp_sum(p, where(fabs(p) < exp_top, p_low, zero))
 
     @kernel
     def power_double(x: Any, y: Any) -> Any:
@@ -278,10 +284,10 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
     def power(x: Any, y: Any) -> Any:
         a = fabs(x)
         out = magnitude(x, y)
-        whole = floor(y) == y
-        odd = whole & (floor(half * y) != half * y)
+        broken = floor(y) != y
+        odd = (floor(y) == y) & (floor(half * y) != half * y)
         out = where(a == one, one, out)
-        out = where((x < zero) & (x > -inf) & (whole == False), nan, out)  # noqa: E712
+        out = where((x < zero) & (x > -inf) & broken, nan, out)
         out = where(odd, copysign(out, x), out)
         out = where(y == y, out, y)
         return where((x == one) | (y == zero), one, out)
@@ -292,11 +298,11 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
         low = a < smallest
         # 2**k m = 2**(3 q) 2**rest m, and the root of the last two by their power -1/3: one step
         # of third order from a polynomial's guess.
-        scale = where(low, form_raise, one)
+        scale = where(low, cube_up, one)
         k, _, f = parts(a * scale)
         t = fma(k, third, magic)
         q = t - magic
-        rest = fma(q, -form_three, k)
+        rest = fma(q, -three, k)
         m = (f + one) * where(rest > zero, two, where(rest < zero, half, one))
         y = poly(f + one, cbrt_terms)
         y = y * where(rest > zero, cbrt_two, where(rest < zero, cbrt_half, one))
@@ -306,13 +312,9 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
         square = r * r
         error = fma(-square, r, m) - fma(r, r, -square) * r
         r = fma(error * third, y * y, r)
-        out = r * from_bits(iadd(shl(bits(t), digits), form_one))
-        out = out * where(low, form_lower, one)
-        out = where((a < inf) & (a > zero), copysign(out, x), x)
-        return out
-
-    form_raise, form_lower = form.choose(2.0**54, 2.0**24), form.choose(2.0**-18, 2.0**-8)
-    form_three, form_one = form.dtype(3.0), form.one
+        out = r * from_bits(iadd(shl(bits(t), digits), one_bits))
+        out = out * where(low, root_down, one)
+        return where((a < inf) & (a > zero), copysign(out, x), x)
 
     return SimpleNamespace(
         log=log,

@@ -1,4 +1,10 @@
-"""The error function, its complement and its inverse; the gamma function's logarithm."""
+"""The error function, its complement and its inverse; the gamma function's logarithm.
+
+The scaled complement is a polynomial of ``(x - 4) / (x + 4)`` (after Shepherd and Laframboise,
+1981); the inverse is one of ``-log(1 - x**2)`` or its root (after Giles, 2012). The gamma
+function's logarithm and its derivative come from polynomials on [1, 2], steps of 1 below 8, and
+Stirling's series from there on.
+"""
 
 from __future__ import annotations
 
