@@ -50,7 +50,7 @@ _NAMESPACE = {name: _function(name, value) for name, value in NAMESPACE.items()}
 _NAMESPACE["add_any_order"] = lambda total, x: total + x
 
 
-def _run_kernel(low: Any, slots: list[Any]) -> None:
+def _run_kernel(low: Any, slots: list[Any], start: int, stop: int) -> None:
     namespace = dict(_NAMESPACE)
     exec(python_source(low.kernel), namespace)
     args: dict[str, Any] = dict(zip(parameters(low.kernel), low.table, strict=True))
@@ -61,7 +61,7 @@ def _run_kernel(low: Any, slots: list[Any]) -> None:
     for i, dtype in enumerate(low.kernel.scalars):
         word = np.array([args[f"scalar{i}"]], np.int64)
         args[f"scalar{i}"] = word.view(dtype)[0]
-    namespace["loops"](*args.values(), 0, low.stop)
+    namespace["loops"](*args.values(), start, stop)
 
 
 def run_plainly(program: Program, inputs: Sequence[Any]) -> list[Any]:
@@ -81,6 +81,10 @@ def run_plainly(program: Program, inputs: Sequence[Any]) -> list[Any]:
             if isinstance(step, HostStep):
                 program._run_host(step, slots)
             else:
-                for _ in program.segments[step].steps:
-                    _run_kernel(next(kernels), slots)
+                segment, at, found = program.segments[step], 0, {}
+                for _ in range(segment.kernel_count):
+                    found[at] = next(kernels)
+                    at += len(found[at].table)
+                for _, table, start, stop in segment.steps.tolist():
+                    _run_kernel(found[table], slots, start, stop)
     return [slots[slot][()] if scalar else slots[slot] for slot, scalar in program._results]

@@ -44,7 +44,7 @@ def build(
     near_terms, middle_terms = form.poly("ERFINV"), form.poly("ERFINV_MIDDLE")
     far_terms = form.poly("ERFINV_FAR")
     erf_top, erfc_top = form.choose(5.95, 3.95), form.choose(28.0, 10.5)
-    center = form.dtype(1.625)  # ERFINV leaves it out
+    center, center_low = form.split(ROOT_PI / 2)
     three, first_end = form.choose(3.0, 3.0), form.choose(6.25, 5.0)
     middle, middle_end, far = form.numbers(3.25, 4.0, 5.0)
     lgamma_terms, digamma_terms = form.poly("LGAMMA"), form.poly("DIGAMMA")
@@ -95,7 +95,7 @@ def build(
         w = -log((one - x) * (one + x))
         r = sqrt(w)
         v, b = w - three, r - middle
-        near = fma(x, center, x * poly(v, near_terms))
+        near = fma(x, center, x * fma(w, poly(v, near_terms), center_low))
         y = poly(b, middle_terms)
         y = where(r < middle_end, y, poly(r - far, far_terms))
         y = where(w < first_end, near, x * y)
@@ -106,7 +106,7 @@ def build(
     def erfinv_single(x: Any) -> Any:
         w = -log((one - x) * (one + x))
         r = sqrt(w)
-        near = fma(x, center, x * poly(w - three, near_terms))
+        near = fma(x, center, x * fma(w, poly(w - three, near_terms), center_low))
         y = where(w < first_end, near, x * poly(r - middle, middle_terms))
         a = fabs(x)
         return where(a < one, y, where(a == one, copysign(inf, x), nan))
