@@ -9,6 +9,7 @@ import numba
 import numpy as np
 from numba import types
 
+from .cache import cached
 from .intrinsics import (
     TABLE,
     add_any_order,
@@ -49,14 +50,23 @@ def compiled(kernel: Kernel) -> Any:
 
 
 def compiled_kernels() -> int:
-    """How many kernels this process has compiled."""
+    """How many different kernels this process has compiled or loaded from disk."""
     return len(_compiled)
 
 
+def loaded_kernels() -> int:
+    """How many of them came from disk."""
+    return sum(function.cache_hits for function in list(_compiled.values()))
+
+
 def _compile(source: str) -> Any:
-    namespace = _namespace()
-    exec(compile(source, "<kernel>", "exec"), namespace)
-    return numba.cfunc(_ENTRY, error_model="numpy")(namespace["entry"])
+    def compile_file(name: str, cache: bool) -> Any:
+        # Numba's cache looks a function's globals up in its module.
+        namespace = {**_namespace(), "__name__": __name__}
+        exec(compile(source, name, "exec"), namespace)
+        return numba.cfunc(_ENTRY, cache=cache, error_model="numpy")(namespace["entry"])
+
+    return cached(source, compile_file)
 
 
 # In CPython an ndarray's data pointer and a NumPy scalar's value both follow the object's head
@@ -65,7 +75,7 @@ _HEAD = 16
 _LIST_ITEMS = 24
 
 
-@numba.njit(types.void(*[types.int64] * 6), error_model="numpy", nogil=False)
+@numba.njit(types.void(*[types.int64] * 6), error_model="numpy", cache=True)
 def execute(slots, patches, patch_count, tables, steps, step_count):  # type: ignore[no-untyped-def]
     """Run kernels one after another.
 

@@ -82,7 +82,7 @@ def run_plainly(program: Program, inputs: Sequence[Any]) -> list[Any]:
                 program._run_host(step, slots)
             else:
                 segment, at, found = program.segments[step], 0, {}
-                for _ in range(segment.kernel_count):
+                while at < len(segment.words):
                     found[at] = next(kernels)
                     at += len(found[at].table)
                 for _, table, start, stop in segment.steps.tolist():

@@ -56,6 +56,8 @@ class Program:
       kinds: the dtypes of its inputs.
       special: whether floating inputs have NaN and infinity among them.
       smooth: whether it may only use operations that have derivatives.
+      constants: whether it may have constants.
+      rank: that of all its inputs and constants, if given.
     """
 
     def __init__(
@@ -66,12 +68,14 @@ class Program:
         special: bool = False,
         smooth: bool = False,
         constants: bool = True,
+        rank: int | None = None,
     ):
         self.seed = seed
         self.rng = np.random.default_rng(seed)
         self.special = special
         self.smooth = smooth
         self.constants = constants
+        self.rank = rank
         count = int(self.rng.integers(1, 5))
         base = self.shape()
         self.inputs = []
@@ -92,8 +96,12 @@ class Program:
         return bool(self.rng.random() < p)
 
     def shape(self) -> tuple[int, ...]:
-        rank = int(self.rng.choice(5, p=[0.1, 0.25, 0.35, 0.2, 0.1]))
-        sizes = self.rng.choice([0, 1, 2, 3, 4, 5, 7], rank, p=[0.04, 0.16, 0.2, 0.2, 0.2, 0.1, 0.1])
+        rank = self.rank
+        if rank is None:
+            rank = int(self.rng.choice(5, p=[0.1, 0.25, 0.35, 0.2, 0.1]))
+        sizes = self.rng.choice(
+            [0, 1, 2, 3, 4, 5, 7], rank, p=[0.04, 0.16, 0.2, 0.2, 0.2, 0.1, 0.1]
+        )
         return tuple(map(int, sizes))
 
     def data(self, shape: tuple[int, ...], kind: str) -> np.ndarray:
@@ -275,7 +283,9 @@ class Program:
         if choice == 6 and not self.smooth:
             return Value(lax.min(a.x, b.x), max(a.size, b.size), max(a.error, b.error))
         below = lax.add(lax.logistic(b.x), number(b, 0.5))
-        return Value(lax.div(a.x, below), 2 * a.size, 4 * (1 + a.size) * (a.error + b.error + 8 * eps))
+        return Value(
+            lax.div(a.x, below), 2 * a.size, 4 * (1 + a.size) * (a.error + b.error + 8 * eps)
+        )
 
     def integers(self) -> Value | None:
         pair = self.pair(("int64", "int32"))
@@ -339,7 +349,9 @@ class Program:
         if which.shape not in ((), shape):
             return None
         a, b = (
-            Value(lax.broadcast_in_dim(v.x, shape, ()) if v.shape != shape else v.x, v.size, v.error)
+            Value(
+                lax.broadcast_in_dim(v.x, shape, ()) if v.shape != shape else v.x, v.size, v.error
+            )
             for v in (a, b)
         )
         return Value(lax.select(which.x, a.x, b.x), max(a.size, b.size), max(a.error, b.error))
@@ -490,7 +502,9 @@ class Program:
         if choice <= 2:
             v = self.tame(v)
             error = count * (v.error + 8 * v.eps * v.size * max(1, math.log2(count + 1)))
-            return Value(lax.reduce_sum(v.x, axes), v.size * count, error + count**2 * v.eps * v.size)
+            return Value(
+                lax.reduce_sum(v.x, axes), v.size * count, error + count**2 * v.eps * v.size
+            )
         if choice == 3 and v.is_float:
             v = self.tame(v)
             near_one = lax.add(lax.mul(lax.tanh(v.x), number(v, 0.01)), number(v, 1.0))

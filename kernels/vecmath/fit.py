@@ -128,9 +128,9 @@ def _erfinv_of_log(w: mpf) -> mpf:
     return mp.erfinv(x) / x if w > mpf("1e-25") else mp.sqrt(mp.pi) / 2
 
 
-def _lgamma_between(d: mpf) -> mpf:
-    """``lgamma(1 + d)`` over its zeros at 0 and 1."""
-    return mp.loggamma(1 + d) / (d * (d - 1))
+def _lgamma_near_two(d: mpf) -> mpf:
+    """``lgamma(2 + d)`` over its zeros at 0 and -1."""
+    return mp.loggamma(2 + d) / (d * (d + 1))
 
 
 _ROOT = mpf(
@@ -214,7 +214,8 @@ FITS: dict[str, Fit] = {
     "ERF_TAIL": Fit(lambda x: -mp.log(mp.erfc(x)), 0.999, 5.95, mp.erfc, 56, 26.5, (0.999, 3.95)),
     # erfc(x) = exp(-x**2) ERFC(t) / (1 + 2 x), t = (x - 4) / (x + 4)
     "ERFC": Fit(_scaled_erfc, -0.778, 0.751, lambda t: mpf(1), 56, 27, (-0.778, 0.45)),
-    # erfinv(x) = x (sqrt(pi) / 2 + w ERFINV(w - 3)), w = -log(1 - x**2); then x times one of its root
+    # erfinv(x) = x (sqrt(pi) / 2 + w ERFINV(w - 3)), w = -log(1 - x**2), then x times one of
+    # the root of w
     "ERFINV": Fit(
         lambda v: (_erfinv_of_log(v + 3) - mp.sqrt(mp.pi) / 2) / (v + 3),
         -3,
@@ -234,8 +235,10 @@ FITS: dict[str, Fit] = {
         (-1.02, 0.85),
     ),
     "ERFINV_FAR": Fit(lambda v: _erfinv_of_log((v + 5) ** 2), -1, 1.01, lambda v: mpf(0.3), 55, 26),
-    # lgamma(1 + d) = d (d - 1) LGAMMA(d - 1/2), and digamma the like
-    "LGAMMA": Fit(lambda v: _lgamma_between(v + 0.5), -0.5, 0.5, lambda v: mpf(2), 56, 27),
+    # lgamma(2 + d) = d (d + 1) LGAMMA(d + 3/8), digamma(1 + d) = (1 + d - root) DIGAMMA(d - 1/2)
+    "LGAMMA": Fit(
+        lambda v: _lgamma_near_two(v - mpf(0.375)), -0.53, 0.58, lambda v: mpf(2), 56, 27
+    ),
     "DIGAMMA": Fit(lambda v: _digamma_between(v + 0.5), -0.5, 0.5, lambda v: mpf(1), 56, 27),
     # lgamma(x) = (x - 1/2) log(x) - x + log(2 pi) / 2 + STIRLING(1 / x**2) / x for x >= 8
     "STIRLING": Fit(_stirling, 1e-14, 0.015626, lambda z: mpf(0.02), 57, 27),

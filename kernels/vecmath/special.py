@@ -45,11 +45,12 @@ def build(
     far_terms = form.poly("ERFINV_FAR")
     erf_top, erfc_top = form.choose(5.95, 3.95), form.choose(28.0, 10.5)
     center, center_low = form.split(ROOT_PI / 2)
-    three, first_end = form.choose(3.0, 3.0), form.choose(6.25, 5.0)
+    three, first_end = form.dtype(3.0), form.choose(6.25, 5.0)
     middle, middle_end, far = form.numbers(3.25, 4.0, 5.0)
     lgamma_terms, digamma_terms = form.poly("LGAMMA"), form.poly("DIGAMMA")
     stirling_terms, digamma_far_terms = form.poly("STIRLING"), form.poly("DIGAMMA_FAR")
-    eight = form.dtype(8.0)
+    # Where lgamma is a polynomial: next to each end, the steps of 1 from there cancel the least.
+    lowest, fifth, three_eighths, eight = form.numbers(1.1, 0.2, 0.375, 8.0)
     half_log_two_pi = form.split(_HALF_LOG_TWO_PI, 1)[0]
     root, root_low = form.split(_DIGAMMA_ROOT - 1)
     pi = form.split(PI, 1)[0]
@@ -112,55 +113,55 @@ def build(
         return where(a < one, y, where(a == one, copysign(inf, x), nan))
 
     @kernel
-    def steps(x: Any) -> Any:
-        """For x in (0, 8): d in [0, 1], a product p of ``x + integers``, and ``p * sum`` of their
-        inverses, so that ``gamma(x)`` is ``gamma(1 + d)`` times p (over p, for ``x < 1``)."""
-        below = x < one
-        d = where(below, x, x - one)
-        p, q = where(below, x, one), where(below, one, zero)
-        # Down by one while above 2; the sum of inverses over one denominator.
-        more = d >= one
-        q, p = where(more, fma(q, d, p), q), where(more, p * d, p)
-        d = where(more, d - one, d)
-        more = d >= one
-        q, p = where(more, fma(q, d, p), q), where(more, p * d, p)
-        d = where(more, d - one, d)
-        more = d >= one
-        q, p = where(more, fma(q, d, p), q), where(more, p * d, p)
-        d = where(more, d - one, d)
-        more = d >= one
-        q, p = where(more, fma(q, d, p), q), where(more, p * d, p)
-        d = where(more, d - one, d)
-        more = d >= one
-        q, p = where(more, fma(q, d, p), q), where(more, p * d, p)
-        d = where(more, d - one, d)
-        more = d >= one
-        q, p = where(more, fma(q, d, p), q), where(more, p * d, p)
-        d = where(more, d - one, d)
-        return below, d, p, q
+    def step(d: Any, p: Any) -> Any:
+        """From ``lgamma(2 + d) + log(p)`` to the same with d below 0.2, or nearer to it."""
+        more = d >= fifth
+        return where(more, d - one, d), where(more, fma(p, d, p), p)
 
     @kernel
     def lgamma(x: Any) -> Any:
         # Negative numbers go to the C library, one by one: its reflection costs as much again.
         a = where(x < zero, one, x)
         far = a >= eight
-        below, d, p, _ = steps(where(far, one, a))
+        b = where(far, two, a)
+        below, near_zero = b < lowest, b < lowest - one
+        p = where(below, where(near_zero, fma(b, b, b), b), one)
+        d = where(below, where(near_zero, b, b - one), b - two)
+        d, p = step(d, p)
+        d, p = step(d, p)
+        d, p = step(d, p)
+        d, p = step(d, p)
+        d, p = step(d, p)
+        d, p = step(d, p)
         ln = log(where(far, a, p))
-        y = (d * (d - one)) * poly(d - half, lgamma_terms) + where(below, -ln, ln)
+        y = fma(fma(d, d, d), poly(d + three_eighths, lgamma_terms), where(below, -ln, ln))
         b = where(a > lgamma_top, lgamma_top, a)
         inverse = one / b
-        z = inverse * inverse
         big = fma(a - half, ln - one, half_log_two_pi - half)
-        big = big + inverse * poly(z, stirling_terms)
+        big = big + inverse * poly(inverse * inverse, stirling_terms)
         y = where(far, big, y)
         y = where(x < inf, y, x)
         return where(x == -inf, x, negative_lgamma(x, y))
 
     @kernel
+    def sum_step(d: Any, p: Any, q: Any) -> Any:
+        """From ``digamma(1 + d) + q / p`` to the same with d below 1, or nearer to it."""
+        more = d >= one
+        return where(more, d - one, d), where(more, p * d, p), where(more, fma(q, d, p), q)
+
+    @kernel
     def digamma(x: Any) -> Any:
         a = fabs(x)
         far = a >= eight
-        below, d, p, q = steps(where(far, one, a))
+        b = where(far, one, a)
+        below = b < one
+        d, p, q = where(below, b, b - one), where(below, b, one), where(below, one, zero)
+        d, p, q = sum_step(d, p, q)
+        d, p, q = sum_step(d, p, q)
+        d, p, q = sum_step(d, p, q)
+        d, p, q = sum_step(d, p, q)
+        d, p, q = sum_step(d, p, q)
+        d, p, q = sum_step(d, p, q)
         b = where(far, a, p)
         inverse = one / b
         sums = q * inverse

@@ -16,7 +16,7 @@ from random_programs import lax_array
 from autotrace import lax
 from autotrace.api.differentiate import grad, jvp
 from autotrace.core.trace import get_aval
-from autotrace.kernels import Program
+from autotrace.kernels import Program, source
 from autotrace.transforms.backends import Interpreter
 from autotrace.transforms.stage import stage
 
@@ -43,7 +43,7 @@ def check_same(found: list[Any], right: list[Any], tolerances: list[float]) -> N
 
 
 def check_program(seed: int, plainly: bool = False, **options: Any) -> None:
-    made = RandomProgram(seed, special=seed % 3 == 0, **options)
+    made = RandomProgram(seed, special=seed % 4 == 0, **options)
     jaxpr = staged(made.run, made.inputs)
     compiled, interpreter = Program(jaxpr), Interpreter(jaxpr)
     before = [np.array(x) for x in made.inputs]
@@ -74,9 +74,25 @@ def test_programs(batch):
     check_batch(batch)
 
 
-@pytest.mark.parametrize("batch", range(2))
+@pytest.mark.parametrize("batch", range(3))
 def test_plain_python(batch):
     check_batch(1000 + batch, plainly=True)
+
+
+@pytest.mark.parametrize("batch", range(3))
+def test_long_programs(batch):
+    check_batch(1100 + batch, each=4, length=(15, 40))
+
+
+@pytest.mark.parametrize("batch", range(2))
+def test_small_blocks(batch, monkeypatch):
+    monkeypatch.setattr(source, "_BLOCK", 3)
+    check_batch(1200 + batch, plainly=True)
+
+
+@pytest.mark.parametrize("batch", range(2))
+def test_scalars(batch):
+    check_batch(1300 + batch, rank=0)
 
 
 def check_derivatives(seed: int) -> None:
@@ -118,6 +134,19 @@ def test_derivatives(batch):
 @pytest.mark.parametrize("batch", range(100))
 def test_many_programs(batch):
     check_batch(2000 + batch, each=45, plainly=batch % 4 == 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch", range(50))
+def test_many_long_programs(batch):
+    check_batch(3000 + batch, each=10, length=(15, 40))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch", range(20))
+def test_many_small_blocks(batch, monkeypatch):
+    monkeypatch.setattr(source, "_BLOCK", 3)
+    check_batch(4000 + batch, each=45, plainly=batch % 2 == 0)
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import math
 import pathlib
 import subprocess
 import sys
-import types
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,30 +16,18 @@ import pytest
 pytest.importorskip("numba")
 pytest.importorskip("mpmath")
 
-FOLDER = pathlib.Path(__file__).resolve().parents[2] / "kernels"
+vecmath: Any = importlib.import_module("autotrace.kernels.vecmath")
+accuracy: Any = importlib.import_module("autotrace.kernels.vecmath.accuracy")
 
-
-def _kernels(name: str) -> types.ModuleType:
-    """A module of ``autotrace.kernels``, installed or from the source tree."""
-    try:
-        return importlib.import_module(f"autotrace.kernels.{name}")
-    except ModuleNotFoundError:
-        package = types.ModuleType("autotrace.kernels")
-        package.__path__ = [str(FOLDER)]
-        sys.modules["autotrace.kernels"] = package
-        return importlib.import_module(f"autotrace.kernels.{name}")
-
-
-vecmath = _kernels("vecmath")
-accuracy = _kernels("vecmath.accuracy")
+FOLDER = pathlib.Path(vecmath.__file__).resolve().parents[1]
 
 FLOATS = (np.float64, np.float32)
 
 # The largest error allowed, in units of the last place; 1.3 where a function is not named.
 BOUNDS = {
-    "acosh": 1.7, "tan": 1.2, "logistic": 1.6, "softplus": 1.7, "logaddexp": 1.6,
-    "logaddexp2": 1.6, "cosh": 1.6, "erf": 1.4, "erfc": 1.6, "erf_inv": 2.6,
-    "lgamma": 4.5, "digamma": 4.5,
+    "acosh": 1.7, "tan": 1.4, "logistic": 1.6, "softplus": 1.7, "logaddexp": 1.6,
+    "logaddexp2": 1.6, "cosh": 1.6, "erf": 1.4, "erfc": 1.6, "erf_inv": 3.0,
+    "lgamma": 3.2, "digamma": 5.0,
 }  # fmt: skip
 
 _loops: dict = {}
@@ -198,7 +186,6 @@ def test_without_numba():
         input=json.dumps(cases),
         capture_output=True,
         text=True,
-        cwd=FOLDER.parent,
         check=False,
     )
     assert done.returncode == 0, done.stderr
