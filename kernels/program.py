@@ -196,6 +196,7 @@ def _array_of(leaf: Leaf | Number, slots: list[Any]) -> Any:
     x = slots[leaf.slot]
     if not leaf.shape and not np.ndim(x):
         return _scalar(x)
+    x = np.asarray(x)
     if x.shape == leaf.shape and leaf.view.is_in_order:
         return x
     if 0 in leaf.shape:  # where nothing is, a view may well point outside

@@ -424,7 +424,8 @@ def jit(
     The signature is the structure of the arguments, the shapes and dtypes of their arrays, the
     values of static arguments, and whether a number was a Python scalar. Python code in ``fun``
     runs once a signature; its side effects do too. The function must not depend on anything that
-    changes between calls other than its arguments.
+    changes between calls other than its arguments; an array that it closes over is taken as it is
+    when the function is staged.
 
     Args:
       fun: a function of pytrees of arrays to a pytree of arrays. When left out, ``jit`` returns

@@ -168,8 +168,17 @@ def _hoist_constants(invars: Sequence[Var], eqns: list[Eqn], outvars: Sequence[A
     computed = {e.outvars[0] for e in made}
     kept = [(var, value) for var, value in consts.values() if var not in computed]
     return Jaxpr(
-        [var for var, _ in kept], [value for _, value in kept], invars, made + out_eqns, outs
+        [var for var, _ in kept],
+        [_snapshot(value) for _, value in kept],
+        invars,
+        made + out_eqns,
+        outs,
     )
+
+
+def _snapshot(value: Any) -> Any:
+    """A constant as it is now: the caller may write into an array that a function closes over."""
+    return value if isinstance(value, Tracer) else np.array(value, order="C")
 
 
 def stage(

@@ -531,3 +531,14 @@ def test_simplification_is_exact():
             np.array_equal(want, got, equal_nan=True)
             and np.array_equal(np.signbit(want[~np.isnan(want)]), np.signbit(got[~np.isnan(got)]))
         )
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_closed_over_arrays_are_taken_as_they_are_when_staged(backend):
+    if backend == "numba":
+        pytest.importorskip("numba")
+    array = np.array([1.0, 2.0])
+    f = at.jit(lambda x: x * array, backend=backend)
+    eq(f(3.0), [3.0, 6.0])
+    array[:] = 10.0
+    eq(f(3.0), [3.0, 6.0])

@@ -195,13 +195,13 @@ def cancelling(rng: np.random.Generator, n: int) -> np.ndarray:
 )
 def test_long_sums_are_as_accurate_as_those_of_numpy(make):
     wrong, wrong_of_numpy = 0.0, 0.0
-    for seed in range(4):
+    for seed in range(10):
         x = make(np.random.default_rng(seed), 1_000_000)
         exact = math.fsum(x)
         (found,) = run(lambda x: [lax.reduce_sum(x, (0,))], x)
         wrong += abs(found - exact)
         wrong_of_numpy += max(abs(x.sum() - exact), 2 * np.spacing(abs(exact)))
-    assert wrong <= 1.3 * wrong_of_numpy
+    assert wrong <= 1.25 * wrong_of_numpy  # their spread over ten inputs
 
 
 def test_sums_of_rows_are_as_accurate():
@@ -212,7 +212,7 @@ def test_sums_of_rows_are_as_accurate():
     np.testing.assert_allclose(found, exact, rtol=1.2e-7)
 
 
-@pytest.mark.parametrize("size", [3, 1024, 1025, 5000])
+@pytest.mark.parametrize("size", [3, 512, 513, 1024, 5000])
 def test_special_sums(size):
     x = np.ones(size)
     total = program(lambda x: [lax.reduce_sum(x, (0,))], x)
@@ -321,3 +321,54 @@ def test_a_result_with_dimensions_of_one_is_not_copied():
     made = program(lambda x: [lax.reshape(lax.reduce_sum(x, (1,)), (3, 1))], x)
     assert len(made.kernels) == 1
     np.testing.assert_allclose(made(x)[0], x.sum(1, keepdims=True), rtol=1e-14)
+
+
+# --- scalars -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "x",
+    [1.5, 3, True, 2j, np.float64(1.5), np.float32(1.5), np.int64(3), np.int32(3), np.bool_(True),
+     np.complex128(2j), np.array(1.5), np.array(3), np.array(True), np.array(2j), -0.0, np.nan],
+)  # fmt: skip
+def test_scalar_inputs(x):
+    kind = np.asarray(x).dtype
+
+    def function(x: Any) -> Any:
+        wide = lax.broadcast_in_dim(x, (2, 3), ())
+        some = [x, wide, lax.eq(x, x), lax.gather(wide, [np.array([1])], (1,))]
+        return some if kind == bool else [*some, lax.add(x, x), lax.cumsum(wide, 0)]
+
+    found, right = numba(function)(x), autotrace.jit(function, backend="numpy")(x)
+    for a, b in zip(found, right, strict=True):
+        assert type(a) is type(b)
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a, b)
+
+
+def test_comparisons_of_bools():
+    x, y = (a.ravel() for a in np.meshgrid([False, True], [False, True]))
+    for f, g in [(lax.lt, np.less), (lax.le, np.less_equal), (lax.gt, np.greater),
+                 (lax.ge, np.greater_equal), (lax.eq, np.equal), (lax.ne, np.not_equal)]:  # fmt: skip
+        np.testing.assert_array_equal(run(lambda x, y, f=f: [f(x, y)], x, y)[0], g(x, y))
+
+
+def test_bools_of_any_byte():
+    x = np.array([0, 1, 2, 255], np.uint8).view(bool)
+    found = run(lambda x: [lax.bitwise_not(x), lax.convert_element_type(x, np.int64)], x)
+    np.testing.assert_array_equal(found[0], [True, False, False, False])
+    np.testing.assert_array_equal(found[1], [0, 1, 1, 1])
+
+
+def test_signs_of_zero():
+    x = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf])
+    for f in (lax.neg, lax.abs, lax.floor, lax.sqrt, lax.sin, lax.tanh, lax.square, lax.reciprocal):
+        (found,) = run(lambda x, f=f: [f(x)], x)
+        with np.errstate(all="ignore"):
+            right = f(x)
+        np.testing.assert_array_equal(np.isnan(found), np.isnan(right))
+        number = ~np.isnan(right)
+        np.testing.assert_array_equal(np.signbit(found[number]), np.signbit(right[number]))
+    (low, high) = run(lambda x, y: [lax.min(x, y), lax.max(x, y)], x[:2], x[1::-1])
+    np.testing.assert_array_equal(low, [0.0, 0.0])
+    np.testing.assert_array_equal(high, [0.0, 0.0])
