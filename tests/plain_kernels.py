@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-
-from autotrace import lax
 from autotrace.kernels.fusion import HostStep
 from autotrace.kernels.program import Program
 from autotrace.kernels.scalars import NAMESPACE
 from autotrace.kernels.source import parameters, python_source
+
+from autotrace import lax
 
 
 class Pointer:

@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("numba")
 
+from autotrace.kernels import Program, source
 from plain_kernels import run_plainly
 from random_programs import Program as RandomProgram
 from random_programs import lax_array
@@ -16,7 +17,6 @@ from random_programs import lax_array
 from autotrace import lax
 from autotrace.api.differentiate import grad, jvp
 from autotrace.core.trace import get_aval
-from autotrace.kernels import Program, source
 from autotrace.transforms.backends import Interpreter
 from autotrace.transforms.stage import stage
 
