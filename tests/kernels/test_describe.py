@@ -48,5 +48,5 @@ def test_the_configured_backend_is_used():
 
 def test_debug_nans_names_the_line_in_compiled_code():
     f = at.jit(lambda x: np.log(x) * 2, backend="numba")
-    with at.debug_nans(), pytest.raises(at.NanError, match="log made a NaN.*\n.*test_describe"):
+    with at.debug_nans(), pytest.raises(at.NanError, match=r"log made a NaN.*\n.*test_describe"):
         f(np.array([-1.0, 1.0]))
