@@ -48,6 +48,7 @@ from numpy import (
 from . import indexing as _indexing
 from . import methods as _methods
 from . import operators as _operators
+from . import picking as _picking
 from .creation import (
     arange,
     array,
@@ -75,28 +76,7 @@ from .creation import (
     zeros_like,
 )
 from .indexing import (
-    argwhere,
     at,
-    choose,
-    compress,
-    count_nonzero,
-    diag,
-    diagflat,
-    diagonal,
-    extract,
-    flatnonzero,
-    flip,
-    fliplr,
-    flipud,
-    nonzero,
-    roll,
-    rot90,
-    searchsorted,
-    take,
-    take_along_axis,
-    trace,
-    tril,
-    triu,
 )
 from .linear import (
     cross,
@@ -182,6 +162,29 @@ from .methods import (
     around,
     fix,
     round,
+)
+from .picking import (
+    argwhere,
+    choose,
+    compress,
+    count_nonzero,
+    diag,
+    diagflat,
+    diagonal,
+    extract,
+    flatnonzero,
+    flip,
+    fliplr,
+    flipud,
+    nonzero,
+    roll,
+    rot90,
+    searchsorted,
+    take,
+    take_along_axis,
+    trace,
+    tril,
+    triu,
 )
 from .reductions import (
     all,
@@ -644,4 +647,5 @@ __all__ = [
 
 _operators.install()
 _indexing.install()
+_picking.install()
 _methods.install()
