@@ -60,13 +60,20 @@ def loaded_kernels() -> int:
 
 
 def _compile(source: str) -> Any:
-    def compile_file(name: str, cache: bool) -> Any:
-        # Numba's cache looks a function's globals up in its module.
-        namespace = {**_namespace(), "__name__": __name__}
-        exec(compile(source, name, "exec"), namespace)
-        return numba.cfunc(_ENTRY, cache=cache, error_model="numpy")(namespace["entry"])
+    return cached(source, lambda name, cache: _compile_file(source, name, cache))
 
-    return cached(source, compile_file)
+
+def _compile_file(source: str, name: str, cache: bool) -> Any:
+    # Numba's cache looks a function's globals up in its module.
+    namespace = {**_namespace(), "__name__": __name__}
+    exec(compile(source, name, "exec"), namespace)
+    return numba.cfunc(_ENTRY, cache=cache, error_model="numpy")(namespace["entry"])
+
+
+def compiled_anew(kernel: Kernel) -> Any:
+    """A kernel compiled without the cache, for looking at its code: of what comes from disk Numba
+    knows the machine code only."""
+    return _compile_file(entry_source(kernel), "<kernel>", False)
 
 
 # In CPython an ndarray's data pointer and a NumPy scalar's value both follow the object's head

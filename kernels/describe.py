@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .build import compiled
+from .build import compiled_anew
 from .fusion import HostStep
 from .lowering import Lowered
 from .program import Program
@@ -42,11 +42,11 @@ def _source(program: Program) -> str:
 
 
 def _llvm(program: Program) -> str:
-    return "\n\n".join(compiled(low.kernel).inspect_llvm() for low in program.kernels)
+    return "\n\n".join(compiled_anew(low.kernel).inspect_llvm() for low in program.kernels)
 
 
 def _assembly(program: Program) -> str:
-    return "\n\n".join(compiled(low.kernel)._library.get_asm_str() for low in program.kernels)
+    return "\n\n".join(compiled_anew(low.kernel)._library.get_asm_str() for low in program.kernels)
 
 
 #: The stages by name, each a function from a program to text.

@@ -1,5 +1,12 @@
-"""All tests run with the jaxpr checker on."""
+"""All tests run with the jaxpr checker on. Hypothesis has no deadlines, since a shared machine may
+pause, and under CI the same examples each time; elsewhere it looks for new ones."""
+
+import os
+
+from hypothesis import settings
 
 import autotrace
 
 autotrace.config.update("check_jaxprs", True)
+settings.register_profile("suite", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("suite")
