@@ -48,8 +48,7 @@ class _Lowering:
         self.draft = draft
         self.stored = draft.stored
         self.inputs: dict[tuple, int] = {}
-        self.scalars: list[Number] = []
-        self.scalar_index: dict[tuple, int] = {}
+        self.scalars: dict[tuple[np.dtype, int], int] = {}
         self.counters: dict[tuple, int] = {}
         self.nodes: list[Node] = []
         self.seen: dict[int, tuple[str, int]] = {}
@@ -63,10 +62,7 @@ class _Lowering:
             place = ("in", self.inputs.setdefault((e.slot, e.view, e.dtype), len(self.inputs)))
         elif isinstance(e, Number):
             key = (e.dtype, _bits(e.value))
-            if key not in self.scalar_index:
-                self.scalar_index[key] = len(self.scalars)
-                self.scalars.append(e)
-            place = ("scalar", self.scalar_index[key])
+            place = ("scalar", self.scalars.setdefault(key, len(self.scalars)))
         elif isinstance(e, Counter):
             place = ("count", self.counters.setdefault((e.view, e.dtype), len(self.counters)))
         else:
@@ -117,7 +113,7 @@ def lower(draft: KernelDraft) -> Lowered:
     kernel = Kernel(
         rank,
         tuple(input_operands),
-        tuple(s.dtype.name for s in low.scalars),
+        tuple(dtype.name for dtype, _ in low.scalars),
         tuple(counter_operands),
         tuple(operations),
         tuple(
@@ -193,7 +189,7 @@ def _fill_table(
         itemsize = root.expression.dtype.itemsize
         patches.append((root.slot, len(table), root.view.offset * itemsize))
         table.append(0)
-    table += [_bits(s.value) for s in low.scalars]
+    table += [bits for _, bits in low.scalars]
     table += [view.offset for view, _ in low.counters]
     table += shape
     n_in = len(low.inputs)

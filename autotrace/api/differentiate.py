@@ -291,6 +291,18 @@ def jvp(
     return (out, out_tangent, plain_tree(flat.aux, leaves)) if has_aux else (out, out_tangent)
 
 
+def _cotangents(ct: Any, out_tree: tree.TreeDef, outs: Sequence[Any], what: str) -> list[Any]:
+    """The leaves of a cotangent, checked against the outputs."""
+    given, ct_tree = tree.flatten(ct)
+    if ct_tree != out_tree:
+        raise TypeError(
+            located(
+                f"{what}: the cotangent must have the output's structure {out_tree}, got {ct_tree}"
+            )
+        )
+    return _check_tangents(outs, given, f"{what} (cotangent)")
+
+
 # --- linearize, vjp ----------------------------------------------------------------------------
 
 
@@ -400,22 +412,14 @@ class _Pullback:
         return f"<the transposed derivative: {self._what}>"
 
     def __call__(self, ct: Any) -> Any:
-        given, ct_tree = tree.flatten(ct)
-        if ct_tree != self._out_tree:
-            raise TypeError(
-                located(
-                    f"{self._what}: the cotangent must have the output's structure "
-                    f"{self._out_tree}, got {ct_tree}"
-                )
-            )
-        cts = _check_tangents(self._outs, given, f"{self._what} (cotangent)")
+        cts = _cotangents(ct, self._out_tree, self._outs, self._what)
         with np.errstate(all="ignore"):
             found = iter(transpose_linear(self._linear, cts))
         made = [
             _as_gradient(next(found) if a else None, x)
             for x, a in zip(self._primals, self._active, strict=True)
         ]
-        return tree.unflatten(self._in_tree, plain(made, [*given, *self._primals]))
+        return tree.unflatten(self._in_tree, plain(made, [*cts, *self._primals]))
 
 
 def linear_transpose(fun: Callable, *primals: Any) -> Callable:
@@ -449,22 +453,14 @@ def linear_transpose(fun: Callable, *primals: Any) -> Callable:
     jaxpr = stage(flat, avals, "linear_transpose")
 
     def transposed(ct: Any) -> Any:
-        given, ct_tree = tree.flatten(ct)
-        if ct_tree != flat.out_tree:
-            raise TypeError(
-                located(
-                    f"{what}: the cotangent must have the output's structure {flat.out_tree}, "
-                    f"got {ct_tree}"
-                )
-            )
         outs = [uniform(v.aval.shape, v.aval.dtype) for v in jaxpr.outvars]
-        cts = _check_tangents(outs, given, f"{what} (cotangent)")
+        cts = _cotangents(ct, flat.out_tree, outs, what)
         with np.errstate(all="ignore"):
             found = backward_pass(jaxpr, [LinearInput(a) for a in avals], cts)
         made = [
             uniform(a.shape, a.dtype) if c is None else c for c, a in zip(found, avals, strict=True)
         ]
-        return tree.unflatten(in_tree, plain(made, given))
+        return tree.unflatten(in_tree, plain(made, cts))
 
     return transposed
 
