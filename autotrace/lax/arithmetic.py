@@ -31,6 +31,7 @@ from .families import (
     operands,
     real_dtype,
     repeated_scalar,
+    thin_operands,
     to_bool,
     unary,
 )
@@ -809,11 +810,9 @@ def _select_simplify(view: View, args: Sequence[Any], params: dict) -> Any:
         return cases[int(chosen)]
     if all(c is cases[0] for c in cases) and view.same_type(cases[0]):
         return cases[0]
-    sources = [repeated_scalar(view, a) for a in args]
-    if any(s is not None for s in sources):
-        thin = [a if s is None else s for a, s in zip(args, sources, strict=True)]
-        if any(a.aval.shape == view.out_aval.shape for a in thin):
-            return Rewrite(select_n_p, thin, params)
+    thin = thin_operands(view, args)
+    if thin is not None and any(a.aval.shape == view.out_aval.shape for a in thin):
+        return Rewrite(select_n_p, thin, params)
     return None
 
 

@@ -206,9 +206,8 @@ def _scalar_operands(primitive: Primitive, impl: Callable) -> Callable:
     another operand gives the shape."""
 
     def rule(view: View, args: Sequence[Any], params: dict) -> Any:
-        sources = [repeated_scalar(view, a) for a in args]
-        if any(s is not None for s in sources):
-            thin = [a if s is None else s for a, s in zip(args, sources, strict=True)]
+        thin = thin_operands(view, args)
+        if thin is not None:
             if any(a.aval.shape == view.out_aval.shape for a in thin):
                 return Rewrite(primitive, thin, params)
             numbers = [view.scalar(a) for a in thin]
@@ -233,6 +232,14 @@ def repeated_scalar(view: View, atom: Any) -> Any:
     if eqn is None or eqn.invars[0].aval.shape or not atom.aval.shape:
         return None
     return eqn.invars[0]
+
+
+def thin_operands(view: View, args: Sequence[Any]) -> list[Any] | None:
+    """Operands with those that repeat one scalar replaced by it, None where none does."""
+    sources = [repeated_scalar(view, a) for a in args]
+    if all(s is None for s in sources):
+        return None
+    return [a if s is None else s for a, s in zip(args, sources, strict=True)]
 
 
 def is_scalar_literal(view: View, atom: Any, value: float) -> bool:
