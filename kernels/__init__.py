@@ -1,13 +1,13 @@
-"""The Numba backend: jaxprs as machine code.
+"""The compiling backend: jaxprs as machine code.
 
 Stages, one module each: a simplified jaxpr -> kernel drafts (``fusion``) -> the loop IR
-(``lowering``, ``loops``) -> Python source (``source``) -> machine code (``build``) -> a program
-(``program``).
+(``lowering``, ``loops``) -> Python source (``source``) -> machine code (``build``, by the package
+``llvm``) -> a program (``program``, ``frame``) that one native function runs (``runtime``).
 """
 
-from .build import check_layout
 from .describe import STAGES
 from .program import Program
+from .runtime import check_layout
 
 check_layout()
 

@@ -1,126 +1,160 @@
-"""From source to machine code: kernels, and the one function that runs them."""
+"""Machine code for the sources that this package writes, compiled once and kept on disk."""
 
 from __future__ import annotations
 
+import ast
 import threading
-from typing import Any
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
 
-import numba
-import numpy as np
-from numba import types
-
-from .cache import cached
-from .intrinsics import (
-    TABLE,
-    add_any_order,
-    as_pointer,
-    call_kernel,
-    from_bits,
-    read_word,
-    write_word,
-)
-from .loops import Kernel
+from .llvm import cache, engine
+from .llvm.language import BUILTINS, Translator, builds
+from .llvm.values import REGISTER, Builder, Module, Value
 from .scalars import NAMESPACE
-from .source import entry_source
 
-_ENTRY = types.void(TABLE, types.int64, types.int64)
+_FUNCTIONS = BUILTINS | NAMESPACE
+
+
+class Source(NamedTuple):
+    """A function in the language of ``llvm.language``.
+
+    Attributes:
+      text: its source.
+      dtypes: the type of each parameter.
+      result: the type of its result.
+      table: whether callers pass the address of a table of int64 with an argument a word, except
+        for the last two, and these two: the form of all kernels, ``void (table, start, stop)``.
+      parallel: whether the turns of its innermost loops leave each other's memory alone.
+      names: numbers that the source may name.
+      helpers: functions that it may call, a ``(text, dtypes, result)`` each.
+    """
+
+    text: str
+    dtypes: tuple[str, ...]
+    result: str = "void"
+    table: bool = False
+    parallel: bool = False
+    names: tuple[tuple[str, int], ...] = ()
+    helpers: tuple[tuple[str, tuple[str, ...], str], ...] = ()
+
+
 _lock = threading.Lock()
-_compiled: dict[str, Any] = {}
+_addresses: dict[Source, int] = {}
+_counts = {"compiled": 0, "loaded": 0}
 
 
-def _namespace() -> dict[str, Any]:
-    return {
-        **NAMESPACE,
-        "add_any_order": add_any_order,
-        **{f"pointer_{name}": function for name, function in as_pointer.items()},
-        **{f"bits_{name}": function for name, function in from_bits.items()},
-    }
+def counts() -> dict[str, int]:
+    """How many functions this process has compiled, and how many it has loaded from disk."""
+    return dict(_counts)
 
 
-def compiled(kernel: Kernel) -> Any:
-    """A kernel as a C function of Numba's, compiled at most once in a process."""
-    source = entry_source(kernel)
-    function = _compiled.get(source)
-    if function is None:
+def address(source: Source) -> int:
+    """The address of a source's machine code."""
+    return addresses([source])[0]
+
+
+def addresses(sources: Iterable[Source]) -> list[int]:
+    """The same for several, compiled side by side."""
+    sources = list(sources)
+    missing = [s for s in dict.fromkeys(sources) if s not in _addresses]
+    if missing:
         with _lock:
-            function = _compiled.get(source)
-            if function is None:
-                function = _compiled[source] = _compile(source)
-    return function
+            missing = [s for s in missing if s not in _addresses]
+            names = {s: cache.name_of(repr(tuple(s))) for s in missing}
+            anew = [s for s in missing if not _load(s, names[s])]
+            for source, code in zip(anew, _compile(anew, names), strict=True):
+                _addresses[source] = engine.load(code, names[source])
+                _counts["compiled"] += 1
+                cache.write(names[source], code)
+    return [_addresses[s] for s in sources]
 
 
-def compiled_kernels() -> int:
-    """How many different kernels this process has compiled or loaded from disk."""
-    return len(_compiled)
+def _load(source: Source, name: str) -> bool:
+    code = cache.read(name)
+    if code is None:
+        return False
+    try:
+        _addresses[source] = engine.load(code, name)
+    except RuntimeError:
+        return False
+    _counts["loaded"] += 1
+    return True
 
 
-def loaded_kernels() -> int:
-    """How many of them came from disk."""
-    return sum(function.cache_hits for function in list(_compiled.values()))
+def _compile(sources: list[Source], names: dict[Source, str]) -> list[bytes]:
+    texts = [llvm_text(s, names[s]) for s in sources]
+    if len(texts) < 2:
+        return [engine.machine_code(t) for t in texts]
+    # LLVM runs without the interpreter's lock: two kernels compile in little more time than one.
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(engine.machine_code, texts))
 
 
-def _compile(source: str) -> Any:
-    return cached(source, lambda name, cache: _compile_file(source, name, cache))
+def llvm_text(source: Source, name: str = "kernel") -> str:
+    """A source as LLVM's text, before it is optimised."""
+    module = Module()
+    functions = _FUNCTIONS | dict(source.names)
+    for text, dtypes, result in source.helpers:
+        node = _parse(text)
+        functions[node.name] = _caller(f"{name}_{node.name}", dtypes, result)
 
+    def translate(text: str, dtypes: tuple[str, ...], symbol: str, head: str, result: str) -> str:
+        translator = Translator(module, functions, source.parallel)
+        return translator.function(_parse(text), dtypes, symbol, head, result)
 
-def _compile_file(source: str, name: str, cache: bool) -> Any:
-    # Numba's cache looks a function's globals up in its module.
-    namespace = {**_namespace(), "__name__": __name__}
-    exec(compile(source, name, "exec"), namespace)
-    return numba.cfunc(_ENTRY, cache=cache, error_model="numpy")(namespace["entry"])
-
-
-def compiled_anew(kernel: Kernel) -> Any:
-    """A kernel compiled without the cache, for looking at its code: of what comes from disk Numba
-    knows the machine code only."""
-    return _compile_file(entry_source(kernel), "<kernel>", False)
-
-
-# In CPython an ndarray's data pointer and a NumPy scalar's value both follow the object's head
-# (reference count and type); a list's item pointers lie behind one pointer after its size.
-_HEAD = 16
-_LIST_ITEMS = 24
-
-
-@numba.njit(types.void(*[types.int64] * 6), error_model="numpy", cache=True)
-def execute(slots, patches, patch_count, tables, steps, step_count):  # type: ignore[no-untyped-def]
-    """Run kernels one after another.
-
-    Args:
-      slots: the address (``id``) of a list of ndarrays and NumPy scalars.
-      patches: the address of rows (slot, 1 for a scalar, position in the tables, byte offset):
-        where the address of a slot's data goes.
-      tables: the address of all kernels' tables, one after another.
-      steps: the address of rows (function, position of its table, start, stop).
-    """
-    items = read_word(slots + _LIST_ITEMS)
-    for i in range(patch_count):
-        row = patches + 32 * i
-        place = read_word(items + 8 * read_word(row)) + _HEAD
-        if read_word(row + 8) == 0:
-            place = read_word(place)
-        write_word(tables + 8 * read_word(row + 16), place + read_word(row + 24))
-    for i in range(step_count):
-        row = steps + 32 * i
-        call_kernel(
-            read_word(row),
-            tables + 8 * read_word(row + 8),
-            read_word(row + 16),
-            read_word(row + 24),
+    texts = [
+        translate(text, dtypes, f"{name}_{_parse(text).name}", "define internal", result)
+        for text, dtypes, result in source.helpers
+    ]
+    if source.table:
+        texts.append(
+            translate(source.text, source.dtypes, f"{name}_body", "define internal", "void")
         )
+        texts.append(_entry(source.dtypes, name))
+    else:
+        texts.append(translate(source.text, source.dtypes, name, "define", source.result))
+    return module.text(texts)
 
 
-def check_layout() -> None:
-    """Check that this Python and NumPy lay objects out as ``execute`` reads them.
+def _parse(text: str) -> ast.FunctionDef:
+    (node,) = ast.parse(text).body
+    assert isinstance(node, ast.FunctionDef)
+    return node
 
-    Raises:
-      RuntimeError: when they do not.
-    """
-    array = np.arange(3.0)
-    slots = [array, np.float64(2.5)]
-    patches = np.array([[0, 0, 0, 0], [1, 1, 1, 0]])
-    tables = np.zeros(2, np.int64)
-    execute(id(slots), patches.ctypes.data, 2, tables.ctypes.data, 0, 0)
-    found = np.ctypeslib.as_array((np.ctypeslib.ctypes.c_double * 1).from_address(int(tables[1])))
-    if tables[0] != array.ctypes.data or found[0] != 2.5:
-        raise RuntimeError("autotrace.kernels does not know this Python's object layout")
+
+def _caller(symbol: str, dtypes: tuple[str, ...], result: str) -> Any:
+    """A function of the language that calls another function of its module."""
+
+    @builds
+    def call(builder: Builder, *args: Any) -> Value | None:
+        values = [builder.value(a, t) for a, t in zip(args, dtypes, strict=True)]
+        return builder.call_symbol(f"@{symbol}", result, values)
+
+    return call
+
+
+def _entry(dtypes: tuple[str, ...], name: str) -> str:
+    """A function that takes its body's arguments from a table."""
+    lines, given = [], []
+    for i, dtype in enumerate(dtypes[:-2]):
+        lines.append(f"  %p{i} = getelementptr i64, ptr %table, i64 {i}")
+        if dtype.startswith("*"):
+            lines.append(f"  %w{i} = load ptr, ptr %p{i}")
+            given.append(f"ptr %w{i}")
+            continue
+        memory = "i8" if dtype == "bool" else REGISTER[dtype]
+        lines.append(f"  %w{i} = load {memory}, ptr %p{i}")  # the low bytes of the word come first
+        if dtype == "bool":
+            lines.append(f"  %b{i} = icmp ne i8 %w{i}, 0")
+        given.append(f"{REGISTER[dtype]} %{'b' if dtype == 'bool' else 'w'}{i}")
+    given += ["i64 %start", "i64 %stop"]
+    return "\n".join(
+        [
+            f"define void @{name}(ptr %table, i64 %start, i64 %stop) nounwind {{",
+            *lines,
+            f"  call void @{name}_body({', '.join(given)})",
+            "  ret void",
+            "}",
+        ]
+    )

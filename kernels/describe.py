@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .build import compiled_anew
-from .fusion import HostStep
+from .build import llvm_text
+from .expressions import HostStep, Routine
+from .llvm import engine
 from .lowering import Lowered
 from .program import Program
 from .source import python_source
@@ -14,17 +15,17 @@ from .source import python_source
 def _fusion(program: Program) -> str:
     """What runs together: a line for each kernel and each host step, in order."""
     lines = []
-    kernels = iter(program.kernels)
     for step in program.steps:
         if isinstance(step, HostStep):
             lines.append(f"host step {step.name}")
-            continue
-        for _ in range(program.segments[step].step_count):
-            lines.append(_kernel_line(len(lines), next(kernels)))
+        elif isinstance(step, Routine):
+            lines.append(step.name)
+        else:
+            lines.append(_kernel_line(step))
     return "\n".join(lines) or "nothing to compute"
 
 
-def _kernel_line(number: int, low: Lowered) -> str:
+def _kernel_line(low: Lowered) -> str:
     kernel = low.kernel
     kinds = [r.reduce or "store" for r in kernel.results]
     parts = [
@@ -41,12 +42,16 @@ def _source(program: Program) -> str:
     return "\n\n\n".join([header, *(python_source(low.kernel) for low in program.kernels)])
 
 
+def _texts(program: Program) -> list[str]:
+    return [llvm_text(low.source) for low in program.kernels]
+
+
 def _llvm(program: Program) -> str:
-    return "\n\n".join(compiled_anew(low.kernel).inspect_llvm() for low in program.kernels)
+    return "\n\n".join(str(engine.optimised(text)[0]) for text in _texts(program))
 
 
 def _assembly(program: Program) -> str:
-    return "\n\n".join(compiled_anew(low.kernel)._library.get_asm_str() for low in program.kernels)
+    return "\n\n".join(engine.assembly(text) for text in _texts(program))
 
 
 #: The stages by name, each a function from a program to text.

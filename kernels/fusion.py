@@ -23,6 +23,21 @@ import numpy as np
 
 from ..core.avals import ShapedArray
 from ..core.jaxpr import Eqn, Jaxpr, Literal, Var
+from . import products, shapes
+from .expressions import (
+    Expression,
+    HostStep,
+    KernelDraft,
+    Leaf,
+    Node,
+    Number,
+    Root,
+    Routine,
+    operations,
+    reindex,
+    slots_of,
+    within,
+)
 from .scalars import NATIVE, is_heavy, template
 from .views import View, contiguous
 
@@ -31,99 +46,8 @@ _STORE_FROM = 1
 _REPEAT_UP_TO = 64
 
 
-class Leaf:
-    """An array, or a part of one, in a slot."""
-
-    __slots__ = ("dtype", "slot", "view")
-
-    def __init__(self, slot: int, view: View, dtype: np.dtype):
-        self.slot = slot
-        self.view = view
-        self.dtype = dtype
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.view.shape
-
-
-class Number:
-    """A scalar that stands in the program."""
-
-    __slots__ = ("dtype", "shape", "value")
-
-    def __init__(self, value: Any, shape: tuple[int, ...] = ()):
-        self.value = value
-        self.dtype = np.dtype(value.dtype)
-        self.shape = shape
-
-
-class Counter:
-    """Each element's position: the numbers that a view maps indices to."""
-
-    __slots__ = ("dtype", "view")
-
-    def __init__(self, view: View, dtype: np.dtype):
-        self.view = view
-        self.dtype = dtype
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.view.shape
-
-
-class Node:
-    """An elementwise operation on expressions of one shape."""
-
-    __slots__ = ("args", "dtype", "expression", "shape", "weight")
-
-    def __init__(
-        self, expression: str, args: list[Any], dtype: np.dtype, shape: tuple[int, ...], heavy: bool
-    ):
-        self.expression = expression
-        self.args = args
-        self.dtype = dtype
-        self.shape = shape
-        #: How many operations stand below it that are better stored than repeated.
-        self.weight = heavy + sum(a.weight for a in args if isinstance(a, Node))
-
-
-Expression = Leaf | Number | Counter | Node
-
-
-class Root:
-    """An expression that goes to memory: stored through a view, or reduced into it."""
-
-    __slots__ = ("expression", "reduce", "slot", "view")
-
-    def __init__(self, expression: Expression, slot: int, view: View, reduce: str = ""):
-        self.expression = expression
-        self.slot = slot
-        self.view = view
-        self.reduce = reduce
-
-
-class KernelDraft:
-    """Roots over one space, in one nest of loops."""
-
-    def __init__(self, shape: tuple[int, ...], reduced: tuple[int, ...]):
-        self.shape = shape
-        self.reduced = reduced
-        self.roots: list[Root] = []
-        #: Expressions, by identity, that earlier kernels have stored.
-        self.stored: dict[int, Leaf] = {}
-
-
-class HostStep:
-    """A call of a NumPy function: what has no lowering runs through its implementation."""
-
-    def __init__(
-        self, name: str, call: Callable[..., list[Any]], args: list[Any], slots: list[int]
-    ):
-        self.name = name
-        self.call = call
-        #: Leaves and numbers.
-        self.args = args
-        self.slots = slots
+def _may_keep(eqn: Eqn) -> bool:
+    return any(callable(p) or isinstance(p, Jaxpr) for p in eqn.params.values())
 
 
 def _implementation(eqn: Eqn) -> Callable[..., list[Any]]:
@@ -141,28 +65,31 @@ _REDUCTIONS = {
 }
 
 
+_RULES = shapes.RULES | products.RULES
+
+
 class Plan:
     """A jaxpr, planned.
 
     Attributes:
       inputs, consts: the slot of each input; (slot, value) of each constant.
-      temporaries, outputs: slot to aval, for what kernels write: kept by the program, or new for
-        each call.
+      temporaries, outputs: slot to aval, for what kernels write: in memory that calls share, or
+        an array made for each call and returned.
       steps: kernel drafts and host steps, in order.
-      results: for each output, its slot, or a number.
+      results: for each output, its slot, and its dtype if it is a scalar.
     """
 
     def __init__(self, jaxpr: Jaxpr):
         self.slot_count = 0
         self.temporaries: dict[int, ShapedArray] = {}
         self.outputs: dict[int, ShapedArray] = {}
-        self.steps: list[KernelDraft | HostStep] = []
+        self.steps: list[KernelDraft | HostStep | Routine] = []
         self._written_at: dict[int, int] = {}
         self._env: dict[Var, Expression] = {}
         #: Expressions that are stored, by identity.
         self._stored: dict[int, tuple[Expression, Leaf]] = {}
-        #: The shapes of inputs, constants and what host steps make.
-        self._shapes: dict[int, tuple[int, ...]] = {}
+        #: What host steps have made, and whole: it may be a result as it is.
+        self._host_made: set[int] = set()
         self.inputs = [self._bind_leaf(v) for v in jaxpr.invars]
         self.consts = [
             (self._bind_leaf(v), c) for v, c in zip(jaxpr.constvars, jaxpr.consts, strict=True)
@@ -170,6 +97,7 @@ class Plan:
         for eqn in jaxpr.eqns:
             self._visit(eqn)
         self.results = [self._result(self._read(a), a.aval) for a in jaxpr.outvars]
+        _store_shared(self)
 
     # --- slots --------------------------------------------------------------------------------
 
@@ -179,7 +107,6 @@ class Plan:
 
     def _bind_leaf(self, var: Var) -> int:
         slot = self._slot()
-        self._shapes[slot] = var.aval.shape
         self._env[var] = Leaf(slot, contiguous(var.aval.shape), var.aval.dtype)
         return slot
 
@@ -197,6 +124,8 @@ class Plan:
         """The expression as a leaf, stored where it is not one yet."""
         if isinstance(expression, Leaf):
             return expression
+        if isinstance(expression, Number) and not expression.shape:
+            return self.constant(expression)
         _, leaf = self._stored.get(id(expression), (None, None))
         if leaf is None:
             leaf = self.new_array(expression.shape, expression.dtype)
@@ -204,20 +133,29 @@ class Plan:
             self._stored[id(expression)] = expression, leaf
         return leaf
 
-    def _result(self, expression: Expression, aval: ShapedArray) -> Any:
-        if isinstance(expression, Number) and not aval.shape:
-            return expression.value
+    def _result(self, expression: Expression, aval: ShapedArray) -> tuple[int, np.dtype | None]:
+        if not aval.shape:
+            leaf = self.store(expression)
+            if leaf.view.offset:
+                leaf = self.copy(leaf)
+            return leaf.slot, aval.dtype
         leaf = self.store(expression)
+        whole = leaf.view.is_in_order and leaf.shape == aval.shape
         made = self.temporaries.get(leaf.slot)
-        in_order = leaf.view.is_in_order
-        if made is not None and in_order and made.size == aval.size:
+        if not (whole and (leaf.slot in self._host_made or (made and made.size == aval.size))):
+            leaf = self.copy(leaf)
+        # Each result is an array of its own: what has been given away is copied next time.
+        self._host_made.discard(leaf.slot)
+        if leaf.slot in self.temporaries:
             self.outputs[leaf.slot] = ShapedArray(aval.shape, aval.dtype)
             del self.temporaries[leaf.slot]
-        elif not in_order or self._shapes.get(leaf.slot) != aval.shape:
-            leaf = self.copy(leaf)
-            if leaf.slot in self.temporaries:
-                self.outputs[leaf.slot] = self.temporaries.pop(leaf.slot)
-        return leaf.slot
+        return leaf.slot, None
+
+    def constant(self, number: Number) -> Leaf:
+        """A number in memory."""
+        slot = self._slot()
+        self.consts.append((slot, np.asarray(number.value)))
+        return Leaf(slot, contiguous(()), number.dtype)
 
     def copy(self, leaf: Leaf) -> Leaf:
         """A leaf's elements in C order."""
@@ -226,7 +164,8 @@ class Plan:
             self.add(Root(leaf, made.slot, made.view), leaf.shape)
         else:
             made = Leaf(self._slot(), contiguous(leaf.shape), leaf.dtype)
-            self._add_host(HostStep("copy", lambda x: [np.array(x)], [leaf], [made.slot]))
+            self.add_step(HostStep("copy", lambda x: [np.array(x)], [leaf], [made.slot]))
+            self._host_made.add(made.slot)
         return made
 
     # --- steps --------------------------------------------------------------------------------
@@ -254,14 +193,15 @@ class Plan:
         self.steps[position].roots.append(root)  # type: ignore[union-attr]
         self._written_at[root.slot] = max(position, self._written_at.get(root.slot, -1))
 
-    def _add_host(self, step: HostStep) -> None:
+    def add_step(self, step: HostStep | Routine) -> None:
+        """Put a step at the end."""
         self._written_at.update(dict.fromkeys(step.slots, len(self.steps)))
         self.steps.append(step)
 
     def _visit(self, eqn: Eqn) -> None:
         args = [self._read(a) for a in eqn.invars]
         out = eqn.outvars[0].aval if eqn.outvars else None
-        rule = _SHAPE_RULES.get(eqn.primitive.name)
+        rule = _RULES.get(eqn.primitive.name)
         if rule is not None and out is not None:
             made = rule(self, args, out, eqn.params)
         elif eqn.primitive.name in _REDUCTIONS and out is not None:
@@ -275,7 +215,9 @@ class Plan:
             return
         leaves = [a if isinstance(a, Number) and not a.shape else self.store(a) for a in args]
         slots = [self._bind_leaf(v) for v in eqn.outvars]
-        self._add_host(HostStep(eqn.primitive.name, _implementation(eqn), leaves, slots))
+        self._host_made.update(slots)
+        call, kept = _implementation(eqn), _may_keep(eqn)
+        self.add_step(HostStep(eqn.primitive.name, call, leaves, slots, kept))
 
     def _elementwise(self, eqn: Eqn, args: list[Expression], out: ShapedArray) -> Any:
         expression = template(eqn.primitive.name, [a.dtype for a in args], out.dtype, eqn.params)
@@ -318,164 +260,27 @@ class Plan:
         One of many operations is stored first: they are computed anew in each view, and seen
         through one view after another (``x = x + transpose(x)``) would double each time.
         """
-        if len(_operations(expression, _REPEAT_UP_TO + 1)) > _REPEAT_UP_TO:
+        if len(operations(expression, _REPEAT_UP_TO + 1)) > _REPEAT_UP_TO:
             expression = self.store(expression)
-        return _reindex(expression, change, shape)
+        return reindex(expression, change, shape)
 
 
-def _operations(expression: Expression, limit: int) -> set[int]:
-    """The operations that an expression is made of, by identity; about ``limit`` at most."""
-    found: set[int] = set()
-    todo = [expression]
-    while todo and len(found) < limit:
-        e = todo.pop()
-        if isinstance(e, Node) and id(e) not in found:
-            found.add(id(e))
-            todo.extend(e.args)
-    return found
+def _store_shared(plan: Plan) -> None:
+    """Have the first of several kernels store what they would all compute at a cost."""
+    drafts = [s for s in plan.steps if isinstance(s, KernelDraft)]
+    users: dict[int, int] = {}
+    for draft in drafts:
+        for e in within(draft.roots, lambda node: False):
+            users[id(e)] = users.get(id(e), 0) + 1
 
+    def shared(node: Node) -> bool:
+        return node.weight >= _STORE_FROM and users[id(node)] > 1
 
-def _reindex(
-    expression: Expression, change: Callable[[View], View], shape: tuple[int, ...]
-) -> Expression:
-    seen: dict[int, Expression] = {}
-
-    def visit(e: Expression) -> Expression:
-        if id(e) not in seen:
-            if isinstance(e, Leaf):
-                seen[id(e)] = Leaf(e.slot, change(e.view), e.dtype)
-            elif isinstance(e, Counter):
-                seen[id(e)] = Counter(change(e.view), e.dtype)
-            elif isinstance(e, Number):
-                seen[id(e)] = Number(e.value, shape)
-            else:
-                args = [visit(a) for a in e.args]
-                copy = Node(e.expression, args, e.dtype, shape, False)
-                copy.weight = e.weight
-                seen[id(e)] = copy
-        return seen[id(e)]
-
-    return visit(expression)
-
-
-def slots_of(expression: Expression) -> set[int]:
-    """The slots that an expression reads."""
-    found: set[int] = set()
-    seen: set[int] = set()
-    todo = [expression]
-    while todo:
-        e = todo.pop()
-        if id(e) in seen:
-            continue
-        seen.add(id(e))
-        if isinstance(e, Leaf):
-            found.add(e.slot)
-        elif isinstance(e, Node):
-            todo.extend(e.args)
-    return found
-
-
-# --- rules: (plan, args, out aval, params) -> expression, or None for a host step ----------------
-
-
-def _broadcast(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
-    if isinstance(args[0], Number) and out.dtype not in NATIVE:
-        return None  # no kernel could store it
-    return plan.spread(args[0], out.shape, params["broadcast_dimensions"])
-
-
-def _transpose(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
-    return plan.reindex(args[0], lambda v: v.transpose(params["permutation"]), out.shape)
-
-
-def _slice(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
-    return plan.reindex(
-        args[0],
-        lambda v: v.slice(params["start_indices"], out.shape, params["strides"]),
-        out.shape,
-    )
-
-
-def _rev(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
-    return plan.reindex(args[0], lambda v: v.reverse(params["dimensions"]), out.shape)
-
-
-def _reshape(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
-    try:
-        return plan.reindex(args[0], lambda v: _affine(v.reshape(out.shape)), out.shape)
-    except _NotAffineError:
-        pass
-    leaf = plan.store(args[0])
-    view = leaf.view.reshape(out.shape)
-    if view is None:  # a leaf that is read through a view
-        leaf, view = plan.copy(leaf), contiguous(out.shape)
-    return Leaf(leaf.slot, view, leaf.dtype)
-
-
-class _NotAffineError(Exception):
-    """A reshape that no view can express."""
-
-
-def _affine(view: View | None) -> View:
-    if view is None:
-        raise _NotAffineError
-    return view
-
-
-def _iota(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
-    if out.dtype not in NATIVE or out.dtype == np.bool_:
-        return None
-    strides = tuple(int(d == params["dimension"]) for d in range(len(out.shape)))
-    return Counter(View(out.shape, strides), out.dtype)
-
-
-def _pad(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
-    x, value = args
-    if out.dtype not in NATIVE or 0 in x.shape:
-        return None
-    leaf = plan.new_array(out.shape, out.dtype)
-    fill = plan.spread(value, out.shape, ())
-    plan.add(Root(fill, leaf.slot, leaf.view), out.shape)
-    starts, first, sizes, steps = [], [], [], []
-    for size, total, (low, _, interior) in zip(
-        x.shape, out.shape, params["padding_config"], strict=True
-    ):
-        step = interior + 1
-        # The elements of x that land inside: low + i * step in [0, total).
-        begin = max(0, -(low // step))
-        end = min(size, (total - low + step - 1) // step)
-        starts.append(begin)
-        sizes.append(max(0, end - begin))
-        first.append(low + begin * step)
-        steps.append(step)
-    shape = tuple(sizes)
-    if 0 in shape:
-        return leaf
-    part = plan.reindex(x, lambda v: v.slice(starts, shape, [1] * len(shape)), shape)
-    target = leaf.view.slice(first, shape, steps)
-    plan.add(Root(part, leaf.slot, target), shape, over=True)
-    return leaf
-
-
-def _concatenate(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
-    if out.dtype not in NATIVE:
-        return None
-    leaf = plan.new_array(out.shape, out.dtype)
-    starts = [0] * len(out.shape)
-    for x in args:
-        target = leaf.view.slice(starts, x.shape, [1] * len(starts))
-        plan.add(Root(x, leaf.slot, target), x.shape)
-        starts[params["dimension"]] += x.shape[params["dimension"]]
-    return leaf
-
-
-_SHAPE_RULES: dict[str, Callable[[Plan, list[Any], ShapedArray, dict], Any]] = {
-    "broadcast_in_dim": _broadcast,
-    "transpose": _transpose,
-    "slice": _slice,
-    "rev": _rev,
-    "reshape": _reshape,
-    "iota": _iota,
-    "pad": _pad,
-    "concatenate": _concatenate,
-}
+    stored: dict[int, Leaf] = {}
+    for draft in drafts:
+        draft.stored = dict(stored)
+        for node in within(draft.roots, shared):
+            if shared(node) and id(node) not in stored and node.shape == draft.shape:
+                leaf = plan.new_array(node.shape, node.dtype)
+                draft.roots.append(Root(node, leaf.slot, leaf.view))
+                stored[id(node)] = leaf

@@ -7,9 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from .fusion import Counter, Expression, KernelDraft, Leaf, Node, Number
+from .build import Source
+from .expressions import Counter, Expression, KernelDraft, Leaf, Node, Number
 from .loops import Kernel, Operand, Operation, Result, level_of
+from .source import kernel_source
 from .views import View
+
+
+#: In the patches of a table: the word that a kernel sets when an index is out of bounds.
+STATUS_SLOT = -1
 
 
 class Lowered:
@@ -36,6 +42,21 @@ class Lowered:
         self.table = table
         self.patches = patches
         self.stop = stop
+
+    @property
+    def source(self) -> Source:
+        """What is compiled."""
+        return kernel_source(self.kernel)
+
+    def uses(self) -> list[int]:
+        """The slots that it reads or writes."""
+        return [slot for slot, _, _ in self.patches if slot != STATUS_SLOT]
+
+    @property
+    def work(self) -> int:
+        """A rough count of nanoseconds on one thread."""
+        operations = sum(1 + 4 * ("vm_" in o.expression) for o in self.kernel.operations)
+        return math.prod(self.space) * (1 + operations) // 4
 
 
 def _bits(value: Any) -> int:

@@ -1,7 +1,7 @@
 """How each elementwise primitive is written for one element.
 
-A lowering is a Python expression over ``{0}``, ``{1}``, ... that Numba compiles; the names in it
-are those of ``NAMESPACE``. What has no lowering here for its dtypes runs as a host step.
+A lowering is a Python expression over ``{0}``, ``{1}``, ...; the names in it are those of
+``NAMESPACE``. What has no lowering here for its dtypes runs as a host step.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from . import vecmath
-from .intrinsics import maximum, minimum
+from .llvm.language import builds
 from .vecmath.core import floor, sqrt
-from .vecmath.core import where as select
 
 _FLOATS = frozenset((np.dtype(np.float64), np.dtype(np.float32)))
 _INT = np.dtype(np.int64)
@@ -22,14 +21,25 @@ _BOOL = np.dtype(np.bool_)
 #: The dtypes that kernels compute with.
 NATIVE = _FLOATS | {_INT, _BOOL}
 
+
+@builds
+def _add_any_order(builder: Any, total: Any, x: Any) -> Any:
+    """``total + x`` in a sum whose terms LLVM may add in any order, and so as vectors.
+
+    The flag is on this one instruction; the terms themselves are computed as written.
+    """
+    return builder.binary("fadd reassoc", total, x)
+
+
 #: Functions that generated source may call, by the names it calls them by.
 NAMESPACE: dict[str, Any] = {
     "floor": floor,
     "sqrt": sqrt,
-    "np": np,
-    "maximum": maximum,
-    "minimum": minimum,
-    "select": select,
+    # The larger, the smaller of two floats; NaN if either is one. LLVM vectorises reductions by
+    # them.
+    "maximum": builds(lambda builder, x, y: builder.intrinsic("maximum", x, y)),
+    "minimum": builds(lambda builder, x, y: builder.intrinsic("minimum", x, y)),
+    "add_any_order": _add_any_order,
     **{f"vm_{name}": function for name, function in vecmath.TABLE.items()},
 }
 

@@ -1,4 +1,4 @@
-"""From the loop IR to Python source: plain loops that Numba compiles and that also run without.
+"""From the loop IR to Python source: plain loops that are compiled and that also run as they are.
 
 The text is the kernel's identity: two kernels with the same text are the same machine code, for
 whatever sizes and strides.
@@ -6,6 +6,7 @@ whatever sizes and strides.
 
 from __future__ import annotations
 
+from .build import Source
 from .loops import Kernel, Operand, Result, level_of
 
 #: How many terms of a sum are added in any order before the partial sum is added, with
@@ -107,9 +108,7 @@ class _Writer:
 
     def write(self) -> None:
         kernel = self.kernel
-        self.in_memory = bool(kernel.reduced) and any(
-            d not in kernel.reduced for d in range(min(kernel.reduced), kernel.rank)
-        )
+        self.in_memory = _in_memory(kernel)
         self.loop(0)
 
     def loop(self, level: int) -> None:
@@ -225,20 +224,14 @@ def python_source(kernel: Kernel) -> str:
     return "\n".join([head, *_body(kernel)]) + "\n"
 
 
-def entry_source(kernel: Kernel) -> str:
-    """The same as a function ``entry`` that takes its arguments from a table of int64.
-
-    One function compiles faster than two of which one is inlined into the other.
-    """
-    lines = ["def entry(table, start, stop):"]
-    dtypes = _dtypes(kernel)
-    for position, name in enumerate(parameters(kernel)):
-        word = f"table[{position}]"
-        if name in dtypes:
-            take = "bits" if name.startswith("scalar") else "pointer"
-            word = f"{take}_{dtypes[name]}({word})"
-        lines.append(f"    {name} = {word}")
-    return "\n".join([*lines, *_body(kernel)]) + "\n"
+def kernel_source(kernel: Kernel) -> Source:
+    """The same with its types, ready to be compiled."""
+    dtypes = tuple(_dtype(kernel, name) for name in parameters(kernel))
+    # Where a reduction is folded in memory in the innermost loop, its turns share that memory.
+    shares = _in_memory(kernel) and kernel.rank - 1 in kernel.reduced
+    return Source(
+        python_source(kernel), (*dtypes, "int64", "int64"), table=True, parallel=not shares
+    )
 
 
 def _body(kernel: Kernel) -> list[str]:
@@ -247,8 +240,22 @@ def _body(kernel: Kernel) -> list[str]:
     return writer.lines
 
 
-def _dtypes(kernel: Kernel) -> dict[str, str]:
-    """The element type of each parameter that is a pointer or a scalar."""
-    found = {f"in{i}": o.dtype for i, o in enumerate(kernel.inputs)}
-    found |= {f"out{i}": r.operand.dtype for i, r in enumerate(kernel.results)}
-    return found | {f"scalar{i}": dtype for i, dtype in enumerate(kernel.scalars)}
+def _dtype(kernel: Kernel, name: str) -> str:
+    """The type of a parameter."""
+    kind, number = name.rstrip("0123456789"), name.lstrip("abcdefghijklmnopqrstuvwxyz")
+    if kind == "in":
+        return _pointer(kernel.inputs[int(number)])
+    if kind == "out":
+        return _pointer(kernel.results[int(number)].operand)
+    return kernel.scalars[int(number)] if kind == "scalar" else "int64"
+
+
+def _pointer(operand: Operand) -> str:
+    return "*uint8" if operand.dtype == "bool" else f"*{operand.dtype}"
+
+
+def _in_memory(kernel: Kernel) -> bool:
+    """Whether reductions are folded into memory: loops that are not reduced lie within."""
+    return bool(kernel.reduced) and any(
+        d not in kernel.reduced for d in range(min(kernel.reduced), kernel.rank)
+    )

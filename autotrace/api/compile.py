@@ -7,6 +7,7 @@ import inspect
 import itertools
 import threading
 import types
+import weakref
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from ..core import tree
 from ..core.avals import SCALAR_TYPES, ShapedArray
-from ..core.config import config
+from ..core.config import attention, config, on_update
 from ..core.errors import located
 from ..core.jaxpr import Jaxpr
 from ..core.trace import Tracer, active_traces, axis_sizes, get_aval
@@ -37,6 +38,14 @@ from .inspect import ShapeDtypeStruct
 
 _staging = threading.RLock()
 _clock = itertools.count()
+_functions: weakref.WeakSet[JitFunction] = weakref.WeakSet()
+
+
+@on_update
+def _forget_all_shortcuts() -> None:
+    for function in list(_functions):
+        function._forget_shortcuts()
+
 
 
 class _Program:
@@ -85,19 +94,41 @@ def _leaf_key(args: tuple) -> Hashable:
 
 
 class _Shortcut:
-    """From leaves to a result, for one program and backend."""
+    """From leaves to a result, for one program and backend.
 
-    __slots__ = ("_consts", "_executable", "_fresh", "_out_tree", "_program")
+    Attributes:
+      native: a built-in function of the backend's, or None. It may return ``NotImplemented`` or
+        ``Ellipsis``; then it has done nothing, and ``__call__`` is right.
+      rebuild: from what ``native`` returns to the result; None where it is the result.
+    """
 
-    def __init__(self, program: _Program, executable: Executable):
+    __slots__ = ("_consts", "_executable", "_fresh", "_out_tree", "_program", "native", "rebuild")
+
+    def __init__(self, program: _Program, executable: Executable, leaves: Sequence[Any] = ()):
         self._program = program
-        self._executable = getattr(executable, "call", executable)
+        self._executable = executable
         self._fresh = getattr(executable, "fresh_outputs", False)
         self._consts = program.jaxpr.consts
         self._out_tree = program.out_tree
+        self.native: Callable[..., Any] | None = None
+        self.rebuild: Callable[..., Any] | None = None
+        bind = getattr(executable, "bind", None)
+        if bind is not None and leaves:
+            single = self._out_tree is tree.LEAF
+            self.native = bind([type(x) for x in leaves], single)
+            if not single and not tree.is_flat_tuple(self._out_tree):
+                self.rebuild = functools.partial(tree.unflatten, self._out_tree)
+
+    def touch(self) -> None:
+        """Note that the program has been used."""
+        self._program.used = next(_clock)
 
     def __call__(self, leaves: Sequence[Any]) -> Any:
-        self._program.used = next(_clock)
+        self.touch()
+        if self.native is not None and not config.debug_nans:
+            outs = self.native(*leaves)
+            if outs is not NotImplemented and outs is not ...:
+                return outs if self.rebuild is None else self.rebuild(outs)
         outs = self._executable(*leaves)
         if not self._fresh:
             outs = plain(outs, [*leaves, *self._consts])
@@ -137,6 +168,10 @@ class JitFunction:
         self._all_dynamic = not (self._static_numbers or self._static_names)
         self._programs: dict[Hashable, _Program] = {}
         self._shortcuts: dict[Hashable, _Shortcut] = {}
+        #: The shortcut taken last: its native function checks the arguments itself.
+        self._last: _Shortcut | None = None
+        self._native: Callable[..., Any] | None = None
+        _functions.add(self)
 
     def __repr__(self) -> str:
         return f"<jit of {name_of(self.__wrapped__)}>"
@@ -153,11 +188,16 @@ class JitFunction:
         return self if instance is None else types.MethodType(self, instance)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        native = self._native
+        if native is not None and not kwargs and not attention.count:
+            out = native(*args)
+            if out is not NotImplemented and out is not ...:
+                return out
         key = None if kwargs or not self._all_dynamic else _leaf_key(args)
         if key is not None:
             shortcut = self._shortcuts.get((key, config.backend))
             if shortcut is not None:
-                return shortcut(args)
+                return self._take(shortcut, args)
         call = self._sort(args, kwargs)
         program = self._program(call)
         if any(isinstance(x, Tracer) for x in call.leaves) or program.closed_over:
@@ -169,10 +209,24 @@ class JitFunction:
                 name=name_of(self.__wrapped__),
             )
             return tree.unflatten(program.out_tree, outs)
-        shortcut = _Shortcut(program, compile_jaxpr(program.jaxpr, self._backend))
-        if key is not None:
-            self._shortcuts[key, config.backend] = shortcut
-        return shortcut(call.leaves)
+        executable = compile_jaxpr(program.jaxpr, self._backend)
+        if key is None:
+            return _Shortcut(program, executable)(call.leaves)
+        shortcut = self._shortcuts[key, config.backend] = _Shortcut(program, executable, args)
+        return self._take(shortcut, args)
+
+    def _take(self, shortcut: _Shortcut, args: tuple) -> Any:
+        if shortcut is not self._last:
+            if self._last is not None:
+                self._last.touch()
+            self._last = shortcut
+            direct = shortcut.rebuild is None and not config.debug_nans
+            self._native = shortcut.native if direct else None
+        return shortcut(args)
+
+    def _forget_shortcuts(self) -> None:
+        self._shortcuts.clear()
+        self._last = self._native = None
 
     def trace(self, *args: Any, **kwargs: Any) -> Traced:
         """Stage for a signature without running.
@@ -201,7 +255,7 @@ class JitFunction:
     def clear_cache(self) -> None:
         """Forget each signature."""
         self._programs.clear()
-        self._shortcuts.clear()
+        self._forget_shortcuts()
 
     def _cache_size(self) -> int:
         return len(self._programs)
@@ -246,9 +300,11 @@ class JitFunction:
                 if program.closed_over:
                     return program
                 self._programs[call.key] = program
+                if self._last is not None:
+                    self._last.touch()
                 while len(self._programs) > config.jit_cache_size:
                     del self._programs[min(self._programs, key=lambda k: self._programs[k].used)]
-                    self._shortcuts.clear()
+                    self._forget_shortcuts()
         program.used = next(_clock)
         return program
 

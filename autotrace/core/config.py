@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 
 def _flag(name: str) -> bool:
     return os.environ.get(name, "0").lower() in ("1", "true", "yes", "on")
+
+
+class _Attention(threading.local):
+    count = 0
+
+
+#: How many things are under way in this thread that make a call different from a plain one:
+#: transforms and overridden settings. While there are none, calls may take shortcuts.
+attention = _Attention()
 
 
 class _Config(threading.local):
@@ -34,6 +43,8 @@ class _Config(threading.local):
         self._check(name)
         self.__dict__.pop(name, None)
         setattr(type(self), name, value)
+        for listener in _listeners:
+            listener()
 
     @contextmanager
     def override(self, name: str, value: Any) -> Iterator[None]:
@@ -42,9 +53,11 @@ class _Config(threading.local):
         missing = object()
         before = self.__dict__.get(name, missing)
         setattr(self, name, value)
+        attention.count += 1
         try:
             yield
         finally:
+            attention.count -= 1
             if before is missing:
                 del self.__dict__[name]
             else:
@@ -58,3 +71,9 @@ class _Config(threading.local):
 
 
 config = _Config()
+_listeners: list[Callable[[], None]] = []
+
+
+def on_update(listener: Callable[[], None]) -> None:
+    """Have a function called after each change of a setting for the process."""
+    _listeners.append(listener)

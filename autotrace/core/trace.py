@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from .avals import ShapedArray, aval_of
+from .config import attention
 from .errors import (
     ConcretizationError,
     LeakedTracerError,
@@ -60,6 +61,7 @@ class Trace:
         if not traces:
             _stack.quiet = np.errstate(all="ignore")
             _stack.quiet.__enter__()
+        attention.count += 1
         self.level = traces[-1].level + 1 if traces else 1
         self.alive = True
         traces.append(self)
@@ -67,6 +69,7 @@ class Trace:
 
     def __exit__(self, *_: Any) -> None:
         self.alive = False
+        attention.count -= 1
         _stack.traces.remove(self)
         if not _stack.traces:
             _stack.quiet.__exit__()

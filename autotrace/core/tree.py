@@ -140,6 +140,11 @@ class TreeDef:
 LEAF = TreeDef(None, None, ())
 
 
+def is_flat_tuple(treedef: TreeDef) -> bool:
+    """Whether a structure is a tuple of leaves."""
+    return treedef.node_type is tuple and all(c is LEAF for c in treedef.children)
+
+
 def _leaf_def() -> TreeDef:
     return LEAF
 

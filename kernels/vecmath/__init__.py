@@ -1,9 +1,9 @@
 """Elementary and special functions that LLVM's loop vectoriser can vectorise.
 
-A loop compiled by Numba that calls one of them for every element becomes a loop over vectors:
-they have no branches and no calls, only arithmetic, comparisons and selections. Each takes
-float64 or float32 and computes in it; a function of two operands takes two of one dtype. Without
-Numba they work on NumPy scalars, slowly.
+A compiled loop that calls one of them for every element becomes a loop over vectors: they have no
+branches and no calls, only arithmetic, comparisons and selections. Each takes float64 or float32
+and computes in it; a function of two operands takes two of one dtype. Given values under
+translation they write LLVM's instructions; given NumPy scalars they compute, slowly.
 
 ``TABLE`` has them by the name of the primitive they compute. Their errors and times are in
 docs/vecmath.md.

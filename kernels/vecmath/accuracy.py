@@ -11,6 +11,7 @@ has 64 bits and the function, and the worst hundred of those, and all points els
 from __future__ import annotations
 
 import argparse
+import ctypes
 import math
 import pathlib
 import platform
@@ -20,11 +21,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import llvmlite.binding
-import numba
 import numpy as np
 import scipy.special as special
 from mpmath import mp, mpf
 
+from ..build import Source, address
 from . import TABLE
 
 FLOATS = (np.float64, np.float32)
@@ -79,24 +80,39 @@ def domain(name: str, dtype: type) -> tuple[float, float]:
     return found or _DOMAINS.get(name, (-100, 100))
 
 
-def compile_loop(name: str) -> Callable:
-    """A loop ``(x, out)`` or ``(x, y, out)`` over flat arrays, compiled by Numba."""
-    function = TABLE[name]
-    if name in BINARY:
+def source_of_loop(name: str, dtype: type) -> Source:
+    """A loop over flat arrays."""
+    dtype_name = np.dtype(dtype).name
+    operands = ["x", "y"] if name in BINARY else ["x"]
+    call = ", ".join(f"{a}[i]" for a in operands)
+    text = f"""def loops({", ".join(operands)}, out, start, stop):
+    for i in range(start, stop):
+        out[i] = vm_{name}({call})
+"""
+    types = (*[f"*{dtype_name}"] * (len(operands) + 1), "int64", "int64")
+    return Source(text, types, table=True, parallel=True)
 
-        @numba.njit(error_model="numpy")
-        def loop(x: Any, y: Any, out: Any) -> None:
-            for i in range(out.shape[0]):
-                out[i] = function(x[i], y[i])
 
-    else:
+def bound_loop(name: str, *arrays: np.ndarray) -> Callable[[], None]:
+    """The loop over these arrays, the last one its output, compiled."""
+    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(
+        address(source_of_loop(name, arrays[0].dtype.type))
+    )
+    table = np.array([a.ctypes.data for a in arrays])
 
-        @numba.njit(error_model="numpy")
-        def loop(x: Any, out: Any) -> None:
-            for i in range(out.shape[0]):
-                out[i] = function(x[i])
+    def run() -> None:  # keeps the table and the arrays alive
+        function(table_at, 0, size)
 
-    return loop
+    table_at, size = table.ctypes.data, arrays[0].size
+    run.arrays = table, arrays  # type: ignore[attr-defined]
+    return run
+
+
+def evaluate(name: str, *args: np.ndarray) -> np.ndarray:
+    """The function of flat contiguous arrays of one dtype."""
+    out = np.empty_like(args[0])
+    bound_loop(name, *args, out)()
+    return out
 
 
 def specials(dtype: type) -> np.ndarray:
@@ -233,7 +249,7 @@ def _long_double(name: str, args: list[np.ndarray]) -> np.ndarray:
     return numpy_function(name)(*args)
 
 
-def nanoseconds(name: str, dtype: type, loop: Callable, rounds: int = 21) -> tuple[float, float]:
+def nanoseconds(name: str, dtype: type, rounds: int = 21) -> tuple[float, float]:
     """The loop's and NumPy's time for an element, medians of interleaved runs."""
     rng = np.random.default_rng(0)
     low, high = domain(name, dtype)
@@ -245,7 +261,7 @@ def nanoseconds(name: str, dtype: type, loop: Callable, rounds: int = 21) -> tup
     plain = numpy_function(name)
     ufunc = isinstance(plain, np.ufunc)
     runs = (
-        lambda: loop(*args, out),
+        bound_loop(name, *args, out),
         (lambda: plain(*args, out)) if ufunc else lambda: plain(*args),
     )
     times: tuple[list, list] = ([], [])
@@ -263,19 +279,17 @@ def measure(names: list[str], count: int) -> Iterator[tuple]:
     """A row for every function and dtype."""
     rng = np.random.default_rng(2024)
     for name in names:
-        loop = compile_loop(name)
         for dtype in FLOATS:
             args = points(name, dtype, count, rng)
             if name not in BINARY:
                 more = specials(dtype)
                 # The relative error of digamma is not bounded near its negative zeros.
                 args = [np.concatenate([args[0], more[more >= 0] if name == "digamma" else more])]
-            out = np.empty_like(args[0])
-            loop(*args, out)
+            out = evaluate(name, *args)
             found = errors(name, args, out)
             worst = int(found.argmax())
             at = ", ".join(f"{a[worst]!s}" for a in args)
-            times = nanoseconds(name, dtype, loop)
+            times = nanoseconds(name, dtype)
             yield name, dtype.__name__, float(found[worst]), at, float(found.mean()), *times
 
 

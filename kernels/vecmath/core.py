@@ -1,7 +1,7 @@
 """The few operations the functions are written in, each one LLVM instruction or intrinsic.
 
-Without Numba (or with its compiler switched off) the same names are Python functions over NumPy
-scalars: slow, and bit for bit what the compiled ones return.
+On values under translation they write instructions; on NumPy scalars they compute: slow, and bit
+for bit what the compiled ones return.
 """
 
 from __future__ import annotations
@@ -11,84 +11,94 @@ from typing import Any
 
 import numpy as np
 
-try:
-    import numba
-    from numba import types
-    from numba.core import config
-    from numba.extending import overload
-
-    from . import compiled
-except ImportError:
-    numba = None  # type: ignore[assignment]
-
-from . import plain
-
-COMPILED = numba is not None and not config.DISABLE_JIT  # type: ignore[attr-defined]
-_operations: Any = compiled if COMPILED else plain
-
-_OPTIONS: Any = {"forceinline": True, "error_model": "numpy"}
+from ..llvm.values import Value
+from . import emitted, plain
 
 
-def kernel(function: Callable) -> Callable:
-    """A function that is inlined into its callers when they are compiled by Numba."""
-    return numba.njit(**_OPTIONS)(function) if COMPILED else function
+def _is_value(operands: tuple) -> bool:
+    return any(isinstance(x, Value) for x in operands)
+
+
+def _operation(name: str) -> Callable[..., Any]:
+    write, compute = getattr(emitted, name), getattr(plain, name)
+
+    def operation(*operands: Any) -> Any:
+        return write(*operands) if _is_value(operands) else compute(*operands)
+
+    operation.__name__ = name
+    return operation
 
 
 def generic(name: str, double: Callable, single: Callable) -> Callable:
-    """One function of a name that takes either dtype: chosen by type while compiling.
+    """One function of a name that takes either dtype.
 
     Args:
       name: its ``__name__``.
-      double: the kernel for float64, and for anything else that Numba converts to it.
-      single: the kernel for float32.
+      double: the function for float64, and on NumPy scalars for anything else.
+      single: the function for float32.
     """
-    plain_double = getattr(double, "py_func", double)
-    unary = plain_double.__code__.co_argcount == 1
 
-    def pick(*args: Any) -> Callable:
-        return single if all(type(x) is np.float32 for x in args) else double
+    def call(*args: Any) -> Any:
+        if _is_value(args):
+            builder = emitted.builder_of(*args)
+            args = tuple(builder.common(*args))
+            return (single if args[0].dtype == "float32" else double)(*args)
+        if all(type(x) is np.float32 for x in args):
+            function = single
+        else:
+            function, args = double, tuple(np.float64(x) for x in args)
+        with np.errstate(all="ignore"):
+            return function(*args)
 
-    stub: Any = (lambda x: pick(x)(x)) if unary else (lambda x, y: pick(x, y)(x, y))
-    stub.__name__ = stub.__qualname__ = name
-    if not COMPILED:
-        return np.errstate(all="ignore")(stub)
-
-    def choose(*args: Any) -> Callable | None:
-        if any(not isinstance(x, types.Number) or isinstance(x, types.Complex) for x in args):
-            return None
-        if all(x == types.float64 for x in args):
-            return plain_double
-        if all(x == types.float32 for x in args):
-            return single.py_func  # type: ignore[attr-defined]
-        if unary:
-            return lambda x: double(np.float64(x))
-        return lambda x, y: double(np.float64(x), np.float64(y))
-
-    register = overload(stub, jit_options=_OPTIONS, strict=False)
-    register((lambda x: choose(x)) if unary else (lambda x, y: choose(x, y)))
-    return stub
+    call.__name__ = call.__qualname__ = name
+    return call
 
 
 # Arithmetic: fma(x, y, z) is x * y + z rounded once, poly(x, coefficients) a polynomial by Horner's
 # rule from the constant's coefficient on.
-fma: Callable[..., Any] = _operations.fma
-poly: Callable[..., Any] = _operations.poly
-sqrt: Callable[..., Any] = _operations.sqrt
-floor: Callable[..., Any] = _operations.floor
-fabs: Callable[..., Any] = _operations.fabs
-copysign: Callable[..., Any] = _operations.copysign
+fma = _operation("fma")
+poly = _operation("poly")
+sqrt = _operation("sqrt")
+floor = _operation("floor")
+fabs = _operation("fabs")
+copysign = _operation("copysign")
+widen = _operation("widen")
+narrow = _operation("narrow")
 
-# where(condition, x, y) computes both; no branch. beyond makes exceptions for rare arguments.
-where: Callable[..., Any] = _operations.where
-beyond: Callable[..., Any] = _operations.beyond
+
+def where(condition: Any, x: Any, y: Any) -> Any:
+    """``x`` if the condition holds, else ``y``; both are computed, without a branch."""
+    # A condition on constants is known while translating.
+    known = not isinstance(condition, Value)
+    return plain.where(condition, x, y) if known else emitted.where(condition, x, y)
+
 
 # The bits of a number as an unsigned integer of its width, and arithmetic on them that wraps.
-bits: Callable[..., Any] = _operations.bits
-from_bits: Callable[..., Any] = _operations.from_bits
-iadd: Callable[..., Any] = _operations.iadd
-isub: Callable[..., Any] = _operations.isub
-iand: Callable[..., Any] = _operations.iand
-ior: Callable[..., Any] = _operations.ior
-ixor: Callable[..., Any] = _operations.ixor
-shl: Callable[..., Any] = _operations.shl
-shr: Callable[..., Any] = _operations.shr
+bits = _operation("bits")
+from_bits = _operation("from_bits")
+iadd = _operation("iadd")
+isub = _operation("isub")
+iand = _operation("iand")
+ior = _operation("ior")
+ixor = _operation("ixor")
+shl = _operation("shl")
+shr = _operation("shr")
+
+
+def beyond(symbol: str, python: Callable, double: float, single: float) -> Callable:
+    """A function of ``(x, y)``: y, or another function's value where x is too large.
+
+    Args:
+      symbol: the name of the C library's function for double.
+      python: the function that stands for it on NumPy scalars.
+      double: the largest magnitude for which y holds; 0 is for every x that is not negative.
+      single: the same for float32.
+    """
+
+    def call(x: Any, y: Any) -> Any:
+        if isinstance(x, Value):
+            return emitted.beyond(symbol, x, y, double if x.dtype == "float64" else single)
+        limit = double if type(x) is np.float64 else single
+        return plain.beyond(python, x, y, limit)
+
+    return call

@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from .core import bits, copysign, fabs, fma, from_bits, iadd, isub, kernel, poly, shl, shr, where
+from .core import bits, copysign, fabs, fma, from_bits, iadd, isub, poly, shl, shr, where
 from .formats import LN2, Format
 
 
@@ -31,7 +31,6 @@ def build(form: Format) -> SimpleNamespace:
     exp2_terms = form.poly("EXP2")
     sinh_terms, cosh_terms = form.poly("SINH"), form.poly("COSH")
 
-    @kernel
     def scale(p: Any, t: Any) -> Any:
         # Two factors, since one power of two cannot reach the subnormal numbers, nor 2**1024.
         i = bits(t)
@@ -39,7 +38,6 @@ def build(form: Format) -> SimpleNamespace:
         first = from_bits(iadd(shl(j, digits), one_bits))
         return p * first * from_bits(iadd(shl(isub(i, j), digits), one_bits))
 
-    @kernel
     def exp(x: Any) -> Any:
         x = where(x > top, top, x)
         x = where(x < bottom, bottom, x)
@@ -48,7 +46,6 @@ def build(form: Format) -> SimpleNamespace:
         r = fma(n, -ln2_low, fma(n, -ln2_high, x))
         return scale(fma(r, poly(r, exp_all), one), t)
 
-    @kernel
     def exp_parts(x: Any, low: Any) -> Any:
         """``exp(x + low)`` as ``1 + r + rest`` times a power of two: all three."""
         x = where(x > top, top, x)
@@ -60,13 +57,11 @@ def build(form: Format) -> SimpleNamespace:
         r = r1 + w
         return r, fma(r * r, poly(r, exp_terms), (r1 - r) + w), t
 
-    @kernel
     def exp_sum(x: Any, low: Any) -> Any:
         """``exp(x + low)``; ``low`` is less than some units in the last place of ``x``."""
         r, rest, t = exp_parts(x, low)
         return scale(one + (r + rest), t)
 
-    @kernel
     def exp_times(x: Any, low: Any, y: Any, y_low: Any) -> Any:
         """``exp(x + low) * (y + y_low)``."""
         r, rest, t = exp_parts(x, low)
@@ -74,7 +69,6 @@ def build(form: Format) -> SimpleNamespace:
         p_low = ((one - p) + r) + rest
         return scale(fma(p, y, fma(p, y_low, p_low * y)), t)
 
-    @kernel
     def exp2(x: Any) -> Any:
         x = where(x > top2, top2, x)
         x = where(x < bottom2, bottom2, x)
@@ -82,7 +76,6 @@ def build(form: Format) -> SimpleNamespace:
         r = x - (t - magic)
         return scale(fma(r, poly(r, exp2_terms), one), t)
 
-    @kernel
     def half_expm1(x: Any) -> Any:
         """``expm1(x) / 2`` as a sum of two numbers, the second one the smaller."""
         t = fma(x, log2e, magic)
@@ -95,14 +88,12 @@ def build(form: Format) -> SimpleNamespace:
         high = a + b
         return high, fma(s, low, b - (high - a))
 
-    @kernel
     def expm1(x: Any) -> Any:
         y = where(x > top, top, x)
         y = where(y < bottom_expm1, bottom_expm1, y)
         high, low = half_expm1(y)
         return where(fabs(x) < tiny, x, two * (high + low))
 
-    @kernel
     def tanh(x: Any) -> Any:
         a = fabs(x)
         a = where(a > top_tanh, top_tanh, a)
@@ -117,7 +108,6 @@ def build(form: Format) -> SimpleNamespace:
         rest = fma(-q, d, high) + fma(-q, d_low, low)
         return where(fabs(x) < tiny, x, copysign(fma(rest, inverse, q), x))
 
-    @kernel
     def hyperbolic(a: Any) -> Any:
         """For ``a = n log(2) + r``: r and its error, sinh(r) - r, cosh(r) - 1, a quarter of
         ``2**n``, and a quarter of ``2**-n``."""
@@ -135,7 +125,6 @@ def build(form: Format) -> SimpleNamespace:
         down = where(a > far, zero, down)
         return r, low, (r * z) * poly(z, sinh_terms), z * poly(z, cosh_terms), up, down
 
-    @kernel
     def sinh(x: Any) -> Any:
         a = fabs(x)
         a = where(a > top_sinh, top_sinh, a)
@@ -148,7 +137,6 @@ def build(form: Format) -> SimpleNamespace:
         rest = rest + fma(f, c, g * (s + low))
         return where(fabs(x) < tiny, x, copysign(two * (high + rest), x))
 
-    @kernel
     def cosh(x: Any) -> Any:
         a = fabs(x)
         a = where(a > top_sinh, top_sinh, a)
@@ -159,7 +147,6 @@ def build(form: Format) -> SimpleNamespace:
         rest = (b - (high - g)) + fma(g, c, f * (s + low))
         return two * (high + rest)
 
-    @kernel
     def sigmoid(x: Any) -> Any:
         # exp(x) / (1 + exp(x)) or 1 / (1 + exp(-x)), whichever exponential is at most 1.
         e = exp(-fabs(x))

@@ -13,8 +13,6 @@ from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
-
 from .core import (
     bits,
     copysign,
@@ -26,12 +24,13 @@ from .core import (
     iand,
     ior,
     isub,
-    kernel,
+    narrow,
     poly,
     shl,
     shr,
     sqrt,
     where,
+    widen,
 )
 from .formats import DOUBLE, LN2, LN10, Format
 
@@ -72,7 +71,6 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
     ln2 = form.split(LN2, 1)[0]
     exp_top = form.choose(800.0, 110.0)
 
-    @kernel
     def parts(x: Any) -> Any:
         """The exponent k, ``2**-k``, and f, of a positive normal number."""
         # In unsigned arithmetic: the exponent is kept biased until it is a float.
@@ -82,7 +80,6 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
         down = from_bits(shl(isub(iadd(isub(k, k), 2 * bias), k), digits))
         return from_bits(ior(k, count_bits)) - count, down, f
 
-    @kernel
     def log_near(k: Any, f: Any, c: Any) -> Any:
         """``k log(2) + log(1 + f + c)``, c below the last place of ``1 + f``."""
         s = f / (two + f)
@@ -94,20 +91,17 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
         rest = fma(s, fma(z, poly(z, log_terms), square), fma(k, ln2_low, c * w * w)) - square
         return high + ((f - (high - a)) + rest)
 
-    @kernel
     def special(x: Any, y: Any) -> Any:
         """A logarithm's result y, or what it is for an x that is not positive and finite."""
         y = where(x < inf, y, x)
         return where(x > zero, y, where(x == zero, -inf, nan))
 
-    @kernel
     def positive(x: Any) -> Any:
         """The exponent and f of a positive number, subnormal ones included."""
         low = x < smallest
         k, _, f = parts(where(low, x * raise_by, x))
         return k - where(low, raised, zero), f
 
-    @kernel
     def log(x: Any) -> Any:
         k, f = positive(x)
         s = f / (two + f)
@@ -118,7 +112,6 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
         rest = fma(s, fma(z, poly(z, log_terms), square), k * ln2_low) - square
         return special(x, high + ((f - (high - a)) + rest))
 
-    @kernel
     def log_pair(f: Any) -> Any:
         """``log(1 + f)`` as a sum of two numbers."""
         s = f / (two + f)
@@ -127,7 +120,6 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
         high = f - square
         return high, ((f - high) - square) + s * fma(z, poly(z, log_terms), square)
 
-    @kernel
     def log2(x: Any) -> Any:
         k, f = positive(x)
         high, low = log_pair(f)
@@ -136,7 +128,6 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
         total = k + p
         return special(x, total + ((p - (total - k)) + rest))
 
-    @kernel
     def log10(x: Any) -> Any:
         k, f = positive(x)
         high, low = log_pair(f)
@@ -146,7 +137,6 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
         total = a + p
         return special(x, total + ((p - (total - a)) + fma(k, log10_2_low, rest)))
 
-    @kernel
     def log1p_sum(x: Any, low: Any, more: Any) -> Any:
         """``log(1 + x + low) + more log(2)`` for ``x >= -1/2`` or so, or ``log(x)`` where
         ``more`` is not 0."""
@@ -156,7 +146,6 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
         c = where(more > zero, zero, where(c == zero, zero, c * down))
         return log_near(k + more, f, c)
 
-    @kernel
     def log1p(x: Any) -> Any:
         u = one + x
         c = where(x > one, one - (u - x), x - (u - one))
@@ -164,12 +153,10 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
         y = log_near(k, f, where(x > large, zero, c * down))
         return where(fabs(x) < tiny, x, special(u, y))
 
-    @kernel
     def softplus(x: Any) -> Any:
         y = log1p_sum(exp(-fabs(x)), zero, zero)
         return where(x > zero, x, zero) + y
 
-    @kernel
     def apart(x: Any, y: Any) -> Any:
         """The larger one, and minus the magnitude of the difference, with its error."""
         top, bottom = where(x > y, x, y), where(x > y, y, x)
@@ -179,20 +166,17 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
         low = (bottom - (d - z)) - (top + z)
         return top, where(top == bottom, zero, d), where(fabs(d) < exp_top, low, zero)
 
-    @kernel
     def logaddexp(x: Any, y: Any) -> Any:
         top, d, low = apart(x, y)
         out = top + log1p_sum(exp_sum(d, low), zero, zero)
         return where(x == x, where(y == y, out, y), x)
 
-    @kernel
     def logaddexp2(x: Any, y: Any) -> Any:
         top, d, low = apart(x, y)
         e = exp2(d)
         out = top + log1p_sum(fma(e, low * ln2, e), zero, zero) * log2e_high
         return where(x == x, where(y == y, out, y), x)
 
-    @kernel
     def asinh(x: Any) -> Any:
         a = fabs(x)
         big = a > large_square
@@ -204,7 +188,6 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
         y = where(a < inf, y, a)
         return where(a < tiny, x, copysign(y, x))
 
-    @kernel
     def acosh(x: Any) -> Any:
         big = x > large_square
         t = where(big, one, x - one)
@@ -214,7 +197,6 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
         y = where(x < inf, y, x)
         return where(x < one, nan, y)
 
-    @kernel
     def atanh(x: Any) -> Any:
         a = fabs(x)
         d = one - a
@@ -226,7 +208,6 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
         y = where(a < one, y, where(a == one, inf, nan))
         return where(a < tiny, x, copysign(y, x))
 
-    @kernel
     def power_pair(x: Any, y: Any) -> Any:
         """``abs(x) ** y``, but for the special cases."""
         a = fabs(x)
@@ -259,10 +240,9 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
         p_low = fma(y, log_high, -p) + y * log_low
         return exp_sum(p, where(fabs(p) < exp_top, p_low, zero))
 
-    @kernel
     def power_double(x: Any, y: Any) -> Any:
         """The same for float32, computed in float64, which has digits enough for a plain sum."""
-        a = np.float64(fabs(x))
+        a = widen(fabs(x))
         i = iadd(bits(a), wide_shift)
         k = from_bits(ior(shr(i, 52), wide_count_bits)) - wide_count
         f = from_bits(iadd(iand(i, wide_mask), wide_root_half)) - 1.0
@@ -270,17 +250,16 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
         z = s * s
         lg = fma(s * wide_log2e, fma(z, poly(z, pow_log_terms), wide_two), k)
         lg = where(a == 0.0, -wide_inf, where(a < wide_inf, lg, a))
-        p = np.float64(y) * lg
+        p = widen(y) * lg
         p = where(p > wide_top, wide_top, p)
         p = where(p < -wide_top, -wide_top, p)
         t = p + wide_magic
         r = p - (t - wide_magic)
         e = fma(r, poly(r, pow_exp2_terms), wide_first)
-        return np.float32(e * from_bits(iadd(shl(bits(t), 52), wide_one)))
+        return narrow(e * from_bits(iadd(shl(bits(t), 52), wide_one)))
 
     magnitude = power_pair if form.suffix == "64" else power_double
 
-    @kernel
     def power(x: Any, y: Any) -> Any:
         a = fabs(x)
         out = magnitude(x, y)
@@ -292,7 +271,6 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
         out = where(y == y, out, y)
         return where((x == one) | (y == zero), one, out)
 
-    @kernel
     def cbrt(x: Any) -> Any:
         a = fabs(x)
         low = a < smallest

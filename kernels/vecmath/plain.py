@@ -92,13 +92,19 @@ def poly(x: Any, coefficients: Sequence[Any]) -> Any:
     return out
 
 
-def beyond(symbol: str, python: Callable, double: float, single: float) -> Callable:
-    """A function of ``(x, y)``: y, or another function's value where x is too large."""
+def widen(x: Any) -> Any:
+    """A float32 as a float64."""
+    return np.float64(x)
 
-    def call(x: Any, y: Any) -> Any:
-        limit = double if type(x) is np.float64 else single
-        with np.errstate(all="ignore"):
-            outside = abs(x) > limit if limit else x < 0
-            return type(x)(python(x)) if outside else y
 
-    return call
+def narrow(x: Any) -> Any:
+    """A float64 rounded to a float32."""
+    with np.errstate(all="ignore"):
+        return np.float32(x)
+
+
+def beyond(python: Callable, x: Any, y: Any, limit: float) -> Any:
+    """y, or another function of x where ``abs(x)`` is above the limit (0: where x < 0)."""
+    with np.errstate(all="ignore"):
+        outside = abs(x) > limit if limit else x < 0
+        return type(x)(python(x)) if outside else y

@@ -13,7 +13,7 @@ from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
 
-from .core import beyond, copysign, fabs, floor, fma, kernel, poly, sqrt, where
+from .core import beyond, copysign, fabs, floor, fma, poly, sqrt, where
 from .formats import PI, ROOT_PI, Format
 
 _HALF_LOG_TWO_PI = Fraction(
@@ -60,20 +60,17 @@ def build(
 
     negative_lgamma = beyond("lgamma", _lgamma, 0.0, 0.0)
 
-    @kernel
     def erf_near(x: Any) -> Any:
         z = x * x
         y = fma(x, slope_high, x * fma(z, poly(z, erf_terms), slope_low))
         return where(x == zero, x, y)
 
-    @kernel
     def erf(x: Any) -> Any:
         a = fabs(x)
         a = where(a > erf_top, erf_top, a)
         y = one - exp(-poly(a, tail_terms))
         return where(a < one, erf_near(x), copysign(y, x))
 
-    @kernel
     def erfc(x: Any) -> Any:
         a = fabs(x)
         a = where(a > erfc_top, erfc_top, a)
@@ -91,7 +88,6 @@ def build(
         y = where(x < zero, two - y, y)
         return where(a < half, one - erf_near(x), y)
 
-    @kernel
     def erfinv(x: Any) -> Any:
         w = -log((one - x) * (one + x))
         r = sqrt(w)
@@ -103,7 +99,6 @@ def build(
         a = fabs(x)
         return where(a < one, y, where(a == one, copysign(inf, x), nan))
 
-    @kernel
     def erfinv_single(x: Any) -> Any:
         w = -log((one - x) * (one + x))
         r = sqrt(w)
@@ -112,13 +107,11 @@ def build(
         a = fabs(x)
         return where(a < one, y, where(a == one, copysign(inf, x), nan))
 
-    @kernel
     def step(d: Any, p: Any) -> Any:
         """From ``lgamma(2 + d) + log(p)`` to the same with d below 0.2, or nearer to it."""
         more = d >= fifth
         return where(more, d - one, d), where(more, fma(p, d, p), p)
 
-    @kernel
     def lgamma(x: Any) -> Any:
         # Negative numbers go to the C library, one by one: its reflection costs as much again.
         a = where(x < zero, one, x)
@@ -143,13 +136,11 @@ def build(
         y = where(x < inf, y, x)
         return where(x == -inf, x, negative_lgamma(x, y))
 
-    @kernel
     def sum_step(d: Any, p: Any, q: Any) -> Any:
         """From ``digamma(1 + d) + q / p`` to the same with d below 1, or nearer to it."""
         more = d >= one
         return where(more, d - one, d), where(more, p * d, p), where(more, fma(q, d, p), q)
 
-    @kernel
     def digamma(x: Any) -> Any:
         a = fabs(x)
         far = a >= eight

@@ -22,7 +22,6 @@ from .core import (
     from_bits,
     iand,
     ixor,
-    kernel,
     poly,
     shl,
     sqrt,
@@ -55,7 +54,6 @@ def build(form: Format) -> SimpleNamespace:
         beyond(f.__name__, f, 2.0**45, 2.0**15) for f in (np.sin, np.cos, np.tan)
     )
 
-    @kernel
     def reduce(x: Any) -> Any:
         """The quarter turns in x, in the low bits of an integer, and the rest r and its error."""
         t = fma(x, two_over_pi, magic)
@@ -65,7 +63,6 @@ def build(form: Format) -> SimpleNamespace:
         r = r1 - w
         return bits(t), r, fma(n, -p3, ((r1 - r) - w) - fma(n, p2, -w))
 
-    @kernel
     def sin_cos(r: Any, low: Any) -> Any:
         """Sine and cosine on [-pi/4, pi/4], each as a sum of two numbers."""
         z = r * r
@@ -75,12 +72,10 @@ def build(form: Format) -> SimpleNamespace:
         c_low = ((one - c) - hz) + fma(z * z, poly(z, cos_terms), -r * low)
         return r, s_low, c, c_low
 
-    @kernel
     def turn_sign(y: Any, i: Any) -> Any:
         """Change the sign of y where the bit of value 2 is set."""
         return from_bits(ixor(bits(y), shl(iand(i, 2), width - 1)))
 
-    @kernel
     def sin(x: Any) -> Any:
         i, r, low = reduce(x)
         s, s_low, c, c_low = sin_cos(r, low)
@@ -88,7 +83,6 @@ def build(form: Format) -> SimpleNamespace:
         y = turn_sign(where(swap, c + c_low, s + s_low), i)
         return far_sin(x, where(fabs(x) < small, x, y))
 
-    @kernel
     def cos(x: Any) -> Any:
         i, r, low = reduce(x)
         s, s_low, c, c_low = sin_cos(r, low)
@@ -96,7 +90,6 @@ def build(form: Format) -> SimpleNamespace:
         y = turn_sign(where(swap, s + s_low, c + c_low), i)
         return far_cos(x, from_bits(ixor(bits(y), shl(iand(i, 1), width))))
 
-    @kernel
     def tan(x: Any) -> Any:
         i, r, low = reduce(x)
         s, s_low, c, c_low = sin_cos(r, low)
@@ -116,7 +109,6 @@ def build(form: Format) -> SimpleNamespace:
         y = from_bits(ixor(bits(y), shl(iand(i, 1), width)))
         return far_tan(x, where(fabs(x) < small, x, y))
 
-    @kernel
     def atan_ratio(y: Any, x: Any) -> Any:
         """``atan(y / x)`` for ``0 <= y <= x``, as a sum of two numbers."""
         big = y > x * tan_eighth
@@ -133,7 +125,6 @@ def build(form: Format) -> SimpleNamespace:
         high = base + q
         return high, ((base - high) + q) + (low + base_low)
 
-    @kernel
     def atan(x: Any) -> Any:
         a = fabs(x)
         over = a > one
@@ -143,7 +134,6 @@ def build(form: Format) -> SimpleNamespace:
         y = where(over, total + ((half_pi - total - high) + (half_pi_low - low)), high + low)
         return where(fabs(x) < small, x, copysign(y, x))
 
-    @kernel
     def atan2(y: Any, x: Any) -> Any:
         a, b = fabs(y), fabs(x)
         swap = a > b
@@ -164,7 +154,6 @@ def build(form: Format) -> SimpleNamespace:
         out = copysign(out, y)
         return where((x == x) & (y == y), out, x + y)
 
-    @kernel
     def hypot(x: Any, y: Any) -> Any:
         a, b = fabs(x), fabs(y)
         top, low = where(a > b, a, b), where(a > b, b, a)
@@ -174,7 +163,6 @@ def build(form: Format) -> SimpleNamespace:
         out = sqrt(fma(top, top, low * low)) * back
         return where((a == inf) | (b == inf), inf, out)
 
-    @kernel
     def asin_parts(a: Any) -> Any:
         """For ``|x|`` above a half, the root of ``(1 - |x|) / 2``; then asin of it or of x,
         without the first term."""
@@ -183,7 +171,6 @@ def build(form: Format) -> SimpleNamespace:
         r = where(over, sqrt(z), a)
         return over, r, (r * z) * poly(z, asin_terms)
 
-    @kernel
     def asin(x: Any) -> Any:
         a = fabs(x)
         over, r, rest = asin_parts(a)
@@ -192,7 +179,6 @@ def build(form: Format) -> SimpleNamespace:
         y = where(over, total + y, r + rest)
         return where(a < small, x, copysign(y, x))
 
-    @kernel
     def acos(x: Any) -> Any:
         a = fabs(x)
         over, r, rest = asin_parts(a)

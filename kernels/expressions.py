@@ -1,0 +1,225 @@
+"""What a plan is made of: expressions over arrays in memory, and the steps that compute them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .build import Source
+from .views import View
+
+
+class Leaf:
+    """An array, or a part of one, in a slot."""
+
+    __slots__ = ("dtype", "slot", "view")
+
+    def __init__(self, slot: int, view: View, dtype: np.dtype):
+        self.slot = slot
+        self.view = view
+        self.dtype = dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.view.shape
+
+
+class Number:
+    """A scalar that stands in the program."""
+
+    __slots__ = ("dtype", "shape", "value")
+
+    def __init__(self, value: Any, shape: tuple[int, ...] = ()):
+        self.value = value
+        self.dtype = np.dtype(value.dtype)
+        self.shape = shape
+
+
+class Counter:
+    """Each element's position: the numbers that a view maps indices to."""
+
+    __slots__ = ("dtype", "view")
+
+    def __init__(self, view: View, dtype: np.dtype):
+        self.view = view
+        self.dtype = dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.view.shape
+
+
+class Node:
+    """An elementwise operation on expressions of one shape."""
+
+    __slots__ = ("args", "dtype", "expression", "shape", "weight")
+
+    def __init__(
+        self, expression: str, args: list[Any], dtype: np.dtype, shape: tuple[int, ...], heavy: bool
+    ):
+        self.expression = expression
+        self.args = args
+        self.dtype = dtype
+        self.shape = shape
+        #: How many operations stand below it that are better stored than repeated.
+        self.weight = heavy + sum(a.weight for a in args if isinstance(a, Node))
+
+
+Expression = Leaf | Number | Counter | Node
+
+
+class Root:
+    """An expression that goes to memory: stored through a view, or reduced into it."""
+
+    __slots__ = ("expression", "reduce", "slot", "view")
+
+    def __init__(self, expression: Expression, slot: int, view: View, reduce: str = ""):
+        self.expression = expression
+        self.slot = slot
+        self.view = view
+        self.reduce = reduce
+
+
+class KernelDraft:
+    """Roots over one space, in one nest of loops."""
+
+    def __init__(self, shape: tuple[int, ...], reduced: tuple[int, ...]):
+        self.shape = shape
+        self.reduced = reduced
+        self.roots: list[Root] = []
+        #: Expressions, by identity, that earlier kernels have stored.
+        self.stored: dict[int, Leaf] = {}
+
+
+class HostStep:
+    """A call of a NumPy function: what has no lowering runs through its implementation.
+
+    Attributes:
+      call: takes arrays and scalars for ``args``, leaves and numbers; returns a list.
+      slots: where its results go.
+      keeps_arguments: whether it may hand its arguments to someone who keeps them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        call: Callable[..., list[Any]],
+        args: list[Any],
+        slots: list[int],
+        keeps_arguments: bool = False,
+    ):
+        self.name = name
+        self.call = call
+        self.args = args
+        self.slots = slots
+        self.keeps_arguments = keeps_arguments
+
+    @property
+    def leaves(self) -> list[Leaf]:
+        return [a for a in self.args if isinstance(a, Leaf)]
+
+    def uses(self) -> list[int]:
+        """The slots that it reads or makes."""
+        return [*(a.slot for a in self.leaves), *self.slots]
+
+
+class Routine:
+    """A step with a source of its own, not made of expressions.
+
+    Attributes:
+      name: what it does, for ``describe``.
+      source: a function ``(table, start, stop)``.
+      table: its words; ``patches``: (slot, position, offset in bytes) for each address in it.
+      stop: the end of its range.
+      work: a rough count of nanoseconds.
+      slots: what it writes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        source: Source,
+        table: list[int],
+        patches: list[tuple[int, int, int]],
+        stop: int,
+        work: int,
+        slots: list[int],
+    ):
+        self.name = name
+        self.source = source
+        self.table = table
+        self.patches = patches
+        self.stop = stop
+        self.work = work
+        self.slots = slots
+
+    def uses(self) -> list[int]:
+        """The slots that it reads or writes."""
+        return [slot for slot, _, _ in self.patches]
+
+
+def slots_of(expression: Expression) -> set[int]:
+    """The slots that an expression reads."""
+    found: set[int] = set()
+    seen: set[int] = set()
+    todo = [expression]
+    while todo:
+        e = todo.pop()
+        if id(e) in seen:
+            continue
+        seen.add(id(e))
+        if isinstance(e, Leaf):
+            found.add(e.slot)
+        elif isinstance(e, Node):
+            todo.extend(e.args)
+    return found
+
+
+def operations(expression: Expression, limit: int) -> set[int]:
+    """The operations that an expression is made of, by identity; about ``limit`` at most."""
+    found: set[int] = set()
+    todo = [expression]
+    while todo and len(found) < limit:
+        e = todo.pop()
+        if isinstance(e, Node) and id(e) not in found:
+            found.add(id(e))
+            todo.extend(e.args)
+    return found
+
+
+def reindex(
+    expression: Expression, change: Callable[[View], View], shape: tuple[int, ...]
+) -> Expression:
+    seen: dict[int, Expression] = {}
+
+    def visit(e: Expression) -> Expression:
+        if id(e) not in seen:
+            if isinstance(e, Leaf):
+                seen[id(e)] = Leaf(e.slot, change(e.view), e.dtype)
+            elif isinstance(e, Counter):
+                seen[id(e)] = Counter(change(e.view), e.dtype)
+            elif isinstance(e, Number):
+                seen[id(e)] = Number(e.value, shape)
+            else:
+                args = [visit(a) for a in e.args]
+                copy = Node(e.expression, args, e.dtype, shape, False)
+                copy.weight = e.weight
+                seen[id(e)] = copy
+        return seen[id(e)]
+
+    return visit(expression)
+
+
+def within(roots: list[Root], stop: Callable[[Node], bool]) -> list[Node]:
+    """The operations that roots are made of, down to those at which to stop."""
+    found: dict[int, Node] = {}
+    todo: list[Expression] = [r.expression for r in roots]
+    while todo:
+        e = todo.pop()
+        if isinstance(e, Node) and id(e) not in found:
+            found[id(e)] = e
+            if not stop(e):
+                todo.extend(e.args)
+    return list(found.values())
