@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,27 +67,69 @@ class Node:
         self.weight = heavy + sum(a.weight for a in args if isinstance(a, Node))
 
 
+class Lookup(Node):
+    """What an array holds at computed positions.
+
+    ``args`` are the position that is added to the leaf's own, in elements, and where indices are
+    checked a bool that is true where one is out of bounds (the position is a valid one then).
+    """
+
+    __slots__ = ("leaf",)
+
+    def __init__(self, leaf: Leaf, args: list[Any]):
+        super().__init__("{0}", args, leaf.dtype, leaf.shape, False)
+        self.leaf = leaf
+
+
 Expression = Leaf | Number | Counter | Node
 
 
 class Root:
-    """An expression that goes to memory: stored through a view, or reduced into it."""
+    """An expression that goes to memory through a view; see ``loops.Result`` for the rest."""
 
-    __slots__ = ("expression", "reduce", "slot", "view")
+    __slots__ = ("expression", "factor", "fold", "kind", "offset", "skip", "slot", "view")
 
-    def __init__(self, expression: Expression, slot: int, view: View, reduce: str = ""):
+    def __init__(
+        self,
+        expression: Expression,
+        slot: int,
+        view: View,
+        kind: str = "store",
+        fold: str = "",
+        *,
+        factor: Expression | None = None,
+        offset: Expression | None = None,
+        skip: Expression | None = None,
+    ):
         self.expression = expression
         self.slot = slot
         self.view = view
-        self.reduce = reduce
+        self.kind = kind
+        self.fold = fold
+        self.factor = factor
+        self.offset = offset
+        self.skip = skip
+
+    @property
+    def reads(self) -> list[Expression]:
+        """All that is computed for it."""
+        return [e for e in (self.expression, self.factor, self.offset, self.skip) if e is not None]
 
 
 class KernelDraft:
-    """Roots over one space, in one nest of loops."""
+    """Roots over one space, in one nest of loops.
 
-    def __init__(self, shape: tuple[int, ...], reduced: tuple[int, ...]):
+    Attributes:
+      reduced: the dimensions that folds go over.
+      alone: whether no other roots may join.
+      checks: bools that are true where an index is out of bounds.
+    """
+
+    def __init__(self, shape: tuple[int, ...], reduced: tuple[int, ...], alone: bool = False):
         self.shape = shape
         self.reduced = reduced
+        self.alone = alone
+        self.checks: list[Expression] = []
         self.roots: list[Root] = []
         #: Expressions, by identity, that earlier kernels have stored.
         self.stored: dict[int, Leaf] = {}
@@ -160,11 +202,11 @@ class Routine:
         return [slot for slot, _, _ in self.patches]
 
 
-def slots_of(expression: Expression) -> set[int]:
-    """The slots that an expression reads."""
+def slots_of(expressions: Sequence[Expression]) -> set[int]:
+    """The slots that expressions read."""
     found: set[int] = set()
     seen: set[int] = set()
-    todo = [expression]
+    todo = list(expressions)
     while todo:
         e = todo.pop()
         if id(e) in seen:
@@ -173,6 +215,8 @@ def slots_of(expression: Expression) -> set[int]:
         if isinstance(e, Leaf):
             found.add(e.slot)
         elif isinstance(e, Node):
+            if isinstance(e, Lookup):
+                found.add(e.leaf.slot)
             todo.extend(e.args)
     return found
 
@@ -204,6 +248,9 @@ def reindex(
                 seen[id(e)] = Number(e.value, shape)
             else:
                 args = [visit(a) for a in e.args]
+                if isinstance(e, Lookup):
+                    seen[id(e)] = Lookup(Leaf(e.leaf.slot, change(e.leaf.view), e.dtype), args)
+                    return seen[id(e)]
                 copy = Node(e.expression, args, e.dtype, shape, False)
                 copy.weight = e.weight
                 seen[id(e)] = copy
@@ -215,7 +262,7 @@ def reindex(
 def within(roots: list[Root], stop: Callable[[Node], bool]) -> list[Node]:
     """The operations that roots are made of, down to those at which to stop."""
     found: dict[int, Node] = {}
-    todo: list[Expression] = [r.expression for r in roots]
+    todo: list[Expression] = [e for r in roots for e in r.reads]
     while todo:
         e = todo.pop()
         if isinstance(e, Node) and id(e) not in found:

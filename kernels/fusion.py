@@ -23,7 +23,7 @@ import numpy as np
 
 from ..core.avals import ShapedArray
 from ..core.jaxpr import Eqn, Jaxpr, Literal, Var
-from . import products, shapes
+from . import indexing, products, scans, shapes
 from .expressions import (
     Expression,
     HostStep,
@@ -62,10 +62,13 @@ _REDUCTIONS = {
     "reduce_prod": "prod",
     "reduce_max": "max",
     "reduce_min": "min",
+    "reduce_and": "and",
+    "reduce_or": "or",
+    "reduce_xor": "xor",
 }
 
 
-_RULES = shapes.RULES | products.RULES
+_RULES = shapes.RULES | products.RULES | indexing.RULES | scans.RULES
 
 
 class Plan:
@@ -171,26 +174,37 @@ class Plan:
     # --- steps --------------------------------------------------------------------------------
 
     def add(
-        self, root: Root, shape: tuple[int, ...], reduced: tuple[int, ...] = (), over: bool = False
+        self,
+        root: Root,
+        shape: tuple[int, ...],
+        reduced: tuple[int, ...] = (),
+        *,
+        over: bool = False,
+        alone: bool = False,
     ) -> None:
         """Put a root into the earliest fitting kernel that follows what it reads, and, with
-        ``over``, what it writes over. Over no elements there is nothing to do, and nothing that
-        may be read."""
+        ``over``, what it writes over; with ``alone`` into a kernel of its own. Over no elements
+        there is nothing to do, and nothing that may be read."""
         if 0 in shape:
             return
-        waits_for = slots_of(root.expression) | ({root.slot} if over else set())
+        waits_for = slots_of(root.reads) | ({root.slot} if over else set())
         ready = max((self._written_at.get(s, -1) for s in waits_for), default=-1)
         for position in range(ready + 1, len(self.steps)):
             step = self.steps[position]
-            if isinstance(step, KernelDraft) and step.shape == shape:
+            if alone:
+                continue
+            if isinstance(step, KernelDraft) and step.shape == shape and not step.alone:
                 if reduced and not step.reduced:
                     step.reduced = reduced
                 if step.reduced == reduced or not reduced:
                     break
         else:
             position = len(self.steps)
-            self.steps.append(KernelDraft(shape, reduced))
-        self.steps[position].roots.append(root)  # type: ignore[union-attr]
+            self.steps.append(KernelDraft(shape, reduced, alone))
+        draft = self.steps[position]
+        assert isinstance(draft, KernelDraft)
+        draft.roots.append(root)
+        self.last_draft = draft
         self._written_at[root.slot] = max(position, self._written_at.get(root.slot, -1))
 
     def add_step(self, step: HostStep | Routine) -> None:
@@ -229,16 +243,18 @@ class Plan:
 
     def _reduce(self, eqn: Eqn, arg: Expression, out: ShapedArray) -> Any:
         kind, axes = _REDUCTIONS[eqn.primitive.name], eqn.params["axes"]
-        if out.dtype not in NATIVE or out.dtype == np.bool_:
-            return None
-        if out.dtype.kind != "f" and kind in ("max", "min"):
+        bits = kind in ("and", "or", "xor")
+        if out.dtype not in NATIVE or (out.dtype == np.bool_ and not bits):
             return None
         if 0 in arg.shape:
-            return Number(out.dtype.type(kind == "prod"), out.shape)
+            if kind in ("max", "min"):
+                return None
+            start = -1 if kind == "and" else int(kind == "prod")
+            return Number(np.asarray(start).astype(out.dtype)[()], out.shape)
         leaf = self.new_array(out.shape, out.dtype)
         kept = tuple(d for d in range(len(arg.shape)) if d not in axes)
         view = leaf.view.broadcast(arg.shape, kept)
-        self.add(Root(arg, leaf.slot, view, kind), arg.shape, tuple(sorted(axes)))
+        self.add(Root(arg, leaf.slot, view, "reduce", kind), arg.shape, tuple(sorted(axes)))
         return leaf
 
     # --- shape changes ------------------------------------------------------------------------

@@ -20,29 +20,50 @@ class Operand(NamedTuple):
 
 class Operation(NamedTuple):
     """One scalar operation: an expression over the values ``args``, and its level: the number of
-    loops that it has to stand within."""
+    loops that it has to stand within. With a ``table`` the expression is a position, and the
+    value what that table of the kernel has there."""
 
     expression: str
     args: tuple[int, ...]
     dtype: str
     level: int
+    table: int = -1
 
 
 class Result(NamedTuple):
-    """A value that leaves the loops: stored through ``operand`` when ``reduce`` is empty, else
-    folded (``sum``, ``max``, ``min``, ``prod``) over the reduced loops of the kernel."""
+    """A value that leaves the loops.
+
+    Attributes:
+      value: its number.
+      operand: where it goes.
+      kind: ``store``; ``reduce``: folded over the reduced loops; ``scan``: so too, and each
+        partial result stored; ``scatter``: folded into what is there.
+      fold: ``sum``, ``prod``, ``max``, ``min``, ``and``, ``or``, ``xor``, ``logaddexp``,
+        ``recurrence`` (``factor * before + value``), ``set``; empty for ``store``.
+      factor: a value's number, for ``recurrence``; else -1.
+      offset: the number of a value that is added to the place; -1 for none.
+      skip: the number of a value that says where nothing is written; -1 for none.
+    """
 
     value: int
     operand: Operand
-    reduce: str
+    kind: str
+    fold: str = ""
+    factor: int = -1
+    offset: int = -1
+    skip: int = -1
 
 
 class Kernel(NamedTuple):
     """A nest of ``rank`` loops.
 
     Values are numbered: first the inputs, then the scalars, then the counters (a loop number
-    each), then the operations, in order. ``reduced`` are the loops that reductions go over: none,
-    or the same for each result that is one.
+    each), then the operations, in order.
+
+    Attributes:
+      tables: what operations look up at computed positions.
+      checks: values that are true where an index is out of bounds.
+      reduced: the loops that folds go over: none, or the same for each result that is one.
     """
 
     rank: int
@@ -52,6 +73,8 @@ class Kernel(NamedTuple):
     operations: tuple[Operation, ...]
     results: tuple[Result, ...]
     reduced: tuple[int, ...]
+    tables: tuple[Operand, ...] = ()
+    checks: tuple[int, ...] = ()
 
 
 def level_of(kinds: str) -> int:

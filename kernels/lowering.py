@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from .build import Source
-from .expressions import Counter, Expression, KernelDraft, Leaf, Node, Number
+from .expressions import Counter, Expression, KernelDraft, Leaf, Lookup, Node, Number
 from .loops import Kernel, Operand, Operation, Result, level_of
 from .source import kernel_source
 from .views import View
-
 
 #: In the patches of a table: the word that a kernel sets when an index is out of bounds.
 STATUS_SLOT = -1
@@ -71,6 +70,7 @@ class _Lowering:
         self.inputs: dict[tuple, int] = {}
         self.scalars: dict[tuple[np.dtype, int], int] = {}
         self.counters: dict[tuple, int] = {}
+        self.tables: dict[tuple, int] = {}
         self.nodes: list[Node] = []
         self.seen: dict[int, tuple[str, int]] = {}
 
@@ -91,6 +91,9 @@ class _Lowering:
                 self.collect(arg)
             place = ("node", len(self.nodes))
             self.nodes.append(e)
+            if isinstance(e, Lookup):
+                key = (e.leaf.slot, e.leaf.view, e.dtype)
+                self.tables.setdefault(key, len(self.tables))
         self.seen[id(e)] = place
         return place
 
@@ -99,51 +102,70 @@ def lower(draft: KernelDraft) -> Lowered:
     """Lower a draft."""
     low = _Lowering(draft)
     # Deep graphs would overrun Python's stack: collect from the leaves up.
-    for e in _topological([r.expression for r in draft.roots], draft.stored):
+    roots = draft.roots
+    for e in _topological([e for r in roots for e in r.reads], draft.stored):
         low.collect(e)
-    results = [(r, low.collect(r.expression)) for r in draft.roots]
     views = [view for _, view, _ in low.inputs]
     counter_views = [view for view, _ in low.counters]
-    result_views = [r.view for r in draft.roots]
+    table_views = [view for _, view, _ in low.tables]
     shape, reduced, strides = _merge_dimensions(
-        draft.shape, draft.reduced, [*views, *counter_views, *result_views]
+        draft.shape,
+        draft.reduced,
+        [*views, *counter_views, *(r.view for r in roots), *table_views],
     )
     rank = len(shape)
-    kinds = [_kinds(s) for s in strides]
-    n_in, n_count = len(views), len(counter_views)
-    input_operands = [
-        Operand(dtype.name, k) for (_, _, dtype), k in zip(low.inputs, kinds, strict=False)
-    ]
-    counter_operands = [
-        Operand(dtype.name, k) for (_, dtype), k in zip(low.counters, kinds[n_in:], strict=False)
-    ]
+    kinds = iter([_kinds(s) for s in strides])
+    inputs = [Operand(dtype.name, next(kinds)) for _, _, dtype in low.inputs]
+    counters = [Operand(dtype.name, next(kinds)) for _, dtype in low.counters]
+    operands = [Operand(r.expression.dtype.name, next(kinds)) for r in roots]
+    tables = [Operand(dtype.name, next(kinds)) for _, _, dtype in low.tables]
+    first_scalar = len(inputs)
+    first_counter = first_scalar + len(low.scalars)
     base = {
-        "in": 0,
-        "scalar": n_in,
-        "count": n_in + len(low.scalars),
-        "node": n_in + len(low.scalars) + n_count,
-    }
-    levels = [level_of(o.kinds) for o in input_operands] + [0] * len(low.scalars)
-    levels += [level_of(o.kinds) for o in counter_operands]
+        "in": 0, "scalar": first_scalar, "count": first_counter,
+        "node": first_counter + len(counters),
+    }  # fmt: skip
+
+    def number(e: Expression | None) -> int:
+        if e is None:
+            return -1
+        kind, i = low.seen[_key(low, e)]
+        return base[kind] + i
+
+    levels = [level_of(o.kinds) for o in inputs] + [0] * len(low.scalars)
+    levels += [level_of(o.kinds) for o in counters]
     operations = []
+    checks = []
     for node in low.nodes:
-        numbers = tuple(base[kind] + i for kind, i in (low.seen[_key(low, a)] for a in node.args))
-        level = max((levels[n] for n in numbers), default=0)
+        args = tuple(number(a) for a in node.args)
+        level = max((levels[n] for n in args), default=0)
+        table = -1
+        if isinstance(node, Lookup):
+            table = low.tables[node.leaf.slot, node.leaf.view, node.dtype]
+            level = max(level, level_of(tables[table].kinds))
+            checks += args[1:]
         levels.append(level)
-        operations.append(Operation(node.expression, numbers, node.dtype.name, level))
+        operations.append(Operation(node.expression, args, node.dtype.name, level, table))
+    checks += [number(e) for e in draft.checks]
+    results = [
+        Result(
+            number(r.expression), o, r.kind, r.fold,
+            number(r.factor), number(r.offset), number(r.skip),
+        )
+        for r, o in zip(roots, operands, strict=True)
+    ]  # fmt: skip
     kernel = Kernel(
         rank,
-        tuple(input_operands),
+        tuple(inputs),
         tuple(dtype.name for dtype, _ in low.scalars),
-        tuple(counter_operands),
+        tuple(counters),
         tuple(operations),
-        tuple(
-            Result(base[kind] + i, Operand(r.expression.dtype.name, k), r.reduce)
-            for (r, (kind, i)), k in zip(results, kinds[n_in + n_count :], strict=True)
-        ),
+        tuple(results),
         reduced,
+        tuple(tables),
+        tuple(dict.fromkeys(checks)),
     )
-    table, patches = _fill_table(low, shape, strides, kinds)
+    table, patches = _fill_table(low, kernel, shape, strides)
     return Lowered(kernel, table, patches, shape[0] if rank else 1, draft.shape)
 
 
@@ -198,28 +220,23 @@ def _merge_dimensions(
 
 
 def _fill_table(
-    low: _Lowering, shape: tuple[int, ...], strides: list[tuple[int, ...]], kinds: list[str]
+    low: _Lowering, kernel: Kernel, shape: tuple[int, ...], strides: list[tuple[int, ...]]
 ) -> tuple[list[int], list[tuple[int, int, int]]]:
     """The words of a kernel's table, in the order of ``source.parameters``."""
     patches = []
-    table: list[int] = []
-    for slot, view, dtype in low.inputs:
-        patches.append((slot, len(table), view.offset * dtype.itemsize))
-        table.append(0)
-    for root in low.draft.roots:
-        itemsize = root.expression.dtype.itemsize
-        patches.append((root.slot, len(table), root.view.offset * itemsize))
-        table.append(0)
+    pointers = [(slot, view, dtype) for slot, view, dtype in low.inputs]
+    pointers += [(r.slot, r.view, r.expression.dtype) for r in low.draft.roots]
+    pointers += [(slot, view, dtype) for slot, view, dtype in low.tables]
+    for at, (slot, view, dtype) in enumerate(pointers):
+        patches.append((slot, at, view.offset * dtype.itemsize))
+    if kernel.checks:
+        patches.append((STATUS_SLOT, len(patches), 0))
+    table = [0] * len(patches)
     table += [bits for _, bits in low.scalars]
     table += [view.offset for view, _ in low.counters]
     table += shape
-    n_in = len(low.inputs)
-    n_count = len(low.counters)
-    for group in (
-        range(n_in),
-        range(n_in, n_in + n_count),
-        range(n_in + n_count, len(strides)),
-    ):
-        for i in group:
-            table += [s for s, kind in zip(strides[i], kinds[i], strict=True) if kind == "s"]
+    operands = [*kernel.inputs, *kernel.counters, *(r.operand for r in kernel.results)]
+    operands += kernel.tables
+    for operand, steps in zip(operands, strides, strict=True):
+        table += [s for s, kind in zip(steps, operand.kinds, strict=True) if kind == "s"]
     return table, patches

@@ -154,7 +154,7 @@ def _by_loops(
         return Number(out.dtype.type(0), out.shape)
     leaf = plan.new_array(out.shape, out.dtype)
     view = leaf.view.broadcast(shape, others)
-    plan.add(Root(product, leaf.slot, view, "sum"), shape, tuple(contract))
+    plan.add(Root(product, leaf.slot, view, "reduce", "sum"), shape, tuple(contract))
     return leaf
 
 
@@ -166,7 +166,7 @@ def _by_blas(
     lhs_free: list[int],
     rhs_free: list[int],
 ) -> Leaf:
-    (lhs_contract, rhs_contract), (lhs_batch, rhs_batch) = params["dimension_numbers"]
+    _, (lhs_batch, _) = params["dimension_numbers"]
     lhs, rhs = plan.store(args[0]), plan.store(args[1])
     a, b = _contracted(plan, lhs, rhs, params, lhs_free, rhs_free)
     leaf = plan.new_array(out.shape, out.dtype)
@@ -234,7 +234,7 @@ def _contracted(
         b = _matrices(rhs, rhs_batch, [p[1] for p in order], rhs_free)
         if a and b:
             return a, b
-        if best is None or (a or b) and not (best[0] or best[1]):
+        if best is None or ((a or b) and not (best[0] or best[1])):
             best = a, b, order
     assert best is not None
     a, b, order = best

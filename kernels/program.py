@@ -14,8 +14,8 @@ from ..transforms.simplify import simplify_jaxpr
 from ..transforms.stage import as_numpy
 from . import runtime
 from .build import addresses
-from .frame import ALIGNMENT, frame
 from .expressions import HostStep, KernelDraft, Routine
+from .frame import ALIGNMENT, frame
 from .fusion import Plan
 from .lowering import Lowered, lower
 

@@ -6,8 +6,10 @@ whatever sizes and strides.
 
 from __future__ import annotations
 
+import numpy as np
+
 from .build import Source
-from .loops import Kernel, Operand, Result, level_of
+from .loops import Kernel, Operand, Operation, Result, level_of
 
 #: How many terms of a sum are added in any order before the partial sum is added, with
 #: compensation (Neumaier 1974), to the total. Measured on 10^6 normal deviates, where rounding
@@ -15,18 +17,19 @@ from .loops import Kernel, Operand, Result, level_of
 #: with 256, all three in the same time.
 _BLOCK = 512
 
-_START = {"sum": "{dtype}(0)", "prod": "{dtype}(1)", "max": "{low}", "min": "{high}"}
-_LIMITS = {
-    "float64": ("-np.inf", "np.inf"),
-    "float32": ("np.float32(-np.inf)", "np.float32(np.inf)"),
-    "int64": ("np.int64(-9223372036854775808)", "np.int64(9223372036854775807)"),
-}
+_START = {
+    "sum": "{dtype}(0)", "prod": "{dtype}(1)", "max": "{low}", "min": "{high}",
+    "and": "{dtype}(-1)", "or": "{dtype}(0)", "xor": "{dtype}(0)", "logaddexp": "{low}",
+    "recurrence": "{dtype}(0)",
+}  # fmt: skip
 
 
 def parameters(kernel: Kernel) -> list[str]:
     """The names of the table's entries, in order."""
     names = [f"in{i}" for i in range(len(kernel.inputs))]
     names += [f"out{i}" for i in range(len(kernel.results))]
+    names += [f"tab{i}" for i in range(len(kernel.tables))]
+    names += ["status"] if kernel.checks else []
     names += [f"scalar{i}" for i in range(len(kernel.scalars))]
     names += [f"count{i}" for i in range(len(kernel.counters))]
     names += [f"n{d}" for d in range(kernel.rank)]
@@ -41,6 +44,7 @@ def _operand_groups(kernel: Kernel) -> list[tuple[str, list[Operand]]]:
         ("in", list(kernel.inputs)),
         ("count", list(kernel.counters)),
         ("out", [r.operand for r in kernel.results]),
+        ("tab", list(kernel.tables)),
     ]
 
 
@@ -63,9 +67,14 @@ class _Writer:
         return f"v{number}"
 
     def start(self, result: Result) -> str:
-        dtype = result.operand.dtype
-        low, high = _LIMITS.get(dtype, ("", ""))
-        return _START[result.reduce].format(dtype=f"np.{dtype}", low=low, high=high)
+        """What a fold starts from: what changes nothing."""
+        name = result.operand.dtype
+        if result.kind == "scan" and result.fold == "sum" and name.startswith("float"):
+            return f"np.{name}(-0.0)"
+        if name == "bool":
+            return str(result.fold in ("and", "min"))
+        low, high = _limits(name)
+        return _START[result.fold].format(dtype=f"np.{name}", low=low, high=high)
 
     # --- places -----------------------------------------------------------------------------
 
@@ -99,17 +108,32 @@ class _Writer:
                 self.line(f"v{self.first_counter + i} = np.{operand.dtype}(count{i} + {place})")
         for i, operation in enumerate(kernel.operations):
             if operation.level == level:
-                args = [self.value(a) for a in operation.args]
-                self.line(f"v{self.first_operation + i} = {operation.expression.format(*args)}")
+                self.operation(self.first_operation + i, operation)
         if level == kernel.rank:
             self.emit_results()
+
+    def operation(self, number: int, operation: Operation) -> None:
+        text = operation.expression.format(*(self.value(a) for a in operation.args))
+        if operation.table >= 0:
+            table = self.kernel.tables[operation.table]
+            place = self.place("tab", operation.table, table, operation.level)
+            test = " != 0" if table.dtype == "bool" else ""
+            text = f"tab{operation.table}[{place} + {text}]{test}"
+        self.line(f"v{number} = {text}")
+        if number in self.kernel.checks:
+            self.line(f"bad = bad | v{number}")
 
     # --- loops --------------------------------------------------------------------------------
 
     def write(self) -> None:
         kernel = self.kernel
         self.in_memory = _in_memory(kernel)
+        if kernel.checks:
+            self.line("bad = False")
         self.loop(0)
+        if kernel.checks:
+            self.line("if bad:")
+            self.line("    status[0] = 1")
 
     def loop(self, level: int) -> None:
         kernel = self.kernel
@@ -148,46 +172,88 @@ class _Writer:
         return [
             i
             for i, r in enumerate(self.kernel.results)
-            if r.reduce == "sum" and r.operand.dtype.startswith("float")
+            if r.kind == "reduce" and r.fold == "sum" and r.operand.dtype.startswith("float")
         ]
 
     def emit_results(self) -> None:
         for i, result in enumerate(self.kernel.results):
             value = self.value(result.value)
-            place = f"out{i}[{self.place('out', i, result.operand, self.kernel.rank)}]"
-            if not result.reduce:
-                byte = result.operand.dtype == "bool"
-                self.line(f"{place} = np.uint8({value})" if byte else f"{place} = {value}")
+            at = self.place("out", i, result.operand, self.kernel.rank)
+            if result.offset >= 0:
+                at = f"{at} + {self.value(result.offset)}"
+            place = f"out{i}[{at}]"
+            if result.kind == "store":
+                self.put(result, place, value)
+            elif result.kind == "scatter":
+                self.scatter(result, place, value)
+            elif result.kind == "scan":
+                self.scan(i, result, at, value)
             elif self.in_memory:
-                self.line(f"{place} = {_fold(result.reduce, place, value)}")
+                self.put(result, place, _fold(result, self.held(result, place), value))
             elif i in self.blocked():
                 self.line(f"part{i} = add_any_order(part{i}, {value})")
             else:
-                self.line(f"total{i} = {_fold(result.reduce, f'total{i}', value)}")
+                self.line(f"total{i} = {_fold(result, f'total{i}', value)}")
+
+    def held(self, result: Result, place: str) -> str:
+        """What an output holds by now."""
+        return f"({place} != 0)" if result.operand.dtype == "bool" else place
+
+    def put(self, result: Result, place: str, value: str) -> None:
+        byte = result.operand.dtype == "bool"
+        self.line(f"{place} = np.uint8({value})" if byte else f"{place} = {value}")
+
+    def scatter(self, result: Result, place: str, value: str) -> None:
+        if result.fold != "set":
+            value = _fold(result, self.held(result, place), value)
+        if result.skip < 0:
+            self.put(result, place, value)
+            return
+        self.line(f"if not {self.value(result.skip)}:")
+        self.depth += 1
+        self.put(result, place, value)
+        self.depth -= 1
+
+    def scan(self, i: int, result: Result, at: str, value: str) -> None:
+        (d,) = self.kernel.reduced
+        factor = self.value(result.factor)
+        if not self.in_memory:
+            folded = _fold(result, f"total{i}", value, factor)
+            if result.fold == "recurrence":
+                folded = f"{value} if i{d} == 0 else {folded}"
+            self.line(f"total{i} = {folded}")
+            self.put(result, f"out{i}[{at}]", f"total{i}")
+            return
+        step = "1" if result.operand.kinds[d] == "1" else f"out{i}_s{d}"
+        before = self.held(result, f"out{i}[{at} - ({step} if i{d} > 0 else 0)]")
+        folded = _fold(result, before, value, factor)
+        self.put(result, f"out{i}[{at}]", f"({folded} if i{d} > 0 else {value})")
 
     def reductions(self) -> list[tuple[int, Result]]:
-        return [(i, r) for i, r in enumerate(self.kernel.results) if r.reduce]
+        return [(i, r) for i, r in enumerate(self.kernel.results) if r.kind == "reduce"]
 
     def open_reductions(self) -> None:
         level = min(self.kernel.reduced)
         if not self.in_memory:
-            for i, result in self.reductions():
-                self.line(f"total{i} = {self.start(result)}")
+            for i, result in enumerate(self.kernel.results):
+                if result.kind in ("reduce", "scan"):
+                    self.line(f"total{i} = {self.start(result)}")
                 if i in self.blocked():
                     self.line(f"lost{i} = {self.start(result)}")
             return
         depth = self.depth
         inner = [d for d in range(level, self.kernel.rank) if d not in self.kernel.reduced]
-        for d in inner:
-            self.line(f"for i{d} in range(n{d}):")
-            self.depth += 1
+        if self.reductions():
+            for d in inner:
+                self.line(f"for i{d} in range(n{d}):")
+                self.depth += 1
         for i, result in self.reductions():
             place = [self.place("out", i, result.operand, level)]
             for d in inner:
                 if result.operand.kinds[d] != "0":
                     unit = result.operand.kinds[d] == "1"
                     place.append(f"i{d}" if unit else f"i{d} * out{i}_s{d}")
-            self.line(f"out{i}[{' + '.join(place)}] = {self.start(result)}")
+            self.put(result, f"out{i}[{' + '.join(place)}]", self.start(result))
         self.depth = depth
 
     def close_block(self) -> None:
@@ -209,13 +275,31 @@ class _Writer:
                 # What was lost is infinite or NaN when the total is; then the total is right.
                 self.line(f"{place} = total{i} + lost{i} if lost{i} - lost{i} == 0 else total{i}")
             else:
-                self.line(f"{place} = total{i}")
+                self.put(result, place, f"total{i}")
 
 
-def _fold(reduce: str, total: str, value: str) -> str:
-    if reduce in ("max", "min"):
-        return f"{reduce}imum({total}, {value})"
-    return f"{total} {'+' if reduce == 'sum' else '*'} {value}"
+_SIGNS = {"sum": "+", "prod": "*", "and": "&", "or": "|", "xor": "^"}
+
+
+def _fold(result: Result, total: str, value: str, factor: str = "") -> str:
+    if result.fold == "recurrence":
+        return f"{factor} * {total} + {value}"
+    if result.fold == "logaddexp":
+        return f"vm_logaddexp({total}, {value})"
+    if result.fold in ("max", "min"):
+        name = result.operand.dtype
+        if name == "bool":
+            return f"{total} {'|' if result.fold == 'max' else '&'} {value}"
+        return f"{result.fold}{'imum' * name.startswith('float')}({total}, {value})"
+    return f"{total} {_SIGNS[result.fold]} {value}"
+
+
+def _limits(dtype: str) -> tuple[str, str]:
+    """The least and the greatest number of a dtype, as source."""
+    if dtype.startswith("float"):
+        return f"np.{dtype}(-np.inf)", f"np.{dtype}(np.inf)"
+    limits = np.iinfo(dtype)
+    return f"np.{dtype}({limits.min})", f"np.{dtype}({limits.max})"
 
 
 def python_source(kernel: Kernel) -> str:
@@ -228,7 +312,9 @@ def kernel_source(kernel: Kernel) -> Source:
     """The same with its types, ready to be compiled."""
     dtypes = tuple(_dtype(kernel, name) for name in parameters(kernel))
     # Where a reduction is folded in memory in the innermost loop, its turns share that memory.
+    # Several turns may write to one place of a scatter.
     shares = _in_memory(kernel) and kernel.rank - 1 in kernel.reduced
+    shares = shares or any(r.kind == "scatter" for r in kernel.results)
     return Source(
         python_source(kernel), (*dtypes, "int64", "int64"), table=True, parallel=not shares
     )
@@ -247,6 +333,10 @@ def _dtype(kernel: Kernel, name: str) -> str:
         return _pointer(kernel.inputs[int(number)])
     if kind == "out":
         return _pointer(kernel.results[int(number)].operand)
+    if kind == "tab":
+        return _pointer(kernel.tables[int(number)])
+    if name == "status":
+        return "*int64"
     return kernel.scalars[int(number)] if kind == "scalar" else "int64"
 
 

@@ -250,7 +250,8 @@ def _recur_one_by_one(a: Any, b: Any, axis: int) -> Any:
     band = np.ones((2, size), b.dtype, order="F")
     rows = (x.reshape(-1, size) for x in (a, b, out))
     for factors, terms, result in zip(*rows, strict=True):
-        np.negative(factors[1:], out=band[1, :-1])
+        # Not np.negative(..., out=...): NumPy 2.4 gets strides of 64 and 16 bytes wrong.
+        band[1, :-1] = -factors[1:]
         result[:] = solve(band, terms, uplo="L", diag="U")[0]
     return np.moveaxis(out, -1, axis)
 

@@ -290,7 +290,7 @@ def _dtype_of(number: Any) -> str:
     raise TranslationError(f"not a number: {number!r}")
 
 
-# --- functions that every source may use ------------------------------------------------------------
+# --- functions that every source may use --------------------------------------------------------
 
 
 def _conversion(dtype: str) -> Callable:
@@ -345,7 +345,6 @@ BUILTINS: dict[str, Any] = {
     "select": builds(lambda builder, test, x, y: builder.select(test, x, y)),
     "quotient": builds(lambda builder, x, y: builder.divide(x, y)),
     "rest": builds(lambda builder, x, y: builder.divide(x, y, remainder=True)),
-    "address_of": builds(lambda builder, pointer, at: builder.address(builder.element(pointer, at))),
     **{
         f"pointer_{dtype}": _pointer(dtype)
         for dtype in (*INTEGERS, "float64", "float32", "bool")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..llvm.values import REGISTER, Builder, Module, Value, constant
+from ..llvm.values import FLOATS, Builder, Module, Value, constant
 
 _UNSIGNED = {"float64": "uint64", "float32": "uint32"}
 _FLOAT = {i: f for f, i in _UNSIGNED.items()}
@@ -25,6 +25,35 @@ sqrt = _intrinsic("sqrt")
 floor = _intrinsic("floor")
 fabs = _intrinsic("fabs")
 copysign = _intrinsic("copysign")
+trunc = _intrinsic("trunc")
+ceil = _intrinsic("ceil")
+rint = _intrinsic("rint")
+count_ones = _intrinsic("ctpop")
+
+
+def fmod(x: Any, y: Any) -> Value:
+    """The rest of a division rounded towards zero; of whole numbers 0 where there is none."""
+    builder = builder_of(x, y)
+    x, y = builder.common(x, y)
+    if x.dtype in FLOATS:
+        return builder.binary("frem", x, y)
+    return builder.divide(x, _divisor(y), remainder=True)
+
+
+def _divisor(y: Value) -> Value:
+    """1 where the processor traps: on 0, and on -1 for the least number."""
+    bad = (y == 0) | (y == -1) if y.dtype.startswith("int") else y == 0
+    return y.builder.select(bad, 1, y)
+
+
+def quotient(x: Value, y: Value) -> Value:
+    """Whole numbers divided, rounded towards zero; 0 where the divisor is."""
+    builder = builder_of(x, y)
+    x, y = builder.common(x, y)
+    q = builder.divide(x, _divisor(y))
+    if x.dtype.startswith("int"):
+        q = builder.select(y == -1, -x, q)
+    return builder.select(y == 0, 0, q)
 
 
 def where(condition: Value, x: Any, y: Any) -> Value:
@@ -72,7 +101,7 @@ def poly(x: Value, coefficients: Sequence[Any]) -> Value:
     return out
 
 
-# --- rare arguments ---------------------------------------------------------------------------------
+# --- rare arguments ----------------------------------------------------------------------------
 
 _WIDTHS = (2, 4, 8, 16)
 _KINDS = {"float64": ("double", "f64", ""), "float32": ("float", "f32", "f")}

@@ -56,6 +56,38 @@ def copysign(x: Any, y: Any) -> Any:
     return np.copysign(x, y)
 
 
+def trunc(x: Any) -> Any:
+    """``x`` without what follows the point."""
+    return np.trunc(x)
+
+
+def ceil(x: Any) -> Any:
+    """The smallest whole number that is not below ``x``."""
+    return np.ceil(x)
+
+
+def rint(x: Any) -> Any:
+    """The nearest whole number, the even one of two."""
+    return np.rint(x)
+
+
+def fmod(x: Any, y: Any) -> Any:
+    """The rest of a division rounded towards zero; of whole numbers 0 where there is none."""
+    with np.errstate(all="ignore"):
+        return np.fmod(x, y)
+
+
+def quotient(x: Any, y: Any) -> Any:
+    """Whole numbers divided, rounded towards zero; 0 where the divisor is."""
+    with np.errstate(all="ignore"):
+        return (x - np.fmod(x, y)) // y
+
+
+def count_ones(i: Any) -> Any:
+    """How many bits are 1."""
+    return type(i)(int(i).bit_count() if i >= 0 else (int(i) % 2 ** (8 * i.itemsize)).bit_count())
+
+
 def where(condition: Any, x: Any, y: Any) -> Any:
     """``x`` if the condition holds, else ``y``; both are computed."""
     return x if condition else y
