@@ -20,7 +20,7 @@ from .api.differentiate import (
 from .api.effects import pure_callback
 from .api.inspect import ShapeDtypeStruct, eval_shape, explain, make_jaxpr
 from .api.jacobians import hessian, hvp, jacfwd, jacrev
-from .api.settings import debug_nans
+from .api.settings import debug_nans, set_num_threads, threads
 from .api.vectorize import vmap
 from .core.avals import float0
 from .core.config import config
@@ -71,8 +71,10 @@ __all__ = [
     "make_jaxpr",
     "numpy",
     "pure_callback",
+    "set_num_threads",
     "stop_gradient",
     "testing",
+    "threads",
     "tree",
     "value_and_grad",
     "vjp",

@@ -197,6 +197,10 @@ class Routine:
         self.work = work
         self.slots = slots
 
+    #: Routines run in one piece.
+    piece = 0
+    always_cut = 0
+
     def uses(self) -> list[int]:
         """The slots that it reads or writes."""
         return [slot for slot, _, _ in self.patches]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import layout, runtime
+from . import layout, runtime, team
 from .expressions import HostStep, Number
 from .layout import WORDS, row
 from .lowering import STATUS_SLOT
@@ -32,7 +32,7 @@ class _Words(np.ndarray):
 
 
 class _Writer:
-    def __init__(self, program: Program, types: Sequence[type], single: bool):
+    def __init__(self, program: Program, types: Sequence[type], single: bool, threads: int):
         self.program = program
         self.plan = program.plan
         self.words: list[int] = [0] * WORDS["HEADER_SIZE"]
@@ -68,6 +68,8 @@ class _Writer:
             HELD_COUNT=len(held),
             HELD_ROWS=self.put(held),
             GIVEN=len(self.plan.outputs) if program.takes_outputs else 0,
+            THREADS=threads,
+            TEAM=team.place(),
         )
 
     def finished(self) -> _Words:
@@ -122,7 +124,7 @@ class _Writer:
                     self.words[at] = where if type(where) is _At else where + offset
             rows.append(
                 {"KIND": layout.KERNEL, "FUNCTION": next(functions), "TABLE": table,
-                 "START": 0, "STOP": step.stop}
+                 "START": 0, "STOP": step.stop, "PIECE": step.piece, "ALWAYS": step.always_cut}
             )  # fmt: skip
         for at, step in hosts:  # when all words that wait for their outputs are known
             rows[at] = self.host_row(step)
@@ -214,9 +216,9 @@ def _own(x: Any, args: Sequence[Any]) -> np.ndarray:
     return made
 
 
-def frame(program: Program, types: Sequence[type], single: bool) -> np.ndarray:
+def frame(program: Program, types: Sequence[type], single: bool, threads: int) -> np.ndarray:
     """A new frame; see ``Program.bind``."""
-    return _Writer(program, types, single).finished()
+    return _Writer(program, types, single, threads).finished()
 
 
 #: From about this many nanoseconds of work on, other Python threads may run meanwhile.

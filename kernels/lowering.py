@@ -13,6 +13,10 @@ from .loops import Kernel, Operand, Operation, Result, level_of
 from .source import kernel_source
 from .views import View
 
+#: From about this many nanoseconds of work on a kernel is shared among threads, in pieces of about
+#: so many.
+_SHARE_FROM = 60_000
+_PIECE = 30_000
 #: In the patches of a table: the word that a kernel sets when an index is out of bounds.
 STATUS_SLOT = -1
 
@@ -41,6 +45,17 @@ class Lowered:
         self.table = table
         self.patches = patches
         self.stop = stop
+
+    always_cut = 0
+
+    @property
+    def piece(self) -> int:
+        """How much of its range one thread takes at a time; 0 where it is not shared."""
+        if self.work < _SHARE_FROM or 0 in self.kernel.reduced or self.stop < 2:
+            return 0
+        if any(r.kind == "scatter" for r in self.kernel.results):
+            return 0  # two turns may write to one place
+        return -(-self.stop // min(64, max(2, self.work // _PIECE)))
 
     @property
     def source(self) -> Source:

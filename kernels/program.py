@@ -12,7 +12,7 @@ from ..core.jaxpr import Jaxpr
 from ..transforms.evaluate import eval_jaxpr
 from ..transforms.simplify import simplify_jaxpr
 from ..transforms.stage import as_numpy
-from . import runtime
+from . import runtime, team
 from .build import addresses
 from .expressions import HostStep, KernelDraft, Routine
 from .frame import ALIGNMENT, frame
@@ -43,16 +43,16 @@ class Program:
         ]
         self.kernels = [step for step in self.steps if isinstance(step, Lowered)]
         self.host_steps = [step for step in self.steps if isinstance(step, HostStep)]
-        native = [step for step in self.steps if not isinstance(step, HostStep)]
-        self.functions = addresses(step.source for step in native)
+        self.native_steps = [step for step in self.steps if not isinstance(step, HostStep)]
+        self.functions = addresses(step.source for step in self.native_steps)
         #: A rough count of nanoseconds of a call.
-        self.work = sum(step.work for step in native)
+        self.work = sum(step.work for step in self.native_steps)
         self.inputs = list(zip(plan.inputs, self.jaxpr.in_avals, strict=True))
         self.consts = [(slot, _contiguous(value)) for slot, value in plan.consts]
         #: Whether a caller can give the outputs' memory: they are arrays, each made by a kernel.
         self.takes_outputs = [slot for slot, _ in plan.results] == list(plan.outputs)
         self.places, self.arena = self._arrange()
-        self._calls: dict[tuple[type, ...], list[Callable[..., Any]]] = {}
+        self._calls: dict[tuple, list[Callable[..., Any]]] = {}
 
     def _arrange(self) -> tuple[dict[int, int], int]:
         """Places for temporaries in one block of memory, in bytes, and its size: temporaries that
@@ -96,14 +96,17 @@ class Program:
           thread uses it, ``Ellipsis`` for an index out of bounds: then ``__call__`` knows what to
           do.
         """
-        return runtime.bound(frame(self, types, single))
+        threads = 1
+        if any(step.piece for step in self.native_steps):
+            threads = team.ensure(config.num_threads or team.available())
+        return runtime.bound(frame(self, types, single, threads))
 
     def __call__(self, *args: Any) -> Sequence[Any]:
         values = [_as_wanted(x, aval) for x, (_, aval) in zip(args, self.inputs, strict=True)]
         if config.debug_nans:
             return self._evaluate(values)
         types = tuple(map(type, values))
-        calls = self._calls.setdefault(types, [])
+        calls = self._calls.setdefault((types, config.num_threads), [])
         outs = NotImplemented
         for call in list(calls):
             outs = call(*values)

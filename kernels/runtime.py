@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from . import team
 from .build import Source, address
 from .layout import API, WORDS
 
@@ -127,10 +128,16 @@ def run(frame, api, addresses, objects):
     for i in range(frame[STEP_COUNT]):
         step = pointer_int64(frame[STEP_ROWS] + 8 * STEP_SIZE * i)
         if step[STEP_KIND] == KERNEL:
-            invoke(
-                step[STEP_FUNCTION], "void(int64, int64, int64)", step[STEP_TABLE],
-                step[STEP_START], step[STEP_STOP],
-            )
+            if step[STEP_PIECE] != 0 and (frame[THREADS] > 1 or step[STEP_ALWAYS] != 0):
+                share(
+                    pointer_int64(frame[TEAM]), step[STEP_FUNCTION], step[STEP_TABLE],
+                    step[STEP_START], step[STEP_STOP], step[STEP_PIECE], frame[THREADS] - 1,
+                )
+            else:
+                invoke(
+                    step[STEP_FUNCTION], "void(int64, int64, int64)", step[STEP_TABLE],
+                    step[STEP_START], step[STEP_STOP],
+                )
         else:
             if frame[RELEASE] != 0:
                 invoke(api[API_PyEval_RestoreThread], "void(int64)", state)
@@ -222,12 +229,13 @@ def host_step(step, api, addresses, objects):
 @functools.cache
 def entry() -> int:
     """The address of ``call``."""
-    names = tuple((WORDS | _OBJECT_WORDS).items())
+    names = (*(WORDS | _OBJECT_WORDS).items(), *team.NUMBERS)
     return address(Source(_CALL, ("int64",) * 3, "int64", names=names, helpers=_HELPERS))
 
 
 #: The functions that ``call`` is made of, with the types of their parameters and results.
 _HELPERS = (
+    *team.HELPERS,
     (_AGAIN, ("*int64",), "int64"),
     (_PATCH, ("int64", "int64", "*int64"), "void"),
     (_HOST_STEP, ("*int64",) * 4, "int64"),

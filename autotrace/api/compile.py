@@ -47,7 +47,6 @@ def _forget_all_shortcuts() -> None:
         function._forget_shortcuts()
 
 
-
 class _Program:
     """What one signature was staged into."""
 
@@ -195,7 +194,7 @@ class JitFunction:
                 return out
         key = None if kwargs or not self._all_dynamic else _leaf_key(args)
         if key is not None:
-            shortcut = self._shortcuts.get((key, config.backend))
+            shortcut = self._shortcuts.get((key, config.backend, config.num_threads))
             if shortcut is not None:
                 return self._take(shortcut, args)
         call = self._sort(args, kwargs)
@@ -212,7 +211,8 @@ class JitFunction:
         executable = compile_jaxpr(program.jaxpr, self._backend)
         if key is None:
             return _Shortcut(program, executable)(call.leaves)
-        shortcut = self._shortcuts[key, config.backend] = _Shortcut(program, executable, args)
+        shortcut = _Shortcut(program, executable, args)
+        self._shortcuts[key, config.backend, config.num_threads] = shortcut
         return self._take(shortcut, args)
 
     def _take(self, shortcut: _Shortcut, args: tuple) -> Any:

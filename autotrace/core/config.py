@@ -38,6 +38,9 @@ class _Config(threading.local):
     #: What runs jitted functions that do not name a backend: "numpy" or "numba".
     backend: str = os.environ.get("AUTOTRACE_BACKEND", "numpy")
 
+    #: How many threads compiled functions use for large work; 0 is one for each processor core.
+    num_threads: int = int(os.environ.get("AUTOTRACE_NUM_THREADS", "0"))
+
     def update(self, name: str, value: Any) -> None:
         """Set a setting for the whole process."""
         self._check(name)

@@ -321,17 +321,22 @@ def _invoke(builder: Builder, function: Value, types: str, *args: Any) -> Value 
 
 
 @builds
-def _atomic_add(builder: Builder, pointer: Value, by: Any) -> Value:
+def _atomic_add(builder: Builder, pointer: Value, at: Any, by: Any) -> Value:
     """Add to an int64 in memory that other threads change too; its value before."""
-    amount = builder.value(by, "int64")
-    text = f"atomicrmw add ptr {pointer.name}, i64 {amount.name} seq_cst, align 8"
-    return builder.made("int64", text)
+    return builder.atomic("add", pointer, at, by)
 
 
 @builds
-def _atomic_load(builder: Builder, pointer: Value) -> Value:
+def _atomic_swap(builder: Builder, pointer: Value, at: Any, by: Any) -> Value:
+    """Replace an int64 in memory that other threads change too; its value before."""
+    return builder.atomic("xchg", pointer, at, by)
+
+
+@builds
+def _atomic_load(builder: Builder, pointer: Value, at: Any) -> Value:
     """An int64 in memory that other threads change."""
-    return builder.made("int64", f"load atomic i64, ptr {pointer.name} seq_cst, align 8")
+    place = builder.element(pointer, at)
+    return builder.made("int64", f"load atomic i64, ptr {place.name} seq_cst, align 8")
 
 
 BUILTINS: dict[str, Any] = {
@@ -350,6 +355,8 @@ BUILTINS: dict[str, Any] = {
         for dtype in (*INTEGERS, "float64", "float32", "bool")
     },
     "invoke": _invoke,
+    "address_of": builds(lambda builder, p, at: builder.address(builder.element(p, at))),
     "atomic_add": _atomic_add,
+    "atomic_swap": _atomic_swap,
     "atomic_load": _atomic_load,
 }  # fmt: skip

@@ -331,6 +331,12 @@ class Builder:
     def address(self, pointer: Value) -> Value:
         return self.made("int64", f"ptrtoint ptr {pointer.name} to i64")
 
+    def atomic(self, operation: str, pointer: Value, index: Any, by: Any) -> Value:
+        """Change an int64 in memory that other threads change too; its value before."""
+        place, amount = self.element(pointer, index), self.value(by, "int64")
+        text = f"atomicrmw {operation} ptr {place.name}, i64 {amount.name} seq_cst, align 8"
+        return self.made("int64", text)
+
     def call(self, function: Value, result: str, args: list[Value]) -> Value | None:
         """Call a C function by its address; ``result`` is a dtype or ``"void"``."""
         pointer = self.made("*int8", f"inttoptr i64 {function.name} to ptr")
