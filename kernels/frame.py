@@ -32,9 +32,18 @@ class _Words(np.ndarray):
 
 
 class _Writer:
-    def __init__(self, program: Program, types: Sequence[type], single: bool, threads: int):
+    def __init__(
+        self,
+        program: Program,
+        types: Sequence[type],
+        single: bool,
+        threads: int,
+        taken: dict[int, int],
+    ):
         self.program = program
         self.plan = program.plan
+        #: Outputs that are written to the memory of an argument, and its number.
+        self.taken = taken
         self.words: list[int] = [0] * WORDS["HEADER_SIZE"]
         self.kept: list[Any] = [runtime.api()]
         #: The addresses of what stays where it is.
@@ -167,13 +176,15 @@ class _Writer:
         ]
         # What a caller may give to be written to follows its arguments.
         wanted += [(np.ndarray, aval, slot) for slot, aval in self.plan.outputs.items()]
+        written = {*self.taken.values(), *range(len(types), len(wanted))}
         return self.rows(
             "ARG",
             [
                 {"TYPE": id(kind), "KIND": _KINDS.get(kind, layout.IN_OBJECT),
                  "DTYPE": id(np.dtype(aval.dtype.type)), "RANK": len(aval.shape),
-                 "DIMS": self.put(aval.shape), "SLOT": slot, "SCRATCH": self.put([0, 0])}
-                for kind, aval, slot in wanted
+                 "DIMS": self.put(aval.shape), "SLOT": slot, "SCRATCH": self.put([0, 0]),
+                 "FLAGS": _READABLE | (_WRITABLE if number in written else 0)}
+                for number, (kind, aval, slot) in enumerate(wanted)
             ],
         )  # fmt: skip
 
@@ -182,7 +193,7 @@ class _Writer:
             "OUT",
             [
                 {"SLOT": slot, "RANK": len(aval.shape), "DIMS": self.put(aval.shape),
-                 "NUMBER": aval.dtype.num}
+                 "NUMBER": aval.dtype.num, "TAKEN": self.taken.get(slot, -1) + 1}
                 for slot, aval in self.plan.outputs.items()
             ],
         )  # fmt: skip
@@ -216,10 +227,18 @@ def _own(x: Any, args: Sequence[Any]) -> np.ndarray:
     return made
 
 
-def frame(program: Program, types: Sequence[type], single: bool, threads: int) -> np.ndarray:
+def frame(
+    program: Program,
+    types: Sequence[type],
+    single: bool,
+    threads: int,
+    taken: dict[int, int],
+) -> np.ndarray:
     """A new frame; see ``Program.bind``."""
-    return _Writer(program, types, single, threads).finished()
+    return _Writer(program, types, single, threads, taken).finished()
 
 
+#: NumPy's flags: in C order and aligned; writable.
+_READABLE, _WRITABLE = 0x101, 0x400
 #: From about this many nanoseconds of work on, other Python threads may run meanwhile.
 _RELEASE_FROM = 50_000

@@ -13,9 +13,9 @@ _HEADER = """
 """
 _ROWS = {
     # What an argument has to be: its type, how its value is found, and for arrays the rest.
-    "ARG": "TYPE KIND DTYPE RANK DIMS SLOT SCRATCH",
-    # An output to make.
-    "OUT": "SLOT RANK DIMS NUMBER BYTES",
+    "ARG": "TYPE KIND DTYPE RANK DIMS SLOT SCRATCH FLAGS",
+    # An output to make, or to write to the memory of an argument: its number, counted from 1.
+    "OUT": "SLOT RANK DIMS NUMBER TAKEN",
     # A word of a table that is the address of a slot's data and an offset.
     "PATCH": "SLOT WORD OFFSET",
     # A kernel over part of its range, or a host step.

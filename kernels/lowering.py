@@ -39,8 +39,10 @@ class Lowered:
         patches: list[tuple[int, int, int]],
         stop: int,
         space: tuple[int, ...],
+        draft: KernelDraft,
     ):
         self.space = space
+        self._draft = draft
         self.kernel = kernel
         self.table = table
         self.patches = patches
@@ -65,6 +67,18 @@ class Lowered:
     def uses(self) -> list[int]:
         """The slots that it reads or writes."""
         return [slot for slot, _, _ in self.patches if slot != STATUS_SLOT]
+
+    def in_place(self, out: int, read: int) -> bool:
+        """Whether each element of a slot is read just before the same one of another is written."""
+        views = {r.view for r in self._draft.roots if r.slot == out}
+        found = _topological([e for r in self._draft.roots for e in r.reads], self._draft.stored)
+        for e in found:
+            if isinstance(e, Leaf) and e.slot == read:
+                views.add(e.view)
+            elif isinstance(e, Lookup) and e.leaf.slot == read:
+                return False
+        stored = all(r.kind == "store" for r in self._draft.roots if r.slot == out)
+        return stored and len(views) == 1
 
     @property
     def work(self) -> int:
@@ -181,7 +195,7 @@ def lower(draft: KernelDraft) -> Lowered:
         tuple(dict.fromkeys(checks)),
     )
     table, patches = _fill_table(low, kernel, shape, strides)
-    return Lowered(kernel, table, patches, shape[0] if rank else 1, draft.shape)
+    return Lowered(kernel, table, patches, shape[0] if rank else 1, draft.shape, draft)
 
 
 def _key(low: _Lowering, e: Expression) -> int:

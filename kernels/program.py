@@ -49,8 +49,9 @@ class Program:
         self.work = sum(step.work for step in self.native_steps)
         self.inputs = list(zip(plan.inputs, self.jaxpr.in_avals, strict=True))
         self.consts = [(slot, _contiguous(value)) for slot, value in plan.consts]
-        #: Whether a caller can give the outputs' memory: they are arrays, each made by a kernel.
-        self.takes_outputs = [slot for slot, _ in plan.results] == list(plan.outputs)
+        #: Whether a caller can give the memory of those outputs that are arrays: kernels make them.
+        arrays = [slot for slot, scalar in plan.results if scalar is None]
+        self.takes_outputs = arrays == list(plan.outputs)
         self.places, self.arena = self._arrange()
         self._calls: dict[tuple, list[Callable[..., Any]]] = {}
 
@@ -82,13 +83,16 @@ class Program:
                 for s, p in places.items()]  # fmt: skip
         return places, max(ends, default=0)
 
-    def bind(self, types: Sequence[type], single: bool = False) -> Callable[..., Any]:
+    def bind(
+        self, types: Sequence[type], single: bool = False, donated: Sequence[int] = ()
+    ) -> Callable[..., Any]:
         """A built-in function for arguments of exactly these types.
 
         Args:
           types: for each input ``np.ndarray``, NumPy's scalar type, or ``float``, ``int``, ``bool``
             or ``complex`` where that is the input's dtype.
           single: return the only output itself, not in a tuple.
+          donated: inputs whose memory outputs may take, where that is possible.
 
         Returns:
           The function. It takes the arguments, and where ``takes_outputs`` also arrays to write
@@ -99,7 +103,52 @@ class Program:
         threads = 1
         if any(step.piece for step in self.native_steps):
             threads = team.ensure(config.num_threads or team.available())
-        return runtime.bound(frame(self, types, single, threads))
+        taken = self._take_over(donated) if donated else {}
+        call = runtime.bound(frame(self, types, single, threads, taken))
+        if not taken:
+            return call
+        apart = self.bind(types, single)
+
+        def call_donating(*args: Any) -> Any:
+            """As long as no other argument lies in the memory that is written to."""
+            for number in taken.values():
+                mine = args[number]
+                for other, x in enumerate(args):
+                    if other != number and np.may_share_memory(mine, x):
+                        return apart(*args)
+            return call(*args)
+
+        return call_donating
+
+    def _take_over(self, donated: Sequence[int]) -> dict[int, int]:
+        """For outputs that can be written where a donated input lies, the number of the input: it
+        has been read by then, or is read element by element as the output is written."""
+        taken: dict[int, int] = {}
+        free = list(donated)
+        for out, aval in self.plan.outputs.items():
+            for number in free:
+                slot, given = self.inputs[number]
+                if (
+                    given.shape == aval.shape
+                    and given.dtype == aval.dtype
+                    and self._follows(out, slot)
+                ):
+                    taken[out] = number
+                    free.remove(number)
+                    break
+        return taken
+
+    def _follows(self, out: int, read: int) -> bool:
+        """Whether a slot is written only after another one has been read."""
+        first_write = min(
+            (at for at, step in enumerate(self.steps) if out in step.uses()), default=0
+        )
+        for at, step in enumerate(self.steps):
+            if read not in step.uses() or at < first_write:
+                continue
+            if at > first_write or not isinstance(step, Lowered) or not step.in_place(out, read):
+                return False
+        return True
 
     def __call__(self, *args: Any) -> Sequence[Any]:
         values = [_as_wanted(x, aval) for x, (_, aval) in zip(args, self.inputs, strict=True)]

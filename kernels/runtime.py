@@ -43,9 +43,7 @@ def call(self, args, count):
             # C order and aligned, an output also writable; of this very dtype and shape.
             ranks = pointer_int32(thing + 8 * ND_RANK)
             flags = pointer_int32(thing + 8 * ND_FLAGS)
-            needed = 257
-            if i >= frame[ARG_COUNT]:
-                needed = 1281
+            needed = rows[ARG_FLAGS]
             if (np.int64(flags[0]) & needed) != needed or fields[ND_DTYPE] != rows[ARG_DTYPE]:
                 return again(api)
             if np.int64(ranks[0]) != rows[ARG_RANK]:
@@ -75,10 +73,14 @@ def call(self, args, count):
     # From here on other threads may come in, and Python's garbage collector may run.
     frame[BUSY] = 1
     made = 0
+    array = 0
     for i in range(frame[OUT_COUNT]):
         out = pointer_int64(frame[OUT_ROWS] + 8 * OUT_SIZE * i)
         if count > frame[ARG_COUNT]:
             array = given[frame[ARG_COUNT] + i]
+            invoke(api[API_Py_IncRef], "void(int64)", array)
+        elif out[OUT_TAKEN] != 0:
+            array = given[out[OUT_TAKEN] - 1]
             invoke(api[API_Py_IncRef], "void(int64)", array)
         else:
             array = invoke(

@@ -64,24 +64,30 @@ class _Program:
 class _Call:
     """One call's arguments, sorted into static ones and array leaves."""
 
-    __slots__ = ("in_tree", "key", "leaves", "static")
+    __slots__ = ("in_tree", "key", "keywords", "leaves", "static")
 
     def __init__(
-        self, leaves: list[Any], in_tree: tree.TreeDef, static: tuple, avals: Iterable[Any]
+        self,
+        leaves: list[Any],
+        in_tree: tree.TreeDef,
+        static: tuple,
+        avals: Iterable[Any],
+        keywords: Iterable[str] = (),
     ):
         self.leaves = leaves
         self.in_tree = in_tree
+        self.keywords = frozenset(keywords)
         self.static = static
         self.key: Hashable = (in_tree, tuple(avals), _static_key(static), axis_sizes())
 
 
-def _leaf_key(args: tuple) -> Hashable:
-    """What tells calls with arrays and numbers as arguments apart, several times faster than the
-    full signature; None for other arguments and within a transform."""
+def _leaf_key(leaves: Sequence[Any]) -> Hashable:
+    """What tells calls with arrays and numbers as leaves apart, several times faster than the full
+    signature; None for other leaves and within a transform."""
     if active_traces():
         return None
     key: list[Any] = []
-    for x in args:
+    for x in leaves:
         kind = type(x)
         if kind is np.ndarray and x.dtype.isnative:
             key.append((x.shape, x.dtype))
@@ -103,7 +109,13 @@ class _Shortcut:
 
     __slots__ = ("_consts", "_executable", "_fresh", "_out_tree", "_program", "native", "rebuild")
 
-    def __init__(self, program: _Program, executable: Executable, leaves: Sequence[Any] = ()):
+    def __init__(
+        self,
+        program: _Program,
+        executable: Executable,
+        leaves: Sequence[Any] = (),
+        donated: Sequence[int] = (),
+    ):
         self._program = program
         self._executable = executable
         self._fresh = getattr(executable, "fresh_outputs", False)
@@ -114,7 +126,7 @@ class _Shortcut:
         bind = getattr(executable, "bind", None)
         if bind is not None and leaves:
             single = self._out_tree is tree.LEAF
-            self.native = bind([type(x) for x in leaves], single)
+            self.native = bind([type(x) for x in leaves], single, donated)
             if not single and not tree.is_flat_tuple(self._out_tree):
                 self.rebuild = functools.partial(tree.unflatten, self._out_tree)
 
@@ -153,11 +165,12 @@ class JitFunction:
         static_argnums: int | Sequence[int] | None = None,
         static_argnames: str | Iterable[str] | None = None,
         backend: str | None = None,
+        donate_argnums: int | Sequence[int] | None = None,
     ):
         check_callable(fun, "jit")
         functools.update_wrapper(self, fun)
         self.__wrapped__ = fun
-        self._options = (static_argnums, static_argnames, backend)
+        self._options = (static_argnums, static_argnames, backend, donate_argnums)
         self._chosen_backend = backend
         if backend is not None:
             get_backend(backend)
@@ -165,6 +178,7 @@ class JitFunction:
             fun, static_argnums, static_argnames
         )
         self._all_dynamic = not (self._static_numbers or self._static_names)
+        self._donated = _donated_arguments(fun, donate_argnums, self._static_numbers)
         self._programs: dict[Hashable, _Program] = {}
         self._shortcuts: dict[Hashable, _Shortcut] = {}
         #: The shortcut taken last: its native function checks the arguments itself.
@@ -192,11 +206,11 @@ class JitFunction:
             out = native(*args)
             if out is not NotImplemented and out is not ...:
                 return out
-        key = None if kwargs or not self._all_dynamic else _leaf_key(args)
+        key, leaves = self._shortcut_key(args, kwargs)
         if key is not None:
-            shortcut = self._shortcuts.get((key, config.backend, config.num_threads))
+            shortcut = self._shortcuts.get(key)
             if shortcut is not None:
-                return self._take(shortcut, args)
+                return self._take(shortcut, leaves, leaves is args)
         call = self._sort(args, kwargs)
         program = self._program(call)
         if any(isinstance(x, Tracer) for x in call.leaves) or program.closed_over:
@@ -211,18 +225,42 @@ class JitFunction:
         executable = compile_jaxpr(program.jaxpr, self._backend)
         if key is None:
             return _Shortcut(program, executable)(call.leaves)
-        shortcut = _Shortcut(program, executable, args)
-        self._shortcuts[key, config.backend, config.num_threads] = shortcut
-        return self._take(shortcut, args)
+        shortcut = _Shortcut(program, executable, leaves, self._donated_leaves(args))
+        self._shortcuts[key] = shortcut
+        return self._take(shortcut, leaves, leaves is args)
 
-    def _take(self, shortcut: _Shortcut, args: tuple) -> Any:
+    def _shortcut_key(self, args: tuple, kwargs: dict) -> tuple[Hashable, Sequence[Any]]:
+        """The key of ``_shortcuts`` for a call, None where it has none, and the call's leaves."""
+        if not self._all_dynamic:
+            return None, ()
+        structure = None
+        key = None if kwargs else _leaf_key(args)
+        leaves: Sequence[Any] = args
+        if key is None and not active_traces():
+            leaves, structure = tree.flatten((args, kwargs))
+            key = _leaf_key(leaves)
+        return key and (structure, key, config.backend, config.num_threads), leaves
+
+    def _donated_leaves(self, args: tuple) -> list[int]:
+        """The positions among the leaves of those that belong to donated arguments."""
+        donated: list[int] = []
+        first = 0
+        for number, arg in enumerate(args):
+            count = len(tree.leaves(arg))
+            if number in self._donated or number - len(args) in self._donated:
+                donated += range(first, first + count)
+            first += count
+        return donated
+
+    def _take(self, shortcut: _Shortcut, leaves: Sequence[Any], flat: bool) -> Any:
+        """Call, and try this shortcut first next time; ``flat``: the leaves are the arguments."""
         if shortcut is not self._last:
             if self._last is not None:
                 self._last.touch()
             self._last = shortcut
-            direct = shortcut.rebuild is None and not config.debug_nans
+            direct = flat and shortcut.rebuild is None and not config.debug_nans
             self._native = shortcut.native if direct else None
-        return shortcut(args)
+        return shortcut(leaves)
 
     def _forget_shortcuts(self) -> None:
         self._shortcuts.clear()
@@ -278,9 +316,8 @@ class JitFunction:
                 keywords[name] = arg
         if abstract:
             leaves, in_tree = tree.flatten((dynamic, keywords))
-            return _Call(
-                leaves, in_tree, tuple(static), [aval_like(x, what.rstrip(": ")) for x in leaves]
-            )
+            avals = [aval_like(x, what.rstrip(": ")) for x in leaves]
+            return _Call(leaves, in_tree, tuple(static), avals, keywords)
         try:
             leaves, in_tree = flatten_arrays((dynamic, keywords), f"{what}an argument")
         except TypeError as error:
@@ -372,6 +409,16 @@ def _static_arguments(
     return frozenset(numbers), frozenset(names)
 
 
+def _donated_arguments(fun: Callable, argnums: Any, static: frozenset[int]) -> frozenset[int]:
+    numbers = frozenset({argnums} if isinstance(argnums, int) else argnums or ())
+    if numbers & static:
+        raise ValueError(
+            f"jit of {name_of(fun)}: arguments {sorted(numbers & static)} are static; they have "
+            "no memory to donate"
+        )
+    return numbers
+
+
 class Traced:
     """A function staged for one signature.
 
@@ -444,28 +491,87 @@ class Compiled:
     def __init__(self, traced: Traced):
         self._traced = traced
         self._executable = compile_jaxpr(traced.jaxpr, traced._backend)
+        self._shortcuts: dict[Hashable, _Shortcut] = {}
         self.out_info = traced.out_info
 
     def __repr__(self) -> str:
         return f"<compiled: {self._traced!r}>"
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        program, call = self._traced._program, self._traced._call
+    def __call__(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
+        """Call.
+
+        Args:
+          args, kwargs: arguments of the signature that was compiled for.
+          out: where the results go: writable C-order arrays of the results' shapes and dtypes (of
+            shape ``()`` for scalars), in the results' structure. New arrays when left out.
+
+        Returns:
+          The results; ``out`` itself where it was given.
+
+        Raises:
+          TypeError: when arguments or ``out`` do not have the signature.
+        """
+        if out is not None and "out" in self._traced._call.keywords:
+            kwargs["out"], out = out, None
         leaves, in_tree = tree.flatten((list(args), kwargs))
-        expected = program.jaxpr.in_avals
-        got = [get_aval(as_array(x, f"{self!r}: an argument")) for x in leaves]
-        same = in_tree == call.in_tree and all(
-            g.shape == e.shape and (g.dtype == e.dtype) for g, e in zip(got, expected, strict=True)
-        )
-        if not same:
+        shortcut = self._shortcut(leaves)
+        if in_tree != self._traced._call.in_tree or not self._fits(leaves):
+            got = ", ".join(str(get_aval(as_array(x, f"{self!r}: an argument"))) for x in leaves)
             raise TypeError(
                 located(
-                    f"{self!r} was called with {', '.join(map(str, got))}, or another structure",
+                    f"{self!r} was called with {got or 'nothing'}, or another structure",
                     "What to do: call the jitted function itself, which compiles for each "
                     "signature; static arguments are not passed to a compiled function.",
                 )
             )
-        return _Shortcut(program, self._executable)(leaves)
+        return shortcut(leaves) if out is None else self._into(shortcut, leaves, out)
+
+    def _shortcut(self, leaves: Sequence[Any]) -> _Shortcut:
+        key = (*map(type, leaves), config.num_threads)
+        shortcut = self._shortcuts.get(key)
+        if shortcut is None:
+            typed = all(type(x) is np.ndarray or type(x) in SCALAR_TYPES for x in leaves)
+            shortcut = _Shortcut(self._traced._program, self._executable, leaves if typed else ())
+            self._shortcuts[key] = shortcut
+        return shortcut
+
+    def _fits(self, leaves: Sequence[Any]) -> bool:
+        expected = self._traced.jaxpr.in_avals
+        got = [get_aval(as_array(x, f"{self!r}: an argument")) for x in leaves]
+        return len(got) == len(expected) and all(
+            g.shape == e.shape and g.dtype == e.dtype for g, e in zip(got, expected, strict=True)
+        )
+
+    def _into(self, shortcut: _Shortcut, leaves: Sequence[Any], out: Any) -> Any:
+        arrays = tree.flatten_up_to(self._traced._program.out_tree, out, f"{self!r}: out")
+        avals = self._traced.jaxpr.out_avals
+        for x, aval in zip(arrays, avals, strict=True):
+            good = type(x) is np.ndarray and x.shape == aval.shape and x.dtype == aval.dtype
+            if not (good and x.flags.c_contiguous and x.flags.writeable):
+                found = get_aval(x) if isinstance(x, np.ndarray) else type(x).__name__
+                raise TypeError(
+                    located(
+                        f"{self!r}: out takes writable arrays in C order; for {aval} it got {found}"
+                        + (", read-only or in another order" if good else "")
+                    )
+                )
+        inputs = [*leaves, *self._traced.jaxpr.consts]
+        spans = [x for x in inputs if isinstance(x, np.ndarray)]
+        apart = not any(np.may_share_memory(x, y) for x in arrays for y in spans)
+        apart = apart and len({x.ctypes.data for x in arrays}) == len(arrays)
+        given = [x for x in arrays if x.ndim]
+        outs: Any = NotImplemented
+        native = getattr(self._executable, "takes_outputs", False) and shortcut.native
+        if apart and given and native and not config.debug_nans:
+            outs = native(*leaves, *given)
+        if outs is NotImplemented or outs is ...:
+            outs = self._executable(*leaves)
+        elif self._traced._program.out_tree is tree.LEAF:
+            outs = [outs]
+        for x, made in zip(arrays, outs, strict=True):
+            if made is not x:
+                x[...] = made
+        return out
 
 
 def jit(
@@ -474,6 +580,7 @@ def jit(
     static_argnums: int | Sequence[int] | None = None,
     static_argnames: str | Iterable[str] | None = None,
     backend: str | None = None,
+    donate_argnums: int | Sequence[int] | None = None,
 ) -> Any:
     """Stage a function when it is first called with each signature, and run the staged program.
 
@@ -493,6 +600,11 @@ def jit(
       backend: what runs the program: ``"numpy"``, an interpreter, or ``"numba"``, which compiles
         kernels (new, and opt-in while it grows); ``autotrace.config.backend`` when None.
 
+      donate_argnums: positions of arguments that the caller gives away: an output may be written
+        to the memory of one, which is then what is returned. Only compiled programs make use of
+        it, and where the arithmetic allows: in an update ``p - 0.1 * g`` the new values take the
+        place of the old ones.
+
     Returns:
       A ``JitFunction``: called as ``fun``, returning new writable arrays; with ``lower``,
       ``trace`` and ``clear_cache``. It is thread-safe, and pickles when ``fun`` does.
@@ -509,6 +621,10 @@ def jit(
     """
     if fun is None:
         return functools.partial(
-            jit, static_argnums=static_argnums, static_argnames=static_argnames, backend=backend
+            jit,
+            static_argnums=static_argnums,
+            static_argnames=static_argnames,
+            backend=backend,
+            donate_argnums=donate_argnums,
         )
-    return JitFunction(fun, static_argnums, static_argnames, backend)
+    return JitFunction(fun, static_argnums, static_argnames, backend, donate_argnums)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-
 from operator import index as as_int
 from typing import Any
 

@@ -181,6 +181,11 @@ def _flatten_into(x: Any, leaves: list, is_leaf: Callable[[Any], bool] | None) -
     cls = type(x)
     if cls is tuple or cls is list:  # the commonest, without making keys
         return TreeDef(cls, None, tuple([_flatten_into(c, leaves, is_leaf) for c in x]))
+    if cls is dict:
+        keys = _sorted_keys(x)
+        return TreeDef(
+            dict, tuple(keys), tuple([_flatten_into(x[k], leaves, is_leaf) for k in keys])
+        )
     node = _node_for(x)
     if node is None:
         leaves.append(x)
