@@ -5,6 +5,7 @@ Stages, one module each: a simplified jaxpr -> kernel drafts (``fusion``) -> the
 ``llvm``) -> a program (``program``, ``frame``) that one native function runs (``runtime``).
 """
 
+from .build import counts
 from .describe import STAGES
 from .program import Program
 from .runtime import check_layout
@@ -14,4 +15,4 @@ check_layout()
 #: What ``jit`` asks a backend for: from a jaxpr to an executable.
 compile_jaxpr = Program
 
-__all__ = ["STAGES", "Program", "compile_jaxpr"]
+__all__ = ["STAGES", "Program", "compile_jaxpr", "counts"]

@@ -13,27 +13,41 @@ from .source import python_source
 
 
 def _fusion(program: Program) -> str:
-    """What runs together: a line for each kernel and each host step, in order."""
+    """What runs together: a line for each step, in order, and what memory it takes."""
     lines = []
     for step in program.steps:
         if isinstance(step, HostStep):
-            lines.append(f"host step {step.name}")
+            where = f" at {step.location}" if step.location else ""
+            lines.append(f"host step {step.name}{where}: NumPy's implementation")
         elif isinstance(step, Routine):
-            lines.append(step.name)
+            lines.append(f"BLAS {step.name}")
         else:
-            lines.append(_kernel_line(step))
-    return "\n".join(lines) or "nothing to compute"
+            lines.append(_kernel_line(program, step))
+    if not lines:
+        return "nothing to compute"
+    if program.arena:
+        lines.append(f"memory for intermediate values: {program.arena} bytes, kept for later calls")
+    return "\n".join(lines)
 
 
-def _kernel_line(low: Lowered) -> str:
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}{'s' if n != 1 else ''}"
+
+
+def _kernel_line(program: Program, low: Lowered) -> str:
     kernel = low.kernel
-    kinds = [r.reduce or "store" for r in kernel.results]
+    kinds = [r.fold if r.kind in ("reduce", "scan") else r.kind for r in kernel.results]
     parts = [
-        f"{kernel.rank} loop{'s' if kernel.rank != 1 else ''}",
-        f"{len(kernel.inputs)} read{'s' if len(kernel.inputs) != 1 else ''}",
-        f"{len(kernel.operations)} operation{'s' if len(kernel.operations) != 1 else ''}",
+        _count(kernel.rank, "loop"),
+        _count(len(kernel.inputs) + len(kernel.tables), "read"),
+        _count(len(kernel.operations), "operation"),
         " and ".join(f"{kinds.count(k)} {k}" for k in dict.fromkeys(kinds)),
     ]
+    later = sum(slot in program.plan.temporaries for slot in low.writes())
+    if later:
+        parts.append(f"{later} for later steps")
+    if low.piece:
+        parts.append(f"shared among threads by {low.piece} of {low.stop}")
     return f"kernel over {low.space}: {', '.join(parts)}"
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..core.source import Location
 from .build import Source
 from .views import View
 
@@ -54,7 +55,7 @@ class Counter:
 class Node:
     """An elementwise operation on expressions of one shape."""
 
-    __slots__ = ("args", "dtype", "expression", "shape", "weight")
+    __slots__ = ("args", "dtype", "expression", "heavy", "shape", "weight")
 
     def __init__(
         self, expression: str, args: list[Any], dtype: np.dtype, shape: tuple[int, ...], heavy: bool
@@ -63,8 +64,11 @@ class Node:
         self.args = args
         self.dtype = dtype
         self.shape = shape
-        #: How many operations stand below it that are better stored than repeated.
-        self.weight = heavy + sum(a.weight for a in args if isinstance(a, Node))
+        #: Whether it is better stored than repeated.
+        self.heavy = heavy
+        #: How many of those stand below it, each as often as it is used; a large number at most.
+        below = heavy + sum(a.weight for a in args if isinstance(a, Node))
+        self.weight = min(below, 1_000_000)
 
 
 class Lookup(Node):
@@ -130,6 +134,8 @@ class KernelDraft:
         self.reduced = reduced
         self.alone = alone
         self.checks: list[Expression] = []
+        #: The heavy operations of its roots, by identity.
+        self.heavy: set[int] = set()
         self.roots: list[Root] = []
         #: Expressions, by identity, that earlier kernels have stored.
         self.stored: dict[int, Leaf] = {}
@@ -142,6 +148,7 @@ class HostStep:
       call: takes arrays and scalars for ``args``, leaves and numbers; returns a list.
       slots: where its results go.
       keeps_arguments: whether it may hand its arguments to someone who keeps them.
+      location: the user's line.
     """
 
     def __init__(
@@ -151,12 +158,14 @@ class HostStep:
         args: list[Any],
         slots: list[int],
         keeps_arguments: bool = False,
+        location: Location | None = None,
     ):
         self.name = name
         self.call = call
         self.args = args
         self.slots = slots
         self.keeps_arguments = keeps_arguments
+        self.location = location
 
     @property
     def leaves(self) -> list[Leaf]:
@@ -237,6 +246,21 @@ def operations(expression: Expression, limit: int) -> set[int]:
     return found
 
 
+def heavy_operations(expressions: Sequence[Expression], stored: Container[int]) -> set[int]:
+    """The heavy operations of expressions, by identity, down to what is stored."""
+    found: set[int] = set()
+    seen: set[int] = set()
+    todo = list(expressions)
+    while todo:
+        e = todo.pop()
+        if isinstance(e, Node) and e.weight and id(e) not in seen and id(e) not in stored:
+            seen.add(id(e))
+            if e.heavy:
+                found.add(id(e))
+            todo.extend(e.args)
+    return found
+
+
 def reindex(
     expression: Expression, change: Callable[[View], View], shape: tuple[int, ...]
 ) -> Expression:
@@ -255,9 +279,7 @@ def reindex(
                 if isinstance(e, Lookup):
                     seen[id(e)] = Lookup(Leaf(e.leaf.slot, change(e.leaf.view), e.dtype), args)
                     return seen[id(e)]
-                copy = Node(e.expression, args, e.dtype, shape, False)
-                copy.weight = e.weight
-                seen[id(e)] = copy
+                seen[id(e)] = Node(e.expression, args, e.dtype, shape, e.heavy)
         return seen[id(e)]
 
     return visit(expression)

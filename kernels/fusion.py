@@ -33,15 +33,19 @@ from .expressions import (
     Number,
     Root,
     Routine,
+    heavy_operations,
     operations,
     reindex,
     slots_of,
-    within,
 )
 from .scalars import NATIVE, is_heavy, template
 from .views import View, contiguous
 
 _STORE_FROM = 1
+#: How many heavy operations one kernel has at most; then it is cut, and what passes the cut is
+#: stored. LLVM's time for a kernel grows faster than its size: a recurrence of 160 sines and
+#: cosines with its gradient compiles in 6.1 s as one kernel.
+_HEAVY_UP_TO = 64
 #: How many operations a shape change may have computed anew.
 _REPEAT_UP_TO = 64
 
@@ -189,11 +193,13 @@ class Plan:
             return
         waits_for = slots_of(root.reads) | ({root.slot} if over else set())
         ready = max((self._written_at.get(s, -1) for s in waits_for), default=-1)
+        heavy = heavy_operations(root.reads, self._stored)
         for position in range(ready + 1, len(self.steps)):
             step = self.steps[position]
-            if alone:
+            if alone or not isinstance(step, KernelDraft):
                 continue
-            if isinstance(step, KernelDraft) and step.shape == shape and not step.alone:
+            fits = not step.heavy or len(step.heavy | heavy) <= _HEAVY_UP_TO
+            if step.shape == shape and fits and not step.alone:
                 if reduced and not step.reduced:
                     step.reduced = reduced
                 if step.reduced == reduced or not reduced:
@@ -204,6 +210,7 @@ class Plan:
         draft = self.steps[position]
         assert isinstance(draft, KernelDraft)
         draft.roots.append(root)
+        draft.heavy |= heavy
         self.last_draft = draft
         self._written_at[root.slot] = max(position, self._written_at.get(root.slot, -1))
 
@@ -231,15 +238,22 @@ class Plan:
         slots = [self._bind_leaf(v) for v in eqn.outvars]
         self._host_made.update(slots)
         call, kept = _implementation(eqn), _may_keep(eqn)
-        self.add_step(HostStep(eqn.primitive.name, call, leaves, slots, kept))
+        self.add_step(HostStep(eqn.primitive.name, call, leaves, slots, kept, eqn.location))
 
     def _elementwise(self, eqn: Eqn, args: list[Expression], out: ShapedArray) -> Any:
         expression = template(eqn.primitive.name, [a.dtype for a in args], out.dtype, eqn.params)
         if expression is None or any(a.shape not in ((), out.shape) for a in args):
             return None
         spread = [self.spread(a, out.shape, ()) if a.shape != out.shape else a for a in args]
-        heavy = is_heavy(eqn.primitive.name)
-        return Node(expression, spread, out.dtype, out.shape, heavy)
+        node = Node(expression, spread, out.dtype, out.shape, is_heavy(eqn.primitive.name))
+        if node.weight > _HEAVY_UP_TO:
+            found = heavy_operations([node], self._stored)
+            if len(found) > _HEAVY_UP_TO:
+                node.args = [
+                    self.store(a) if isinstance(a, Node) and a.weight else a for a in spread
+                ]
+                return Node(expression, node.args, out.dtype, out.shape, node.heavy)
+        return node
 
     def _reduce(self, eqn: Eqn, arg: Expression, out: ShapedArray) -> Any:
         kind, axes = _REDUCTIONS[eqn.primitive.name], eqn.params["axes"]
@@ -284,19 +298,32 @@ class Plan:
 def _store_shared(plan: Plan) -> None:
     """Have the first of several kernels store what they would all compute at a cost."""
     drafts = [s for s in plan.steps if isinstance(s, KernelDraft)]
-    users: dict[int, int] = {}
-    for draft in drafts:
-        for e in within(draft.roots, lambda node: False):
-            users[id(e)] = users.get(id(e), 0) + 1
-
-    def shared(node: Node) -> bool:
-        return node.weight >= _STORE_FROM and users[id(node)] > 1
-
+    computed: dict[int, KernelDraft] = {}
     stored: dict[int, Leaf] = {}
     for draft in drafts:
-        draft.stored = dict(stored)
-        for node in within(draft.roots, shared):
-            if shared(node) and id(node) not in stored and node.shape == draft.shape:
-                leaf = plan.new_array(node.shape, node.dtype)
-                draft.roots.append(Root(node, leaf.slot, leaf.view))
-                stored[id(node)] = leaf
+        draft.stored = {}
+        seen: set[int] = set()
+        todo: list[Expression] = [e for r in draft.roots for e in r.reads]
+        while todo:
+            node = todo.pop()
+            if not isinstance(node, Node) or id(node) in seen:
+                continue
+            seen.add(id(node))
+            before = computed.setdefault(id(node), draft)
+            dear = node.weight >= _STORE_FROM and node.shape == before.shape
+            if before is not draft and dear:
+                if id(node) not in stored:
+                    stored[id(node)] = _stored_by(plan, before, node)
+                draft.stored[id(node)] = stored[id(node)]
+            else:
+                todo.extend(node.args)
+
+
+def _stored_by(plan: Plan, draft: KernelDraft, node: Node) -> Leaf:
+    """Where a kernel that computes a value stores it, from now on at the latest."""
+    for root in draft.roots:
+        if root.expression is node and root.kind == "store" and root.offset is None:
+            return Leaf(root.slot, root.view, node.dtype)
+    leaf = plan.new_array(node.shape, node.dtype)
+    draft.roots.append(Root(node, leaf.slot, leaf.view))
+    return leaf

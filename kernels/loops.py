@@ -64,6 +64,9 @@ class Kernel(NamedTuple):
       tables: what operations look up at computed positions.
       checks: values that are true where an index is out of bounds.
       reduced: the loops that folds go over: none, or the same for each result that is one.
+      cut: whether the first loop counts pieces of the second one, so that threads can fold a
+        piece each: then turn ``i`` of the first takes ``piece`` turns of the second from
+        ``i * piece`` on.
     """
 
     rank: int
@@ -75,6 +78,7 @@ class Kernel(NamedTuple):
     reduced: tuple[int, ...]
     tables: tuple[Operand, ...] = ()
     checks: tuple[int, ...] = ()
+    cut: bool = False
 
 
 def level_of(kinds: str) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .build import Source
-from .expressions import Counter, Expression, KernelDraft, Leaf, Lookup, Node, Number
+from .expressions import Counter, Expression, KernelDraft, Leaf, Lookup, Node, Number, Root
 from .loops import Kernel, Operand, Operation, Result, level_of
 from .source import kernel_source
 from .views import View
@@ -68,6 +69,10 @@ class Lowered:
         """The slots that it reads or writes."""
         return [slot for slot, _, _ in self.patches if slot != STATUS_SLOT]
 
+    def writes(self) -> list[int]:
+        """The slots that it writes."""
+        return [r.slot for r in self._draft.roots]
+
     def in_place(self, out: int, read: int) -> bool:
         """Whether each element of a slot is read just before the same one of another is written."""
         views = {r.view for r in self._draft.roots if r.slot == out}
@@ -83,8 +88,7 @@ class Lowered:
     @property
     def work(self) -> int:
         """A rough count of nanoseconds on one thread."""
-        operations = sum(1 + 4 * ("vm_" in o.expression) for o in self.kernel.operations)
-        return math.prod(self.space) * (1 + operations) // 4
+        return _work(self.space, [o.expression for o in self.kernel.operations])
 
 
 def _bits(value: Any) -> int:
@@ -127,21 +131,47 @@ class _Lowering:
         return place
 
 
-def lower(draft: KernelDraft) -> Lowered:
-    """Lower a draft."""
+def lower(
+    draft: KernelDraft, new_array: Callable[[tuple[int, ...], np.dtype], Leaf]
+) -> list[Lowered]:
+    """Lower a draft to a kernel, or to two: a large one whose outermost loop is folded writes a
+    result for each piece of that loop, in memory from ``new_array``, and the second one folds
+    those. So threads can take a piece each, and what comes out does not depend on how many.
+    """
     low = _Lowering(draft)
     # Deep graphs would overrun Python's stack: collect from the leaves up.
     roots = draft.roots
     for e in _topological([e for r in roots for e in r.reads], draft.stored):
         low.collect(e)
     views = [view for _, view, _ in low.inputs]
-    counter_views = [view for view, _ in low.counters]
-    table_views = [view for _, view, _ in low.tables]
-    shape, reduced, strides = _merge_dimensions(
-        draft.shape,
-        draft.reduced,
-        [*views, *counter_views, *(r.view for r in roots), *table_views],
-    )
+    views += [view for view, _ in low.counters]
+    views += [r.view for r in roots]
+    views += [view for _, view, _ in low.tables]
+    shape, reduced, strides = _merge_dimensions(draft.shape, draft.reduced, views)
+    first_root = len(low.inputs) + len(low.counters)
+    targets = [(r.slot, r.view.offset) for r in roots]
+    turns = _turns_a_piece(low, shape, reduced)
+    second: list[Lowered] = []
+    if turns:
+        pieces = -(-shape[0] // turns)
+        kept = [d for d in range(len(shape)) if d not in reduced]
+        sizes = tuple(shape[d] for d in kept)
+        folded = KernelDraft((pieces, *sizes), (0,), alone=True)
+        strides = [(0, *s) for s in strides]
+        for i, root in enumerate(roots):
+            if root.kind != "reduce":
+                continue
+            part = new_array((pieces, *sizes), root.expression.dtype)
+            before = strides[first_root + i]
+            view = View(part.shape, (0, *(before[1 + d] for d in kept)), root.view.offset)
+            folded.roots.append(Root(part, root.slot, view, "reduce", root.fold))
+            steps = [part.view.strides[0]] + [0] * len(shape)
+            for d, stride in zip(kept, part.view.strides[1:], strict=True):
+                steps[1 + d] = stride
+            strides[first_root + i] = tuple(steps)
+            targets[i] = part.slot, 0
+        shape, reduced = (pieces, *shape), tuple(d + 1 for d in reduced)
+        second = lower(folded, new_array)
     rank = len(shape)
     kinds = iter([_kinds(s) for s in strides])
     inputs = [Operand(dtype.name, next(kinds)) for _, _, dtype in low.inputs]
@@ -193,9 +223,31 @@ def lower(draft: KernelDraft) -> Lowered:
         reduced,
         tuple(tables),
         tuple(dict.fromkeys(checks)),
+        cut=bool(turns),
     )
-    table, patches = _fill_table(low, kernel, shape, strides)
-    return Lowered(kernel, table, patches, shape[0] if rank else 1, draft.shape, draft)
+    table, patches = _fill_table(low, kernel, shape, strides, targets, turns)
+    stop = shape[0] if rank else 1
+    return [Lowered(kernel, table, patches, stop, draft.shape, draft), *second]
+
+
+def _turns_a_piece(low: _Lowering, shape: tuple[int, ...], reduced: tuple[int, ...]) -> int:
+    """How many turns of a folded outermost loop make a piece; 0 where the loop is not cut."""
+    work = _work(low.draft.shape, [node.expression for node in low.nodes])
+    if work < _SHARE_FROM or 0 not in reduced or shape[0] < 2:
+        return 0
+    if any(r.kind in ("scan", "scatter") for r in low.draft.roots):
+        return 0
+    pieces = min(64, max(2, work // _PIECE))
+    kept = math.prod(n for d, n in enumerate(shape) if d not in reduced)
+    if pieces * kept * 8 > math.prod(shape):  # the pieces' results would cost too much
+        return 0
+    return -(-shape[0] // pieces)
+
+
+def _work(space: tuple[int, ...], expressions: list[str]) -> int:
+    """A rough count of nanoseconds on one thread."""
+    operations = sum(1 + 4 * ("vm_" in e) for e in expressions)
+    return math.prod(space) * (1 + operations) // 4
 
 
 def _key(low: _Lowering, e: Expression) -> int:
@@ -249,21 +301,31 @@ def _merge_dimensions(
 
 
 def _fill_table(
-    low: _Lowering, kernel: Kernel, shape: tuple[int, ...], strides: list[tuple[int, ...]]
+    low: _Lowering,
+    kernel: Kernel,
+    shape: tuple[int, ...],
+    strides: list[tuple[int, ...]],
+    targets: list[tuple[int, int]],
+    turns: int,
 ) -> tuple[list[int], list[tuple[int, int, int]]]:
-    """The words of a kernel's table, in the order of ``source.parameters``."""
+    """The words of a kernel's table, in the order of ``source.parameters``; ``targets``: slot and
+    offset of each result."""
     patches = []
-    pointers = [(slot, view, dtype) for slot, view, dtype in low.inputs]
-    pointers += [(r.slot, r.view, r.expression.dtype) for r in low.draft.roots]
-    pointers += [(slot, view, dtype) for slot, view, dtype in low.tables]
-    for at, (slot, view, dtype) in enumerate(pointers):
-        patches.append((slot, at, view.offset * dtype.itemsize))
+    pointers = [(slot, view.offset, dtype) for slot, view, dtype in low.inputs]
+    pointers += [
+        (slot, offset, r.expression.dtype)
+        for (slot, offset), r in zip(targets, low.draft.roots, strict=True)
+    ]
+    pointers += [(slot, view.offset, dtype) for slot, view, dtype in low.tables]
+    for at, (slot, offset, dtype) in enumerate(pointers):
+        patches.append((slot, at, offset * dtype.itemsize))
     if kernel.checks:
         patches.append((STATUS_SLOT, len(patches), 0))
     table = [0] * len(patches)
     table += [bits for _, bits in low.scalars]
     table += [view.offset for view, _ in low.counters]
     table += shape
+    table += [turns] if turns else []
     operands = [*kernel.inputs, *kernel.counters, *(r.operand for r in kernel.results)]
     operands += kernel.tables
     for operand, steps in zip(operands, strides, strict=True):

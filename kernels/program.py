@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..core.config import config
-from ..core.jaxpr import Jaxpr
+from ..core.jaxpr import Jaxpr, check_pickles
 from ..transforms.evaluate import eval_jaxpr
 from ..transforms.simplify import simplify_jaxpr
 from ..transforms.stage import as_numpy
-from . import runtime, team
+from . import pickling, runtime, team
 from .build import addresses
+from .checking import check
 from .expressions import HostStep, KernelDraft, Routine
 from .frame import ALIGNMENT, frame
 from .fusion import Plan
@@ -35,12 +36,12 @@ class Program:
 
     fresh_outputs = True
 
-    def __init__(self, jaxpr: Jaxpr):
-        self.jaxpr = simplify_jaxpr(jaxpr)
+    def __init__(self, jaxpr: Jaxpr, simplify: bool = True):
+        self.jaxpr = simplify_jaxpr(jaxpr) if simplify else jaxpr
         self.plan = plan = Plan(self.jaxpr)
-        self.steps: list[Lowered | Routine | HostStep] = [
-            lower(step) if isinstance(step, KernelDraft) else step for step in plan.steps
-        ]
+        self.steps: list[Lowered | Routine | HostStep] = []
+        for step in plan.steps:
+            self.steps += lower(step, plan.new_array) if isinstance(step, KernelDraft) else [step]
         self.kernels = [step for step in self.steps if isinstance(step, Lowered)]
         self.host_steps = [step for step in self.steps if isinstance(step, HostStep)]
         self.native_steps = [step for step in self.steps if not isinstance(step, HostStep)]
@@ -54,6 +55,16 @@ class Program:
         self.takes_outputs = arrays == list(plan.outputs)
         self.places, self.arena = self._arrange()
         self._calls: dict[tuple, list[Callable[..., Any]]] = {}
+
+    def __reduce__(self) -> tuple:
+        """With its machine code: see ``pickling``.
+
+        Raises:
+          PicklingError: when the program calls a Python function that cannot be pickled.
+        """
+        check_pickles(self.jaxpr)
+        sources = [step.source for step in self.native_steps]
+        return _restored, (self.jaxpr, pickling.pieces(sources))
 
     def _arrange(self) -> tuple[dict[int, int], int]:
         """Places for temporaries in one block of memory, in bytes, and its size: temporaries that
@@ -154,6 +165,13 @@ class Program:
         values = [_as_wanted(x, aval) for x, (_, aval) in zip(args, self.inputs, strict=True)]
         if config.debug_nans:
             return self._evaluate(values)
+        outs = self.run(*values)
+        if config.check_kernels:
+            check(self, values, outs)
+        return outs
+
+    def run(self, *values: Any) -> Sequence[Any]:
+        """The outputs for arrays and scalars of exactly the inputs' types."""
         types = tuple(map(type, values))
         calls = self._calls.setdefault((types, config.num_threads), [])
         outs = NotImplemented
@@ -173,6 +191,11 @@ class Program:
     def _evaluate(self, values: list[Any]) -> list[Any]:
         with np.errstate(all="ignore"):
             return eval_jaxpr(self.jaxpr, values)
+
+
+def _restored(jaxpr: Jaxpr, pieces: list[pickling.Piece]) -> Program:
+    pickling.adopt(pieces)
+    return Program(jaxpr, simplify=False)
 
 
 def _contiguous(x: Any) -> np.ndarray:

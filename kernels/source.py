@@ -33,6 +33,7 @@ def parameters(kernel: Kernel) -> list[str]:
     names += [f"scalar{i}" for i in range(len(kernel.scalars))]
     names += [f"count{i}" for i in range(len(kernel.counters))]
     names += [f"n{d}" for d in range(kernel.rank)]
+    names += ["piece"] if kernel.cut else []
     for prefix, operands in _operand_groups(kernel):
         for i, operand in enumerate(operands):
             names += [f"{prefix}{i}_s{d}" for d, kind in enumerate(operand.kinds) if kind == "s"]
@@ -142,10 +143,13 @@ class _Writer:
             self.open_reductions()
         self.body(level)
         if level < kernel.rank:
-            bounds = "start, stop" if level == 0 else f"n{level}"
+            first, last = ("start", "stop") if level == 0 else ("0", f"n{level}")
+            if kernel.cut and level == 1:
+                self.line("first = i0 * piece")
+                first, last = "first", "min(first + piece, n1)"
+            bounds = last if first == "0" else f"{first}, {last}"
             blocked = not self.in_memory and level == kernel.rank - 1 and self.blocked()
             if blocked:
-                first, last = ("start", "stop") if level == 0 else ("0", f"n{level}")
                 self.line(f"for block in range({first}, {last}, {_BLOCK}):")
                 self.depth += 1
                 for i in self.blocked():

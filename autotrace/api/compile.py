@@ -20,7 +20,13 @@ from ..core.errors import located
 from ..core.jaxpr import Jaxpr
 from ..core.trace import Tracer, active_traces, axis_sizes, get_aval
 from ..lax.calls import jit_p
-from ..transforms.backends import Executable, compile_jaxpr, get_backend, stages_of
+from ..transforms.backends import (
+    Executable,
+    compile_counts,
+    compile_jaxpr,
+    get_backend,
+    stages_of,
+)
 from ..transforms.simplify import simplify_jaxpr
 from ..transforms.stage import as_numpy, hoist_tracers, stage
 from .arguments import (
@@ -98,6 +104,11 @@ def _leaf_key(leaves: Sequence[Any]) -> Hashable:
     return tuple(key)
 
 
+def _checking() -> bool:
+    """Whether results are checked, which takes the long way."""
+    return config.debug_nans or config.check_kernels
+
+
 class _Shortcut:
     """From leaves to a result, for one program and backend.
 
@@ -136,7 +147,7 @@ class _Shortcut:
 
     def __call__(self, leaves: Sequence[Any]) -> Any:
         self.touch()
-        if self.native is not None and not config.debug_nans:
+        if self.native is not None and not _checking():
             outs = self.native(*leaves)
             if outs is not NotImplemented and outs is not ...:
                 return outs if self.rebuild is None else self.rebuild(outs)
@@ -180,6 +191,7 @@ class JitFunction:
         self._all_dynamic = not (self._static_numbers or self._static_names)
         self._donated = _donated_arguments(fun, donate_argnums, self._static_numbers)
         self._programs: dict[Hashable, _Program] = {}
+        self._counts = {"traces": 0, "compiled": 0, "loaded": 0}
         self._shortcuts: dict[Hashable, _Shortcut] = {}
         #: The shortcut taken last: its native function checks the arguments itself.
         self._last: _Shortcut | None = None
@@ -222,12 +234,19 @@ class JitFunction:
                 name=name_of(self.__wrapped__),
             )
             return tree.unflatten(program.out_tree, outs)
-        executable = compile_jaxpr(program.jaxpr, self._backend)
+        executable = self._compiled(program)
         if key is None:
             return _Shortcut(program, executable)(call.leaves)
         shortcut = _Shortcut(program, executable, leaves, self._donated_leaves(args))
         self._shortcuts[key] = shortcut
         return self._take(shortcut, leaves, leaves is args)
+
+    def _compiled(self, program: _Program) -> Executable:
+        before = compile_counts(self._backend)
+        executable = compile_jaxpr(program.jaxpr, self._backend)
+        for name, count in compile_counts(self._backend).items():
+            self._counts[name] += count - before[name]
+        return executable
 
     def _shortcut_key(self, args: tuple, kwargs: dict) -> tuple[Hashable, Sequence[Any]]:
         """The key of ``_shortcuts`` for a call, None where it has none, and the call's leaves."""
@@ -258,7 +277,7 @@ class JitFunction:
             if self._last is not None:
                 self._last.touch()
             self._last = shortcut
-            direct = flat and shortcut.rebuild is None and not config.debug_nans
+            direct = flat and shortcut.rebuild is None and not _checking()
             self._native = shortcut.native if direct else None
         return shortcut(leaves)
 
@@ -289,6 +308,35 @@ class JitFunction:
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """As ``trace(...).lower()``."""
         return self.trace(*args, **kwargs).lower()
+
+    def explain(self, *args: Any, **kwargs: Any) -> str:
+        """What a call would run: as ``lower(...).as_text("fusion")``, and which backend.
+
+        >>> import numpy as np
+        >>> print(jit(lambda x: np.sum(np.sin(x) ** 2), backend="numba").explain(np.ones(7)))
+        backend numba
+        kernel over (7,): 1 loop, 1 read, 2 operations, 1 sum, 1 for later steps
+        memory for intermediate values: 8 bytes, kept for later calls
+        """
+        lowered = self.lower(*args, **kwargs)
+        stage = "fusion" if "fusion" in stages_of(self._backend) else "source"
+        return f"backend {self._backend}\n{lowered.as_text(stage)}"
+
+    def stats(self) -> dict[str, int]:
+        """What calls of this function have cost beyond running.
+
+        Returns:
+          ``traces``: how often the function was staged; ``signatures``: how many of the programs
+          are kept; ``compiled`` and ``loaded``: how many kernels were compiled for it, and how
+          many came from disk. A new size of an array costs a trace, and compiles nothing.
+
+        >>> import numpy as np
+        >>> f = jit(lambda x: x * 2)
+        >>> _ = f(1.0), f(2.0), f(np.ones(3))
+        >>> f.stats()["traces"]
+        2
+        """
+        return {**self._counts, "signatures": len(self._programs)}
 
     def clear_cache(self) -> None:
         """Forget each signature."""
@@ -360,6 +408,7 @@ class JitFunction:
         with_static.__name__ = name_of(fun)
         flat = FlatFunction(with_static, call.in_tree)
         avals: Sequence[ShapedArray] = call.key[1]  # type: ignore[index]
+        self._counts["traces"] += 1
         jaxpr, closed_over = hoist_tracers(stage(flat, avals, "jit"))
         return _Program(jaxpr, flat.out_tree, closed_over)
 
@@ -562,7 +611,7 @@ class Compiled:
         given = [x for x in arrays if x.ndim]
         outs: Any = NotImplemented
         native = getattr(self._executable, "takes_outputs", False) and shortcut.native
-        if apart and given and native and not config.debug_nans:
+        if apart and given and native and not _checking():
             outs = native(*leaves, *given)
         if outs is NotImplemented or outs is ...:
             outs = self._executable(*leaves)

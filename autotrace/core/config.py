@@ -38,6 +38,8 @@ class _Config(threading.local):
     #: What runs jitted functions that do not name a backend: "numpy" or "numba".
     backend: str = os.environ.get("AUTOTRACE_BACKEND", "numpy")
 
+    #: Compare each compiled program's results with NumPy's at every call (slow).
+    check_kernels: bool = _flag("AUTOTRACE_CHECK_KERNELS")
     #: How many threads compiled functions use for large work; 0 is one for each processor core.
     num_threads: int = int(os.environ.get("AUTOTRACE_NUM_THREADS", "0"))
 

@@ -45,3 +45,8 @@ class NonDifferentiableError(AutotraceError, TypeError):
 
 class NanError(AutotraceError, FloatingPointError):
     """``debug_nans`` met a NaN; the message names the primitive and the user's line."""
+
+
+class KernelMismatchError(AutotraceError, ArithmeticError):
+    """``check_kernels`` found a compiled program that does not compute what NumPy does: a fault of
+    the compiler, not of the user."""

@@ -7,13 +7,14 @@ values the jaxpr carries; only scalars stand in equations as literals.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from .avals import ShapedArray, aval_of
-from .errors import JaxprTypeError
+from .errors import JaxprTypeError, located
 from .primitive import Primitive
 from .source import Location
 from .trace import Tracer, get_aval
@@ -75,8 +76,8 @@ class Eqn:
     def __repr__(self) -> str:
         return "\n".join(_Printer().eqn(self))
 
-    def __reduce__(self) -> tuple:  # a location holds a code object, which cannot be pickled
-        return (Eqn, (self.primitive, self.invars, self.outvars, self.params, None))
+    def __reduce__(self) -> tuple:
+        return (Eqn, (self.primitive, self.invars, self.outvars, self.params, self.location))
 
 
 class Jaxpr:
@@ -135,6 +136,32 @@ def sub_jaxprs(params: dict[str, Any]) -> Iterator[Jaxpr]:
             yield value
         elif isinstance(value, tuple):
             yield from (v for v in value if isinstance(v, Jaxpr))
+
+
+def check_pickles(jaxpr: Jaxpr) -> None:
+    """Check that the functions among the parameters of a jaxpr's equations can be pickled.
+
+    Raises:
+      PicklingError: naming the equation's primitive and its line.
+    """
+    for eqn in jaxpr.eqns:
+        for name, value in eqn.params.items():
+            if not callable(value):
+                continue
+            try:
+                pickle.dumps(value)
+            except Exception as error:
+                raise pickle.PicklingError(
+                    located(
+                        f"a program cannot be pickled: its primitive {eqn.primitive.name} has a "
+                        f"Python function as its parameter {name}, which cannot be: {error}",
+                        "What to do: pickle a program without callbacks and custom rules, or pickle"
+                        " the function it is made from and compile that in the other process.",
+                        eqn.location,
+                    )
+                ) from None
+        for sub in sub_jaxprs(eqn.params):
+            check_pickles(sub)
 
 
 def has_effect(eqn: Eqn) -> bool:

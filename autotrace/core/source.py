@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from types import CodeType
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy
 
@@ -58,6 +58,24 @@ class Location(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.filename}:{self.lineno} ({self.code.co_name})"
+
+    def __reduce__(self) -> tuple:  # a code object cannot be pickled
+        return (_restored, (self.filename, self.lineno, self.code.co_name))
+
+
+class _Named(NamedTuple):
+    """What is left of a code object in another process: it has one line."""
+
+    co_filename: str
+    co_firstlineno: int
+    co_name: str
+
+    def co_lines(self) -> tuple:
+        return ()
+
+
+def _restored(filename: str, lineno: int, name: str) -> Location:
+    return Location(cast(CodeType, _Named(filename, lineno, name)), 0)
 
 
 def _classify(filename: str) -> bool:

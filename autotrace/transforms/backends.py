@@ -121,6 +121,7 @@ def get_backend(name: str) -> Backend:
             raise ValueError(f"there is no backend {name!r}; there are: {known}")
         module = importlib.import_module(_MODULES[name])
         _stages[name] = module.STAGES
+        _counters[name] = module.counts
         _backends[name] = module.compile_jaxpr
     return _backends[name]
 
@@ -129,6 +130,15 @@ def stages_of(name: str) -> dict[str, Callable[[Any], str]]:
     """What of a backend's executables can be looked at as text."""
     get_backend(name)
     return _stages[name]
+
+
+_counters: dict[str, Callable[[], dict[str, int]]] = {}
+
+
+def compile_counts(name: str) -> dict[str, int]:
+    """What a backend counts of its work in this process: kernels compiled, loaded from disk."""
+    get_backend(name)
+    return _counters[name]() if name in _counters else {}
 
 
 _compiled: weakref.WeakKeyDictionary[Jaxpr, dict[str, Executable]] = weakref.WeakKeyDictionary()
