@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,15 @@ class Source(NamedTuple):
 _lock = threading.Lock()
 _addresses: dict[Source, int] = {}
 _counts = {"compiled": 0, "loaded": 0}
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()  # a thread that the child does not have may hold the old one
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def counts() -> dict[str, int]:

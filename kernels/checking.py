@@ -59,7 +59,7 @@ def _first_wrong(program: Program, values: Sequence[Any]) -> tuple[str, Any]:
     """The first equation whose result is wrong where each is stored."""
     jaxpr = program.jaxpr
     variables = [v for eqn in jaxpr.eqns for v in eqn.outvars]
-    whole = Jaxpr(jaxpr.constvars, jaxpr.invars, jaxpr.eqns, variables, jaxpr.consts)
+    whole = Jaxpr(jaxpr.constvars, jaxpr.consts, jaxpr.invars, jaxpr.eqns, variables)
     with np.errstate(all="ignore"):
         right = iter(eval_jaxpr(whole, list(values)))
     found = iter(type(program)(whole).run(*values))

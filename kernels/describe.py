@@ -10,13 +10,17 @@ from .llvm import engine
 from .lowering import Lowered
 from .program import Program
 from .source import python_source
+from .tiling import Group
 
 
 def _fusion(program: Program) -> str:
     """What runs together: a line for each step, in order, and what memory it takes."""
     lines = []
     for step in program.steps:
-        if isinstance(step, HostStep):
+        if isinstance(step, Group):
+            lines.append(f"together, {step.tile} of {step.stop} rows at a time:")
+            lines += [f"  {_kernel_line(program, low)}" for low, _ in step.members]
+        elif isinstance(step, HostStep):
             where = f" at {step.location}" if step.location else ""
             lines.append(f"host step {step.name}{where}: NumPy's implementation")
         elif isinstance(step, Routine):

@@ -147,7 +147,8 @@ class HostStep:
     Attributes:
       call: takes arrays and scalars for ``args``, leaves and numbers; returns a list.
       slots: where its results go.
-      keeps_arguments: whether it may hand its arguments to someone who keeps them.
+      keeps_arguments: whether it may hand its arguments to someone who keeps them, or return
+        what someone keeps.
       location: the user's line.
     """
 

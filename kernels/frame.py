@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import layout, runtime, team
-from .expressions import HostStep, Number
+from .expressions import HostStep, Number, Routine
 from .layout import WORDS, row
-from .lowering import STATUS_SLOT
+from .lowering import STATUS_SLOT, Lowered
+from .tiling import Group
 
 if TYPE_CHECKING:
     from .program import Program
@@ -116,28 +117,38 @@ class _Writer:
 
     def steps(self) -> list[dict[str, int]]:
         rows: list[dict[str, int]] = []
-        functions = iter(self.program.functions)
         hosts: list[tuple[int, HostStep]] = []
         for step in self.program.steps:
             if isinstance(step, HostStep):
                 hosts.append((len(rows), step))
                 rows.append({})
                 continue
-            table = self.put(step.table)
-            for slot, position, offset in step.patches:
-                at = int(table) + position
-                where = self.fixed.get(slot)
-                if where is None:
-                    self.pending.setdefault(slot, []).append((at, offset))
-                else:
-                    self.words[at] = where if type(where) is _At else where + offset
+            table = self.group(step) if isinstance(step, Group) else self.table(step)
             rows.append(
-                {"KIND": layout.KERNEL, "FUNCTION": next(functions), "TABLE": table,
-                 "START": 0, "STOP": step.stop, "PIECE": step.piece, "ALWAYS": step.always_cut}
+                {"KIND": layout.KERNEL, "FUNCTION": self.program.functions[step.source],
+                 "TABLE": table, "START": 0, "STOP": step.stop, "PIECE": step.piece,
+                 "ALWAYS": step.always_cut}
             )  # fmt: skip
         for at, step in hosts:  # when all words that wait for their outputs are known
             rows[at] = self.host_row(step)
         return rows
+
+    def table(self, step: Lowered | Routine) -> _At:
+        table = self.put(step.table)
+        for slot, position, offset in step.patches:
+            at = int(table) + position
+            where = self.fixed.get(slot)
+            if where is None:
+                self.pending.setdefault(slot, []).append((at, offset))
+            else:
+                self.words[at] = where if type(where) is _At else where + offset
+        return table
+
+    def group(self, step: Group) -> _At:
+        words: list[int] = [len(step.members), step.tile]
+        for low, turns in step.members:
+            words += [self.program.functions[low.source], self.table(low), turns]
+        return self.put(words)
 
     def host_row(self, step: HostStep) -> dict[str, int]:
         call = _host_call(step)
@@ -213,18 +224,17 @@ def _host_call(step: HostStep) -> Callable[..., tuple]:
             args = [np.array(a) if isinstance(a, np.ndarray) else a for a in args]
         with np.errstate(all="ignore"):
             made = step.call(*args)
-        return tuple(_own(x, args) for x in made)
+        return tuple(_own(x, args, step.keeps_arguments) for x in made)
 
     return call
 
 
-def _own(x: Any, args: Sequence[Any]) -> np.ndarray:
-    """A result in memory of its own, in C order."""
+def _own(x: Any, args: Sequence[Any], kept: bool) -> np.ndarray:
+    """A result in memory of its own, in C order; ``kept``: someone may hold on to it."""
     made = np.asarray(x)
     shared = made.base is not None and any(np.may_share_memory(made, a) for a in args)
-    if shared or not made.flags.c_contiguous or any(made is a for a in args):
-        made = np.array(made, order="C")
-    return made
+    good = made.flags.c_contiguous and made.flags.writeable and not any(made is a for a in args)
+    return made if good and not shared and not kept else np.array(made, order="C")
 
 
 def frame(

@@ -95,8 +95,8 @@ class Plan:
         self._env: dict[Var, Expression] = {}
         #: Expressions that are stored, by identity.
         self._stored: dict[int, tuple[Expression, Leaf]] = {}
-        #: What host steps have made, and whole: it may be a result as it is.
-        self._host_made: set[int] = set()
+        #: What host steps have made, and its shape: it may be a result as it is.
+        self._host_made: dict[int, tuple[int, ...]] = {}
         self.inputs = [self._bind_leaf(v) for v in jaxpr.invars]
         self.consts = [
             (self._bind_leaf(v), c) for v, c in zip(jaxpr.constvars, jaxpr.consts, strict=True)
@@ -149,10 +149,11 @@ class Plan:
         leaf = self.store(expression)
         whole = leaf.view.is_in_order and leaf.shape == aval.shape
         made = self.temporaries.get(leaf.slot)
-        if not (whole and (leaf.slot in self._host_made or (made and made.size == aval.size))):
+        by_host = self._host_made.get(leaf.slot) == aval.shape
+        if not (whole and (by_host or (made and made.size == aval.size))):
             leaf = self.copy(leaf)
         # Each result is an array of its own: what has been given away is copied next time.
-        self._host_made.discard(leaf.slot)
+        self._host_made.pop(leaf.slot, None)
         if leaf.slot in self.temporaries:
             self.outputs[leaf.slot] = ShapedArray(aval.shape, aval.dtype)
             del self.temporaries[leaf.slot]
@@ -172,7 +173,7 @@ class Plan:
         else:
             made = Leaf(self._slot(), contiguous(leaf.shape), leaf.dtype)
             self.add_step(HostStep("copy", lambda x: [np.array(x)], [leaf], [made.slot]))
-            self._host_made.add(made.slot)
+            self._host_made[made.slot] = made.shape
         return made
 
     # --- steps --------------------------------------------------------------------------------
@@ -236,7 +237,7 @@ class Plan:
             return
         leaves = [a if isinstance(a, Number) and not a.shape else self.store(a) for a in args]
         slots = [self._bind_leaf(v) for v in eqn.outvars]
-        self._host_made.update(slots)
+        self._host_made.update(zip(slots, (v.aval.shape for v in eqn.outvars), strict=True))
         call, kept = _implementation(eqn), _may_keep(eqn)
         self.add_step(HostStep(eqn.primitive.name, call, leaves, slots, kept, eqn.location))
 

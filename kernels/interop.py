@@ -217,6 +217,7 @@ def _check_native(program: Program) -> None:
     raise NotImplementedError(
         "a program with host steps, which call Python, cannot be called without Python:\n"
         + "\n".join(dict.fromkeys(lines))
+        + "\nWhat to do: leave these operations to a function of their own, called before or after."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,28 @@ _PIECE = 30_000
 STATUS_SLOT = -1
 
 
+class Access(NamedTuple):
+    """How a kernel reads or writes a slot, in elements: from ``offset`` on, along its loops."""
+
+    slot: int
+    offset: int
+    itemsize: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    #: Whether the position is computed; then it may be any.
+    looked_up: bool
+
+    def row(self, turns: int) -> tuple[int, int, int]:
+        """For so many turns of the outermost loop as a row: the distance of rows, and the first
+        and last position of row 0."""
+        first = last = self.offset
+        inner = zip(self.shape[1:], self.strides[1:], strict=True)
+        for n, stride in ((turns, self.strides[0]), *inner):
+            first += min(0, (n - 1) * stride)
+            last += max(0, (n - 1) * stride)
+        return self.strides[0] * turns, first, last
+
+
 class Lowered:
     """A kernel, and what its table holds for the shapes at hand.
 
@@ -31,6 +53,7 @@ class Lowered:
       patches: (slot, position in the table, byte offset) for each address.
       stop: how many turns the outermost loop takes.
       space: the shape that the loops run over, before dimensions were merged.
+      accesses: how each slot is read and written.
     """
 
     def __init__(
@@ -41,7 +64,9 @@ class Lowered:
         stop: int,
         space: tuple[int, ...],
         draft: KernelDraft,
+        accesses: list[Access],
     ):
+        self.accesses = accesses
         self.space = space
         self._draft = draft
         self.kernel = kernel
@@ -54,11 +79,14 @@ class Lowered:
     @property
     def piece(self) -> int:
         """How much of its range one thread takes at a time; 0 where it is not shared."""
-        if self.work < _SHARE_FROM or 0 in self.kernel.reduced or self.stop < 2:
-            return 0
-        if any(r.kind == "scatter" for r in self.kernel.results):
-            return 0  # two turns may write to one place
-        return -(-self.stop // min(64, max(2, self.work // _PIECE)))
+        return pieces_of(self.work, self.stop) if self.by_rows else 0
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether the turns of the outermost loop may be done in any order."""
+        first_folded = 0 in self.kernel.reduced or self.kernel.rank == 0
+        # Two turns may scatter to one place.
+        return not first_folded and all(r.kind != "scatter" for r in self.kernel.results)
 
     @property
     def source(self) -> Source:
@@ -89,6 +117,13 @@ class Lowered:
     def work(self) -> int:
         """A rough count of nanoseconds on one thread."""
         return _work(self.space, [o.expression for o in self.kernel.operations])
+
+
+def pieces_of(work: int, stop: int) -> int:
+    """How much of a range one thread takes at a time; 0 where it is not shared."""
+    if work < _SHARE_FROM or stop < 2:
+        return 0
+    return -(-stop // min(64, max(2, work // _PIECE)))
 
 
 def _bits(value: Any) -> int:
@@ -227,7 +262,30 @@ def lower(
     )
     table, patches = _fill_table(low, kernel, shape, strides, targets, turns)
     stop = shape[0] if rank else 1
-    return [Lowered(kernel, table, patches, stop, draft.shape, draft), *second]
+    accesses = _accesses(low, shape, strides, targets)
+    return [Lowered(kernel, table, patches, stop, draft.shape, draft, accesses), *second]
+
+
+def _accesses(
+    low: _Lowering,
+    shape: tuple[int, ...],
+    strides: list[tuple[int, ...]],
+    targets: list[tuple[int, int]],
+) -> list[Access]:
+    if not shape:
+        return []
+    found: list[Access] = []
+    steps = iter(strides)
+    for slot, view, dtype in low.inputs:
+        found.append(Access(slot, view.offset, dtype.itemsize, shape, next(steps), False))
+    for _ in low.counters:
+        next(steps)
+    for (slot, offset), root in zip(targets, low.draft.roots, strict=True):
+        size, moved = root.expression.dtype.itemsize, root.offset is not None
+        found.append(Access(slot, offset, size, shape, next(steps), moved))
+    for slot, view, dtype in low.tables:
+        found.append(Access(slot, view.offset, dtype.itemsize, shape, next(steps), True))
+    return found
 
 
 def _turns_a_piece(low: _Lowering, shape: tuple[int, ...], reduced: tuple[int, ...]) -> int:

@@ -19,6 +19,7 @@ from .expressions import HostStep, KernelDraft, Routine
 from .frame import ALIGNMENT, frame
 from .fusion import Plan
 from .lowering import Lowered, lower
+from .tiling import Group, grouped, kernels_of
 
 
 class Program:
@@ -39,13 +40,16 @@ class Program:
     def __init__(self, jaxpr: Jaxpr, simplify: bool = True):
         self.jaxpr = simplify_jaxpr(jaxpr) if simplify else jaxpr
         self.plan = plan = Plan(self.jaxpr)
-        self.steps: list[Lowered | Routine | HostStep] = []
+        steps: list[Lowered | Routine | HostStep] = []
         for step in plan.steps:
-            self.steps += lower(step, plan.new_array) if isinstance(step, KernelDraft) else [step]
-        self.kernels = [step for step in self.steps if isinstance(step, Lowered)]
+            steps += lower(step, plan.new_array) if isinstance(step, KernelDraft) else [step]
+        self.steps: list[Lowered | Routine | HostStep | Group] = grouped(steps)
+        self.kernels = kernels_of(self.steps)
         self.host_steps = [step for step in self.steps if isinstance(step, HostStep)]
         self.native_steps = [step for step in self.steps if not isinstance(step, HostStep)]
-        self.functions = addresses(step.source for step in self.native_steps)
+        sources = [step.source for step in (*self.native_steps, *self.kernels)]
+        #: The address of each source's machine code.
+        self.functions = dict(zip(sources, addresses(sources), strict=True))
         #: A rough count of nanoseconds of a call.
         self.work = sum(step.work for step in self.native_steps)
         self.inputs = list(zip(plan.inputs, self.jaxpr.in_avals, strict=True))
@@ -63,8 +67,7 @@ class Program:
           PicklingError: when the program calls a Python function that cannot be pickled.
         """
         check_pickles(self.jaxpr)
-        sources = [step.source for step in self.native_steps]
-        return _restored, (self.jaxpr, pickling.pieces(sources))
+        return _restored, (self.jaxpr, pickling.pieces(self.functions))
 
     def _arrange(self) -> tuple[dict[int, int], int]:
         """Places for temporaries in one block of memory, in bytes, and its size: temporaries that
@@ -163,6 +166,9 @@ class Program:
 
     def __call__(self, *args: Any) -> Sequence[Any]:
         values = [_as_wanted(x, aval) for x, (_, aval) in zip(args, self.inputs, strict=True)]
+        for x, (_, aval) in zip(values, self.inputs, strict=True):
+            if x.shape != aval.shape or x.dtype != aval.dtype:
+                raise TypeError(f"a program takes {aval}, got {x.dtype}{list(x.shape)}")
         if config.debug_nans:
             return self._evaluate(values)
         outs = self.run(*values)
@@ -208,6 +214,8 @@ def _as_wanted(x: Any, aval: Any) -> Any:
         return x[()] if isinstance(x, np.ndarray) else as_numpy(x)
     if type(x) is not np.ndarray:
         x = np.asarray(x)
-    x = np.require(x, aval.dtype, ("C", "A"))
+    x = np.require(x, None, ("C", "A"))
+    if not x.dtype.isnative:
+        x = x.astype(x.dtype.newbyteorder("="))
     # An array may have a dtype object of its own, for example out of a pickle.
-    return x.view(np.dtype(aval.dtype.type)) if type(x) is np.ndarray else np.array(x)
+    return x.view(np.dtype(aval.dtype.type)) if x.dtype == aval.dtype else x

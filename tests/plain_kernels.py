@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from autotrace.kernels.fusion import HostStep
+from autotrace.kernels.build import address
+from autotrace.kernels.expressions import HostStep, Leaf, Routine
+from autotrace.kernels.lowering import STATUS_SLOT, Lowered
 from autotrace.kernels.program import Program
 from autotrace.kernels.scalars import NAMESPACE
 from autotrace.kernels.source import parameters, python_source
@@ -17,9 +20,8 @@ from autotrace import lax
 class Pointer:
     """An address within a buffer: indices count from it, and must stay within the buffer."""
 
-    def __init__(self, buffer: np.ndarray, offset: int):
+    def __init__(self, buffer: np.ndarray, offset: int = 0):
         self.flat = buffer.reshape(-1)
-        self.flat = self.flat.view(np.uint8) if buffer.dtype == np.bool_ else self.flat
         self.offset = offset
 
     def _at(self, i: int) -> int:
@@ -32,59 +34,108 @@ class Pointer:
 
     def __setitem__(self, i: int, value: Any) -> None:
         at = self._at(i)
-        assert self.flat.dtype == np.asarray(value).dtype
+        if type(value) in (int, float):  # takes on the type of what it meets
+            assert self.flat.dtype.kind == "f" or type(value) is int
+        else:
+            assert self.flat.dtype == np.asarray(value).dtype
         self.flat[at] = value
 
 
+def quotient(x: Any, y: Any) -> Any:
+    """Integers divided, rounded towards zero."""
+    whole = abs(int(x)) // abs(int(y))
+    return type(x)(whole if (x < 0) == (y < 0) else -whole)
+
+
+def rest(x: Any, y: Any) -> Any:
+    """What a quotient leaves; it has the sign of ``x``."""
+    whole = abs(int(x)) % abs(int(y))
+    return type(x)(-whole if x < 0 else whole)
+
+
 def _function(name: str, value: Any) -> Any:
-    plain = {
-        "np": np, "floor": np.floor, "sqrt": np.sqrt, "maximum": np.maximum,
-        "minimum": np.minimum, "select": lambda c, x, y: x if c else y,
-    }  # fmt: skip
     if name.startswith("vm_"):
         return getattr(lax, name.removeprefix("vm_"), value)
-    return plain.get(name, value)
+    return value
 
 
-_NAMESPACE = {name: _function(name, value) for name, value in NAMESPACE.items()}
-_NAMESPACE["add_any_order"] = lambda total, x: total + x
+#: What sources may name, as functions of NumPy's scalars.
+NAMES: dict[str, Any] = {name: _function(name, value) for name, value in NAMESPACE.items()} | {
+    "np": np,
+    "floor": np.floor,
+    "sqrt": np.sqrt,
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+    "add_any_order": lambda total, x: total + x,
+    "select": lambda condition, x, y: x if condition else y,
+    "quotient": quotient,
+    "rest": rest,
+}
 
 
-def _run_kernel(low: Any, slots: list[Any], start: int, stop: int) -> None:
-    namespace = dict(_NAMESPACE)
+def _run_kernel(low: Lowered, slots: dict[int, np.ndarray]) -> None:
+    namespace = dict(NAMES)
     exec(python_source(low.kernel), namespace)
     args: dict[str, Any] = dict(zip(parameters(low.kernel), low.table, strict=True))
     names = list(args)
     for slot, position, offset in low.patches:
-        buffer = np.asarray(slots[slot])
+        buffer = slots[slot].reshape(-1)
+        buffer = buffer.view(np.uint8) if buffer.dtype == np.bool_ else buffer
         args[names[position]] = Pointer(buffer, offset // buffer.itemsize)
     for i, dtype in enumerate(low.kernel.scalars):
         word = np.array([args[f"scalar{i}"]], np.int64)
         args[f"scalar{i}"] = word.view(dtype)[0]
-    namespace["loops"](*args.values(), start, stop)
+    namespace["loops"](*args.values(), 0, low.stop)
+
+
+def _run_routine(step: Routine, slots: dict[int, np.ndarray]) -> None:
+    """A routine calls native libraries: it runs compiled."""
+    table = np.array(step.table, np.int64)
+    for slot, position, offset in step.patches:
+        table[position] = slots[slot].ctypes.data + offset
+    types = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64
+    ctypes.CFUNCTYPE(None, *types)(address(step.source))(table.ctypes.data, 0, step.stop)
+
+
+def _elements(leaf: Leaf, slots: dict[int, np.ndarray]) -> Any:
+    """What a host step is given for a leaf: an element for each position of its view."""
+    at = np.full(leaf.shape, leaf.view.offset)
+    for d, stride in enumerate(leaf.view.strides):
+        line = np.arange(leaf.shape[d]).reshape([-1 if e == d else 1 for e in range(at.ndim)])
+        at = at + stride * line
+    flat = slots[leaf.slot].reshape(-1)
+    return (flat[at] if at.size else np.empty(leaf.shape, leaf.dtype))[()]
+
+
+def _unwritten(shape: Sequence[int], dtype: Any) -> np.ndarray:
+    """An array of bytes that nothing computes."""
+    made = np.empty(shape, dtype)
+    made.reshape(-1).view(np.uint8)[:] = 0xA5
+    return made
 
 
 def run_plainly(program: Program, inputs: Sequence[Any]) -> list[Any]:
-    """What a program returns, its kernels run as Python."""
-    slots: list[Any] = [None] * program.slot_count
-    for slot, value in program.consts:
-        slots[slot] = value
-    for slot, aval in program.temporaries:
-        slots[slot] = np.zeros(aval.shape, aval.dtype)
-    for slot, shape, dtype in program.outputs:
-        slots[slot] = np.zeros(shape, dtype)
-    for slot, x in zip(program.inputs, inputs, strict=True):
-        slots[slot] = np.array(x, order="C")[()]
-    kernels = iter(program.kernels)
+    """What a program returns, its kernels run as Python; each temporary has memory of its own."""
+    plan = program.plan
+    status = np.zeros((), np.int64)
+    slots: dict[int, np.ndarray] = {STATUS_SLOT: status, **dict(program.consts)}
+    for slot, aval in (plan.temporaries | plan.outputs).items():
+        slots[slot] = _unwritten(aval.shape, aval.dtype)
+    for (slot, aval), x in zip(program.inputs, inputs, strict=True):
+        slots[slot] = np.array(x, aval.dtype, order="C")
     with np.errstate(all="ignore"):
         for step in program.steps:
             if isinstance(step, HostStep):
-                program._run_host(step, slots)
+                args = [_elements(a, slots) if isinstance(a, Leaf) else a.value for a in step.args]
+                for slot, made in zip(step.slots, step.call(*args), strict=True):
+                    slots[slot] = np.array(made, order="C")
+            elif isinstance(step, Routine):
+                _run_routine(step, slots)
             else:
-                segment, at, found = program.segments[step], 0, {}
-                while at < len(segment.words):
-                    found[at] = next(kernels)
-                    at += len(found[at].table)
-                for _, table, start, stop in segment.steps.tolist():
-                    _run_kernel(found[table], slots, start, stop)
-    return [slots[slot][()] if scalar else slots[slot] for slot, scalar in program._results]
+                _run_kernel(step, slots)
+            if status:
+                raise IndexError("an index is out of bounds")
+    return [
+        slots[slot] if scalar is None else slots[slot].reshape(-1)[0]
+        for slot, scalar in plan.results
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import itertools
 import threading
@@ -17,7 +18,7 @@ from ..core import tree
 from ..core.avals import SCALAR_TYPES, ShapedArray
 from ..core.config import attention, config, on_update
 from ..core.errors import located
-from ..core.jaxpr import Jaxpr
+from ..core.jaxpr import Jaxpr, check_pickles
 from ..core.trace import Tracer, active_traces, axis_sizes, get_aval
 from ..lax.calls import jit_p
 from ..transforms.backends import (
@@ -85,6 +86,9 @@ class _Call:
         self.keywords = frozenset(keywords)
         self.static = static
         self.key: Hashable = (in_tree, tuple(avals), _static_key(static), axis_sizes())
+
+    def __reduce__(self) -> tuple:  # neither arguments nor static values are needed once traced
+        return _Call, ([], self.in_tree, (), (), self.keywords)
 
 
 def _leaf_key(leaves: Sequence[Any]) -> Hashable:
@@ -486,6 +490,10 @@ class Traced:
             program.out_tree, [ShapeDtypeStruct(a.shape, a.dtype) for a in program.jaxpr.out_avals]
         )
 
+    def __reduce__(self) -> tuple:
+        check_pickles(self.jaxpr)
+        return Traced, (self._program, self._call, self._backend, self._name)
+
     def __repr__(self) -> str:
         return f"<{self._name} traced for {', '.join(map(str, self.jaxpr.in_avals))}>"
 
@@ -500,6 +508,9 @@ class Lowered:
     def __init__(self, traced: Traced):
         self._traced = traced
         self.out_info = traced.out_info
+
+    def __reduce__(self) -> tuple:
+        return Lowered, (self._traced,)
 
     def __repr__(self) -> str:
         return f"<lowered: {self._traced!r}>"
@@ -535,13 +546,26 @@ class Lowered:
 
 
 class Compiled:
-    """A function compiled for one signature; call it with arguments of that signature."""
+    """A function compiled for one signature; call it with arguments of that signature.
 
-    def __init__(self, traced: Traced):
+    It pickles, machine code and all: another process neither traces nor compiles.
+    """
+
+    def __init__(self, traced: Traced, executable: Executable | None = None):
         self._traced = traced
-        self._executable = compile_jaxpr(traced.jaxpr, traced._backend)
+        if executable is None:
+            executable = compile_jaxpr(traced.jaxpr, traced._backend)
+        self._executable = executable
         self._shortcuts: dict[Hashable, _Shortcut] = {}
         self.out_info = traced.out_info
+
+    def __reduce__(self) -> tuple:
+        # The simplified program: custom rules, which may not pickle, are gone from it.
+        traced = self._traced
+        simplified: Any = self._executable.jaxpr  # type: ignore[attr-defined]
+        program = _Program(simplified, traced._program.out_tree, [])
+        slim = Traced(program, traced._call, traced._backend, traced._name)
+        return Compiled, (slim, self._executable)
 
     def __repr__(self) -> str:
         return f"<compiled: {self._traced!r}>"
@@ -563,7 +587,6 @@ class Compiled:
         if out is not None and "out" in self._traced._call.keywords:
             kwargs["out"], out = out, None
         leaves, in_tree = tree.flatten((list(args), kwargs))
-        shortcut = self._shortcut(leaves)
         if in_tree != self._traced._call.in_tree or not self._fits(leaves):
             got = ", ".join(str(get_aval(as_array(x, f"{self!r}: an argument"))) for x in leaves)
             raise TypeError(
@@ -573,7 +596,54 @@ class Compiled:
                     "signature; static arguments are not passed to a compiled function.",
                 )
             )
+        shortcut = self._shortcut(leaves)
         return shortcut(leaves) if out is None else self._into(shortcut, leaves, out)
+
+    def as_numba(self) -> Any:
+        """This function for code that Numba compiles.
+
+        Returns:
+          A function that ``@njit`` functions can call, from several threads too, and Python. It
+          takes the flat arguments (arrays in C order of exactly the shapes and dtypes, scalars) and
+          returns the output, or a tuple of the flat outputs. See docs/interop.md.
+
+        Raises:
+          NotImplementedError: when the program needs Python to run; the message names the step.
+
+        >>> import numpy as np
+        >>> slope = jit(lambda x: np.cos(x) ** 2).lower(1.0).compile().as_numba()
+        >>> slope(0.0)
+        1.0
+        """
+        interop, program = self._native()
+        return interop.as_numba(program, self._traced._name)
+
+    def as_low_level_callable(self, signature: str | None = None) -> Any:
+        """This function as a C function, a ``scipy.LowLevelCallable``, for SciPy's integrators.
+
+        Args:
+          signature: ``"double (double, void *)"``, of one number; ``"double (int, double *,
+            void *)"``, of several numbers; or ``"int (double *, intptr_t, double *, void *)"``, of
+            a vector, for filters. Chosen by the arguments when None.
+
+        Raises:
+          TypeError: when the arguments or the result are not float64 numbers (or a vector).
+          NotImplementedError: when the program needs Python to run.
+
+        >>> import numpy as np
+        >>> from scipy.integrate import quad
+        >>> f = jit(lambda x: np.exp(-x * x)).lower(1.0).compile()
+        >>> round(quad(f.as_low_level_callable(), 0, 1)[0], 6)
+        0.746824
+        """
+        interop, program = self._native()
+        return interop.as_low_level_callable(program, signature)
+
+    def _native(self) -> tuple[Any, Any]:
+        program = self._executable
+        if self._traced._backend != "numba":
+            program = compile_jaxpr(self._traced.jaxpr, "numba")
+        return importlib.import_module("autotrace.kernels.interop"), program
 
     def _shortcut(self, leaves: Sequence[Any]) -> _Shortcut:
         key = (*map(type, leaves), config.num_threads)

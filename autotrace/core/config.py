@@ -6,6 +6,7 @@ and may be overridden in one thread for the length of a ``with`` block (``config
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +16,11 @@ from typing import Any
 
 def _flag(name: str) -> bool:
     return os.environ.get(name, "0").lower() in ("1", "true", "yes", "on")
+
+
+def _best_backend() -> str:
+    found = all(importlib.util.find_spec(name) for name in ("numba", "llvmlite"))
+    return "numba" if found else "numpy"
 
 
 class _Attention(threading.local):
@@ -36,7 +42,8 @@ class _Config(threading.local):
     #: How many signatures one jitted function keeps; the least recently used goes first.
     jit_cache_size: int = int(os.environ.get("AUTOTRACE_JIT_CACHE_SIZE", "256"))
     #: What runs jitted functions that do not name a backend: "numpy" or "numba".
-    backend: str = os.environ.get("AUTOTRACE_BACKEND", "numpy")
+    #: "numba" where that is installed.
+    backend: str = os.environ.get("AUTOTRACE_BACKEND") or _best_backend()
 
     #: Compare each compiled program's results with NumPy's at every call (slow).
     check_kernels: bool = _flag("AUTOTRACE_CHECK_KERNELS")

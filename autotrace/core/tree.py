@@ -142,7 +142,7 @@ LEAF = TreeDef(None, None, ())
 
 def is_flat_tuple(treedef: TreeDef) -> bool:
     """Whether a structure is a tuple of leaves."""
-    return treedef.node_type is tuple and all(c is LEAF for c in treedef.children)
+    return treedef.node_type is tuple and not [c for c in treedef.children if c is not LEAF]
 
 
 def _leaf_def() -> TreeDef:

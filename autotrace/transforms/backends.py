@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..core.config import config
-from ..core.jaxpr import Eqn, Jaxpr, Var
+from ..core.jaxpr import Eqn, Jaxpr, Var, check_pickles
 from .evaluate import eval_jaxpr
 from .simplify import simplify_jaxpr
 from .stage import as_numpy
@@ -43,6 +43,10 @@ class Interpreter:
         self.source, namespace = _python_source(self.jaxpr)
         exec(compile(self.source, "<jaxpr as NumPy calls>", "exec"), namespace)
         self._run = namespace["run"]
+
+    def __reduce__(self) -> tuple:
+        check_pickles(self.jaxpr)
+        return Interpreter, (self.jaxpr,)
 
     def __call__(self, *args: Any) -> list[Any]:
         with np.errstate(all="ignore"):

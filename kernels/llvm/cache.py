@@ -82,6 +82,8 @@ def read(name: str) -> bytes | None:
         content = (folder / name).read_bytes()
     except OSError:
         return None
+    with contextlib.suppress(OSError):
+        os.utime(folder / name)  # what is used is cut back last
     code = content[_DIGEST:]
     return code if hashlib.sha256(code).digest() == content[:_DIGEST] else None
 

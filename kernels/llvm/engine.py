@@ -7,14 +7,22 @@ module, so that kernels can be compiled side by side.
 from __future__ import annotations
 
 import functools
-import itertools
+import os
 import threading
 from typing import Any
 
 import llvmlite.binding as llvm
 
 _lock = threading.Lock()
-_numbers = itertools.count()
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()  # a thread that the child does not have may hold the old one
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @functools.cache
@@ -82,8 +90,10 @@ def _engine() -> llvm.ExecutionEngine:
 def load(code: bytes, symbol: str) -> int:
     """Load an object file for as long as the process lives; the address of one of its functions.
 
+    LLVM does not survive a damaged file: who reads one from disk checks it first.
+
     Raises:
-      RuntimeError: when the file cannot be read or does not have the symbol.
+      RuntimeError: when the file does not have the symbol.
     """
     with _lock:
         _engine().add_object_file(llvm.ObjectFileRef.from_data(code))

@@ -140,6 +140,8 @@ class Translator:
         if node.value is None:
             self.builder.emit("ret void")
         else:
+            if self.result == "void":
+                raise TranslationError("a function without a result returns one")
             value = self.builder.value(self.read(node.value), self.result)
             self.builder.emit(f"ret {_register(value.dtype)} {value.name}")
         self.builder.label(self.builder.fresh("after"))
@@ -158,29 +160,45 @@ class Translator:
 
     def _For(self, node: ast.For) -> None:  # noqa: N802
         call, target = node.iter, node.target
-        if not (isinstance(call, ast.Call) and isinstance(target, ast.Name)):
+        is_range = isinstance(call, ast.Call) and ast.unparse(call.func) == "range"
+        if not (is_range and isinstance(target, ast.Name)):
             self._unknown(node)
-            return
-        bounds = [self.builder.value(self.read(a), "int64") for a in call.args]
+        assert isinstance(call, ast.Call) and isinstance(target, ast.Name)
+        if call.keywords or not 1 <= len(call.args) <= 3:
+            self._unknown(call)
+        numbers = [self.read(a) for a in call.args]
+        if len(numbers) == 3 and not (isinstance(numbers[2], int) and numbers[2] > 0):
+            raise TranslationError(f"a step is a positive number: {ast.unparse(call)}")
+        bounds = [self.builder.value(n, "int64") for n in numbers]
         start, stop, *step = bounds if len(bounds) > 1 else [0, *bounds]
-        self.assign(target.id, self.builder.value(start, "int64"))
-        variable, _ = self.variables[target.id]
+        # The loop counts on its own, whatever happens to the name that the source gives it.
+        counter = self.builder.variable("int64")
+        self.builder.put(counter, self.builder.value(start, "int64"))
+
+        def begin() -> None:
+            self.assign(target.id, self.builder.get(counter, "int64"))
 
         def advance() -> None:
-            i = self.builder.get(variable, "int64")
+            i = self.builder.get(counter, "int64")
             by = step[0] if step else self.builder.value(1, "int64")
             self.builder.put(
-                variable, self.builder.made("int64", f"add nsw i64 {i.name}, {by.name}")
+                counter, self.builder.made("int64", f"add nsw i64 {i.name}, {by.name}")
             )
 
-        self._loop(node, lambda: self.builder.get(variable, "int64") < stop, advance)
+        self._loop(node, lambda: self.builder.get(counter, "int64") < stop, begin, advance)
 
     def _While(self, node: ast.While) -> None:  # noqa: N802
-        self._loop(node, lambda: self.condition(node.test), lambda: None)
+        self._loop(node, lambda: self.condition(node.test), lambda: None, lambda: None)
 
     def _loop(
-        self, node: ast.For | ast.While, test: Callable[[], Value], advance: Callable[[], None]
+        self,
+        node: ast.For | ast.While,
+        test: Callable[[], Value],
+        begin: Callable[[], None],
+        advance: Callable[[], None],
     ) -> None:
+        if node.orelse:
+            raise TranslationError("the language has no else of loops")
         builder = self.builder
         top, body, end = builder.fresh("top"), builder.fresh("body"), builder.fresh("end")
         mark = ""
@@ -198,6 +216,7 @@ class Translator:
         builder.branch(test(), body, end)
         builder.label(body)
         self.breaks.append(end)
+        begin()
         self.block(node.body)
         self.breaks.pop()
         advance()
@@ -244,12 +263,16 @@ class Translator:
             if not isinstance(left, Value) and not isinstance(right, Value):
                 return left // right if isinstance(node.op, ast.FloorDiv) else left % right
             raise TranslationError("whole quotients are functions: quotient(x, y), rest(x, y)")
-        return _BINARY[type(node.op)](left, right)
+        if type(node.op) not in _BINARY:
+            self._unknown(node)
+        return self._applied(_BINARY[type(node.op)], node, left, right)
 
     def _UnaryOp(self, node: ast.UnaryOp) -> Any:  # noqa: N802
         if isinstance(node.op, ast.Not):
             return ~self.condition(node.operand)
-        return _UNARY[type(node.op)](self.read(node.operand))
+        if type(node.op) not in _UNARY:
+            self._unknown(node)
+        return self._applied(_UNARY[type(node.op)], node, self.read(node.operand))
 
     def _BoolOp(self, node: ast.BoolOp) -> Value:  # noqa: N802
         values = [self.condition(v) for v in node.values]
@@ -257,17 +280,30 @@ class Translator:
         return functools.reduce(join, values)
 
     def _Compare(self, node: ast.Compare) -> Any:  # noqa: N802
-        (sign,), (other,) = node.ops, node.comparators
-        return _COMPARE[type(sign)](self.read(node.left), self.read(other))
+        if len(node.ops) != 1 or type(node.ops[0]) not in _COMPARE:
+            self._unknown(node)
+        left, right = self.read(node.left), self.read(node.comparators[0])
+        return self._applied(_COMPARE[type(node.ops[0])], node, left, right)
+
+    def _applied(self, operation: Callable, node: ast.AST, *operands: Any) -> Any:
+        try:
+            return operation(*operands)
+        except (TypeError, ValueError, KeyError) as error:
+            raise TranslationError(f"{ast.unparse(node)}: {error}") from error
 
     def _IfExp(self, node: ast.IfExp) -> Value:  # noqa: N802
         test = self.condition(node.test)
         return self.builder.select(test, self.read(node.body), self.read(node.orelse))
 
     def _Call(self, node: ast.Call) -> Any:  # noqa: N802
+        if node.keywords:
+            self._unknown(node)
         function = self.read(node.func)
         args = [self.read(a) for a in node.args]
-        return function(self.builder, *args) if _builds(function) else function(*args)
+        try:
+            return function(self.builder, *args) if _builds(function) else function(*args)
+        except (TypeError, ValueError) as error:
+            raise TranslationError(f"{ast.unparse(node)}: {error}") from error
 
 
 def _builds(function: Callable) -> bool:
@@ -302,7 +338,7 @@ def _extreme(sign: str, python: Callable) -> Callable:
     def call(builder: Builder, x: Any, y: Any) -> Any:
         if not isinstance(x, Value) and not isinstance(y, Value):
             return python(x, y)
-        return builder.select(builder.compare(sign, *builder.common(x, y)), x, y)
+        return builder.select(builder.compare(sign, *builder.common(y, x)), y, x)
 
     return call
 

@@ -56,6 +56,8 @@ class Value:
     def __neg__(self) -> Value:
         if self.dtype in FLOATS:
             return self.builder.unary("fneg", self)
+        if self.dtype not in INTEGERS:
+            raise TranslationError(f"minus {self!r}")
         return self.builder.binary("sub", 0, self)
 
     def __invert__(self) -> Value:
@@ -205,6 +207,8 @@ class Builder:
             return self.binary("f" + name, x, y)
         if name == "shr":
             return self.binary("ashr" if dtype.startswith("int") else "lshr", x, y)
+        if dtype.startswith("*"):
+            raise TranslationError(f"{name} of a pointer")
         if name == "div" or (dtype == "bool" and name not in ("and", "or", "xor")):
             raise TranslationError(f"{name} of {dtype}")
         return self.binary(name, x, y)
@@ -212,6 +216,8 @@ class Builder:
     def divide(self, x: Any, y: Any, remainder: bool = False) -> Value:
         """Integers divided, rounded towards zero; the divisor is not zero, nor does it overflow."""
         a, b = self.common(x, y)
+        if a.dtype not in INTEGERS:
+            raise TranslationError(f"a whole quotient of {a.dtype}")
         sign = "s" if a.dtype.startswith("int") else "u"
         return self.binary(f"{sign}{'rem' if remainder else 'div'}", a, b)
 
@@ -310,6 +316,8 @@ class Builder:
         return self.made(pointer.dtype, text)
 
     def load(self, pointer: Value, index: Any) -> Value:
+        if not pointer.dtype.startswith("*"):
+            raise TranslationError(f"an element of {pointer!r}")
         dtype = pointer.dtype[1:]
         place = self.element(pointer, index)
         # Arrays may lie at any address: the processor does not mind.

@@ -8,12 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import special
-
-pytest.importorskip("numba")
-
 from autotrace.kernels import Program
-from autotrace.kernels.build import compiled_kernels
+from autotrace.kernels.build import counts
+from scipy import special
 
 import autotrace
 from autotrace import lax
@@ -134,8 +131,6 @@ def test_outputs_outlive_the_next_call(function):
     (second,) = made(x + 1)
     np.testing.assert_allclose(first, function(x), rtol=1e-14)
     np.testing.assert_allclose(second, function(x + 1), rtol=1e-14)
-    kept = [slot for slot in made._frames[0].slots if isinstance(slot, np.ndarray)]
-    assert not any(np.shares_memory(first, slot) for slot in kept)
 
 
 def test_calls_after_an_error():
@@ -279,13 +274,14 @@ def test_integers_wrap_around():
 @pytest.mark.parametrize("function", [softmax, layer_norm, logsumexp, variance])
 def test_sizes_share_kernels(function):
     run(lambda x: [function(x)], randn(32, 10))
-    count = compiled_kernels()
-    for rows, columns in [(64, 10), (7, 10), (5000, 10), (32, 11), (2, 3000)]:
+    run(lambda x: [function(x)], randn(3000, 70))  # large ones go through blocks of rows
+    count = counts()
+    for rows, columns in [(64, 10), (7, 10), (5000, 10), (32, 11), (2, 3000), (4000, 80)]:
         x = randn(rows, columns)
         np.testing.assert_allclose(
             run(lambda x: [function(x)], x)[0], function(x), rtol=1e-12, atol=1e-14
         )
-    assert compiled_kernels() == count
+    assert counts() == count
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (40, 1000), (2, 3, 4), (3000,)])
