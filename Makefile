@@ -17,9 +17,10 @@ $(VENV)/.extra-%: pyproject.toml | $(VENV)/bin/python
 demo: $(VENV)/.extra-demo
 	$(RUN) docs/examples/demo.py
 
-## Run all tests: the library's, the docs' and the demo's.
+## Run all tests: the library's, the docs' and the demo's, on both backends.
 test: $(VENV)/.extra-test $(VENV)/.extra-demo
 	$(RUN) -m pytest -q -n 2
+	AUTOTRACE_BACKEND=numpy $(RUN) -m pytest -q -n 2 --ignore tests/kernels
 
 ## Check style and types.
 lint: $(VENV)/.extra-lint
@@ -27,9 +28,17 @@ lint: $(VENV)/.extra-lint
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
-## Measure against the other libraries, side by side.
-bench: $(VENV)/.extra-test $(VENV)/.extra-bench
-	$(RUN) -m pytest bench -q --benchmark-only
+# PyTensor asks for an older Numba than pip installs for autotrace: an environment of its own.
+PYTENSOR := $(VENV)/pytensor
+$(PYTENSOR)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(PYTENSOR)
+	$(PYTENSOR)/bin/python -m pip install --quiet "pytensor>=3"
+	@touch $@
+
+## Measure against the other libraries, side by side, and write docs/benchmarks.md.
+bench: $(VENV)/.extra-test $(VENV)/.extra-bench $(PYTENSOR)/.installed
+	BENCH_PYTENSOR=$(abspath $(PYTENSOR)/bin/python) \
+	$(RUN) -m pytest bench -q --benchmark-only --table docs/benchmarks.md
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache

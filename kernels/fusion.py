@@ -242,11 +242,14 @@ class Plan:
         self.add_step(HostStep(eqn.primitive.name, call, leaves, slots, kept, eqn.location))
 
     def _elementwise(self, eqn: Eqn, args: list[Expression], out: ShapedArray) -> Any:
-        expression = template(eqn.primitive.name, [a.dtype for a in args], out.dtype, eqn.params)
+        name, params = eqn.primitive.name, eqn.params
+        if name == "pow":
+            name, args, params = _power(args, params)
+        expression = template(name, [a.dtype for a in args], out.dtype, params)
         if expression is None or any(a.shape not in ((), out.shape) for a in args):
             return None
         spread = [self.spread(a, out.shape, ()) if a.shape != out.shape else a for a in args]
-        node = Node(expression, spread, out.dtype, out.shape, is_heavy(eqn.primitive.name))
+        node = Node(expression, spread, out.dtype, out.shape, is_heavy(name))
         if node.weight > _HEAVY_UP_TO:
             found = heavy_operations([node], self._stored)
             if len(found) > _HEAVY_UP_TO:
@@ -294,6 +297,16 @@ class Plan:
         if len(operations(expression, _REPEAT_UP_TO + 1)) > _REPEAT_UP_TO:
             expression = self.store(expression)
         return reindex(expression, change, shape)
+
+
+def _power(args: list[Expression], params: dict) -> tuple[str, list[Expression], dict]:
+    """A power, simpler where the exponent is one that NumPy treats apart too."""
+    exponent = args[1].value if isinstance(args[1], Number) else None
+    if exponent == 0.5:
+        return "sqrt", args[:1], {}
+    if exponent in (1, 2, 3, -1) and args[0].dtype.kind == "f":
+        return "integer_pow", args[:1], {"y": int(exponent)}
+    return "pow", args, params
 
 
 def _store_shared(plan: Plan) -> None:

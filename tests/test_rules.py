@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from closeness import assert_close
 from derivative_checks import check_abstract, check_batching, check_derivatives
 
 import autotrace as at
@@ -302,6 +304,126 @@ def test_simplified_program_gives_the_same_bits(name):
     for got, expected in zip(eval_jaxpr(jaxpr, args), f(*args), strict=True):
         np.testing.assert_array_equal(got, expected)
         assert got.dtype == expected.dtype
+
+
+# --- the compiled backend ------------------------------------------------------------------------
+
+#: The least exact primitive that an example calls, where that is another one.
+CALLS = dict.fromkeys(["jit", "checkpoint", "custom_jvp_call"], "sin")
+DTYPES = [np.dtype(c) for c in "?bBhHiIlLefdFD"]
+
+
+def main_dtype(args: tuple) -> np.dtype | None:
+    """The dtype to vary: the inexact operands' if there are any, or else the first one's."""
+    dtypes = [np.asarray(a).dtype for a in args]
+    return next((d for d in dtypes if d.kind in "fc"), dtypes[0] if dtypes else None)
+
+
+def cast(x: Any, dtype: np.dtype) -> Any:
+    """An example's operand in another dtype."""
+    x = np.asarray(x)
+    if dtype.kind in "biu" and x.dtype.kind in "fc":
+        x = np.round(2 * x.real)
+    if dtype.kind == "u":
+        x = np.abs(x)
+    if dtype.kind != "c":
+        x = x.real
+    return x.astype(dtype)
+
+
+def with_dtypes(args: tuple) -> Iterator[tuple]:
+    """The operands with each dtype in place of their main one."""
+    main = main_dtype(args)
+    yield args
+    for dtype in DTYPES if main is not None else ():
+        yield tuple(cast(a, dtype) if np.asarray(a).dtype == main else a for a in args)
+
+
+def with_layouts(args: tuple) -> Iterator[tuple]:
+    """The operands in several layouts, 0-d ones as NumPy scalars."""
+
+    def gaps(x: np.ndarray) -> np.ndarray:
+        wide = np.zeros([2 * n for n in x.shape], x.dtype)
+        wide[(slice(None, None, 2),) * x.ndim] = x
+        return wide[(slice(None, None, 2),) * x.ndim]
+
+    def backwards(x: np.ndarray) -> np.ndarray:
+        flip = (slice(None, None, -1),) * x.ndim
+        return np.ascontiguousarray(x[flip])[flip]
+
+    def stretched(x: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(x[:1], x.shape)
+
+    for layout in (np.ascontiguousarray, np.asfortranarray, gaps, backwards, stretched):
+        arrays = [np.asarray(a) for a in args]
+        yield tuple(layout(a) if a.ndim else a[()] for a in arrays)
+
+
+def assert_compiled_agrees(name: str, f: Any, args: tuple) -> bool:
+    """The compiled program gives what the implementation does, or refuses with the same error.
+
+    Returns:
+      Whether the primitive takes such operands.
+    """
+    try:
+        stage(f, [ShapedArray(np.shape(a), np.asarray(a).dtype) for a in args])
+    except (TypeError, ValueError):
+        return False
+    copies = [np.array(a) for a in args]
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            expected = f(*args)
+        except (TypeError, ValueError, IndexError) as error:
+            with pytest.raises(type(error)):
+                at.jit(f, backend="numba")(*args)
+            return True
+    for got, want in zip(at.jit(f, backend="numba")(*args), expected, strict=True):
+        assert_close(CALLS.get(name, name), got, want, "numba", args)
+        assert not any(np.shares_memory(got, a) for a in args)
+    for a, before in zip(args, copies, strict=True):
+        np.testing.assert_array_equal(a, before)
+    return True
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_compiled_agrees_with_impl(name):
+    example = EXAMPLES[name]
+    f = apply(primitives[name], example.params)
+    ran = 0
+    for args in with_dtypes(example.args):
+        if all(assert_compiled_agrees(name, f, version) for version in with_layouts(args)):
+            ran += 1
+    assert ran
+
+
+@pytest.mark.parametrize("size", [3, 0])
+@pytest.mark.parametrize("name", sorted(n for n in EXAMPLES if EXAMPLES[n].args))
+def test_compiled_batching_agrees_with_impl(name, size):
+    """With a batch of none, each primitive meets operands without elements."""
+    example = EXAMPLES[name]
+    f = at.vmap(apply(primitives[name], example.params))
+    assert assert_compiled_agrees(name, f, tuple(np.stack([a] * 3)[:size] for a in example.args))
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_compiled_results_are_viewed_and_cut(name):
+    """What is returned in another shape, or in part, is neither the whole nor the same memory."""
+    example = EXAMPLES[name]
+    f = apply(primitives[name], example.params)
+
+    def cut(*args):
+        outs = []
+        for out in f(*args):
+            flat = at.lax.reshape(out, (out.size,))
+            part = at.lax.slice(flat, (0,), (max(out.size - 1, 0),))
+            outs += [flat, part, at.lax.expand_dims(out, (0,)), at.lax.rev(flat, (0,)), out]
+        return outs
+
+    assert assert_compiled_agrees(name, cut, example.args)
+    outs = at.jit(cut, backend="numba")(*example.args)
+    for i, out in enumerate(outs):
+        assert not any(np.shares_memory(out, other) for other in outs[:i])
 
 
 # --- the checkers are checked: each must refuse a wrong rule -----------------------------------

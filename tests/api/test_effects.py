@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from closeness import assert_within, ulps
 
 import autotrace as at
 from autotrace import lax
@@ -319,4 +320,5 @@ def test_nan_results_are_the_same_with_the_check_on():
     want = at.grad(f)(x), at.jit(at.grad(f))(x)
     with at.debug_nans():
         eq(at.grad(f)(x), want[0])
-        eq(at.jit(at.grad(f))(x), want[1])
+        # The check runs primitives one by one, so that a compiled function's last digits change.
+        assert_within(at.jit(at.grad(f))(x), want[1], ulps("sin", float), np.abs(want[1]).max())

@@ -152,6 +152,30 @@ def test_structures():
     ]
 
 
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda a, b: (a, b),
+        lambda a, b: [a, b],
+        lambda a, b: ((a, b), a),
+        lambda a, b: ({"a": a}, b),
+        lambda a, b: (a, (b,)),
+        lambda a, b: (a, None),
+        lambda a, b: (a,),
+        lambda a, b: (),
+        lambda a, b: ((), a),
+    ],
+)
+@pytest.mark.parametrize("x", [2.0, np.arange(3.0)], ids=["scalar", "array"])
+def test_structures_of_results(wrap, x):
+    f = at.jit(lambda x: wrap(x * 2, x + 1))
+    want = wrap(x * 2, x + 1)
+    for _ in range(3):
+        got = f(x)
+        assert at.tree.structure(got) == at.tree.structure(want)
+        at.tree.map(eq, got, want)
+
+
 def test_nesting():
     inner = Counted(lambda x: np.sin(x))
     f = Counted(lambda x: inner(x) + inner(2 * x))

@@ -59,21 +59,33 @@ def test_at_most_six_settings():
     assert len(type(config).__annotations__) <= 6
 
 
-def test_environment():
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_environment(backend):
     code = (
         "import autotrace; c = autotrace.config; "
-        "print(c.debug_nans, c.check_jaxprs, c.jit_cache_size)"
+        "print(c.debug_nans, c.check_jaxprs, c.jit_cache_size, c.backend, c.num_threads)"
     )
     env = {
         **os.environ,
         "AUTOTRACE_DEBUG_NANS": "1",
         "AUTOTRACE_CHECK_JAXPRS": "True",
         "AUTOTRACE_JIT_CACHE_SIZE": "9",
+        "AUTOTRACE_BACKEND": backend,
+        "AUTOTRACE_NUM_THREADS": "3",
     }
     out = subprocess.run(
         [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
     )
-    assert out.stdout.split() == ["True", "True", "9"]
+    assert out.stdout.split() == ["True", "True", "9", backend, "3"]
+
+
+def test_backend_of_functions_that_name_none():
+    free, named = at.jit(lambda x: x + 1), at.jit(lambda x: x + 1, backend="numpy")
+    for backend in ("numpy", "numba"):
+        with config.override("backend", backend):
+            assert free(1.0) == named(1.0) == 2.0
+            for function, shown in ((free, backend), (named, "numpy")):
+                assert f"backend={shown} " in str(at.make_jaxpr(lambda x, f=function: f(x))(1.0))
 
 
 def test_debug_nans_context():

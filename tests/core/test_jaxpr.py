@@ -48,7 +48,7 @@ def test_print():
 def test_print_nested_and_params():
     jaxpr = at.make_jaxpr(lambda x: at.jit(lambda y: lax.reshape(y, (3,)))(x))(np.ones((1, 3)))
     text = str(jaxpr)
-    assert "jit[backend=numpy name=<lambda>" in text
+    assert f"jit[backend={config.backend} name=<lambda>" in text
     assert "jaxpr={ lambda ; a:f64[1,3]. let" in text
     assert "(3,)" in text
     assert repr(jaxpr.eqns[0]).splitlines() and "jit" in repr(jaxpr.eqns[0])

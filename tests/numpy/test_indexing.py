@@ -340,6 +340,8 @@ OPS = {
 
 def numpy_update(x, index, op, values):
     out = x.copy()
+    # NumPy's ufunc.at reads beyond the end of a vector that it broadcasts to a matrix of indices.
+    values = np.array(np.broadcast_to(values, x[index].shape))
     if op == "set":
         out[index] = values
     elif op == "power":

@@ -243,8 +243,9 @@ def test_ufunc_accumulate(ufunc, dtype):
 def test_ufunc_outer_and_at():
     x, y = values("f", (2, 3)), values("d", (4,))
     for ufunc in (np.add, np.subtract, np.arctan2, np.greater, np.hypot):
-        agrees(ufunc.outer, x, y)
-        agrees(lambda a, f=ufunc: f.outer(a, [1, 2]), x)
+        name = ufunc.__name__
+        agrees(ufunc.outer, x, y, name=name)
+        agrees(lambda a, f=ufunc: f.outer(a, [1, 2]), x, name=name)
     agrees(lambda a: np.add.outer(a, 1.0), x)
     with pytest.raises(TypeError, match=r"x\.at\["):
         autotrace.jit(lambda a: np.add.at(a, [0], 1.0))(y)

@@ -1,0 +1,25 @@
+"""HIPS autograd, which has derivatives only."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+import autograd
+import autograd.numpy
+import autograd.scipy.special
+
+from bench.libraries import common
+
+VERSION = metadata.version("autograd")
+NP = common.namespace(autograd.numpy, erf=autograd.scipy.special.erf)
+
+
+def build(row):
+    if row.wanted == "value":
+        return None
+
+    def hvp(f):
+        return autograd.hessian_vector_product(f)
+
+    f = row.maker("autograd")(NP)
+    return common.job_maker(row, common.derived(row, f, autograd.value_and_grad, hvp))

@@ -1,0 +1,69 @@
+"""What libraries share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from bench.rows.models import STEP
+from bench.rows.row import Row
+
+
+def namespace(*modules: Any, **more: Any) -> SimpleNamespace:
+    """The names of modules and more, the later ones first; as quick to look up as a module's."""
+    names: dict[str, Any] = {}
+    for module in modules:
+        names.update(vars(module))
+    return SimpleNamespace(**(names | more))
+
+
+def derived(row: Row, f: Callable, value_and_grad: Callable, hvp: Callable | None) -> Callable:
+    """What a row asks for, as a function of a library's arrays.
+
+    Args:
+      f: the row's function.
+      value_and_grad: the library's transform, ``(f, argnums) -> function`` with the result
+        ``(value, gradients)``.
+      hvp: ``f -> function of (point, direction)``.
+    """
+    if row.wanted == "value":
+        return f
+    if row.wanted == "hvp":
+        assert hvp is not None
+        return hvp(f)
+    both = value_and_grad(f, row.argnums)
+    if row.wanted == "gradient":
+
+        def gradient(*args):
+            _, gradients = both(*args)
+            return gradients[0] if row.single else tuple(gradients)
+
+        return gradient
+    if row.wanted == "value_and_grad":
+
+        def flat(*args):
+            value, gradients = both(*args)
+            return value, *gradients
+
+        return flat
+
+    def step(*args):
+        value, gradients = both(*args)
+        pairs = zip(row.argnums, gradients, strict=True)
+        return value, *(args[i] - STEP * gradient for i, gradient in pairs)
+
+    return step
+
+
+def job_maker(row: Row, run: Callable, convert: Callable | None = None) -> Callable:
+    """``build``'s result, from a function of NumPy arrays; ``convert`` makes arrays of results."""
+
+    def bind(args: tuple) -> Callable[[], Any]:
+        if convert is None:
+            return lambda: run(*args)
+        if row.single:
+            return lambda: convert(run(*args))
+        return lambda: [convert(result) for result in run(*args)]
+
+    return bind

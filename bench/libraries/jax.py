@@ -1,0 +1,27 @@
+"""JAX, jitted."""
+
+from __future__ import annotations
+
+import jax
+import numpy
+
+from bench.libraries import common
+
+VERSION = jax.__version__
+NP = common.namespace(
+    jax.numpy,
+    erf=jax.scipy.special.erf,
+    logsumexp=jax.nn.logsumexp,
+    log_softmax=jax.nn.log_softmax,
+    relu=jax.nn.relu,
+    softmax=jax.nn.softmax,
+    softplus=jax.nn.softplus,
+)
+
+
+def build(row):
+    def hvp(f):
+        return lambda x, v: jax.jvp(jax.grad(f), (x,), (v,))[1]
+
+    work = common.derived(row, row.maker("jax")(NP), jax.value_and_grad, hvp)
+    return common.job_maker(row, jax.jit(work), numpy.asarray)

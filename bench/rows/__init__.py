@@ -1,0 +1,9 @@
+"""The rows of the table, in its order."""
+
+from __future__ import annotations
+
+from . import elementwise, models, reductions, small
+from .row import Row
+
+ALL: list[Row] = [*small.ROWS, *elementwise.ROWS, *reductions.ROWS, *models.ROWS]
+BY_KEY: dict[str, Row] = {row.key: row for row in ALL}

@@ -1,0 +1,40 @@
+"""Interleaved rounds.
+
+What else the machine does meets all jobs alike when they run in turn, round after round; the
+median over the rounds is then compared.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+#: Runs one round of a job and gives the seconds of a call.
+Timer = Callable[[], float]
+
+
+def in_process(job: Callable[[], object], calls: int) -> Timer:
+    """A timer for a job in this process."""
+    job()
+
+    def timer() -> float:
+        start = time.perf_counter()
+        for _ in range(calls):
+            job()
+        return (time.perf_counter() - start) / calls
+
+    return timer
+
+
+def interleaved(timers: Mapping[str, Timer]) -> Iterator[dict[str, float]]:
+    """Round after round, the seconds of each."""
+    while True:
+        yield {name: timer() for name, timer in timers.items()}
+
+
+def readable(seconds: float) -> str:
+    """With three digits."""
+    units = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+    unit = next((unit for unit, size in units.items() if seconds >= size), "ns")
+    number = seconds / units[unit]
+    return f"{number:.{0 if number >= 100 else 1 if number >= 10 else 2}f} {unit}"
