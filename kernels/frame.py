@@ -181,23 +181,29 @@ class _Writer:
     # --- arguments and results ------------------------------------------------------------------
 
     def arg_rows(self, types: Sequence[type]) -> _At:
+        program = self.program
         wanted = [
-            (kind, aval, slot)
-            for kind, (slot, aval) in zip(types, self.program.inputs, strict=True)
+            (kind, aval, slot, strides)
+            for kind, (slot, aval), strides in zip(
+                types, program.inputs, program.layouts, strict=True
+            )
         ]
         # What a caller may give to be written to follows its arguments.
-        wanted += [(np.ndarray, aval, slot) for slot, aval in self.plan.outputs.items()]
+        wanted += [(np.ndarray, aval, slot, None) for slot, aval in self.plan.outputs.items()]
         written = {*self.taken.values(), *range(len(types), len(wanted))}
-        return self.rows(
-            "ARG",
-            [
+        rows = []
+        for number, (kind, aval, slot, strides) in enumerate(wanted):
+            size = aval.dtype.itemsize
+            steps = self.put([s * size for s in strides]) if strides is not None else 0
+            flags = _ALIGNED | (_IN_ORDER if strides is None else 0)
+            rows.append(
                 {"TYPE": id(kind), "KIND": _KINDS.get(kind, layout.IN_OBJECT),
                  "DTYPE": id(np.dtype(aval.dtype.type)), "RANK": len(aval.shape),
-                 "DIMS": self.put(aval.shape), "SLOT": slot, "SCRATCH": self.put([0, 0]),
-                 "FLAGS": _READABLE | (_WRITABLE if number in written else 0)}
-                for number, (kind, aval, slot) in enumerate(wanted)
-            ],
-        )  # fmt: skip
+                 "DIMS": self.put(aval.shape), "STRIDES": steps, "SLOT": slot,
+                 "SCRATCH": self.put([0, 0]),
+                 "FLAGS": flags | (_WRITABLE if number in written else 0)}
+            )  # fmt: skip
+        return self.rows("ARG", rows)
 
     def out_rows(self) -> _At:
         return self.rows(
@@ -248,7 +254,7 @@ def frame(
     return _Writer(program, types, single, threads, taken).finished()
 
 
-#: NumPy's flags: in C order and aligned; writable.
-_READABLE, _WRITABLE = 0x101, 0x400
+#: NumPy's flags.
+_IN_ORDER, _ALIGNED, _WRITABLE = 0x1, 0x100, 0x400
 #: From about this many nanoseconds of work on, other Python threads may run meanwhile.
 _RELEASE_FROM = 50_000

@@ -76,7 +76,7 @@ _RULES = shapes.RULES | products.RULES | indexing.RULES | scans.RULES
 
 
 class Plan:
-    """A jaxpr, planned.
+    """A jaxpr, planned, for inputs of some layouts: strides in elements, None for C order.
 
     Attributes:
       inputs, consts: the slot of each input; (slot, value) of each constant.
@@ -86,7 +86,7 @@ class Plan:
       results: for each output, its slot, and its dtype if it is a scalar.
     """
 
-    def __init__(self, jaxpr: Jaxpr):
+    def __init__(self, jaxpr: Jaxpr, layouts: Sequence[tuple[int, ...] | None]):
         self.slot_count = 0
         self.temporaries: dict[int, ShapedArray] = {}
         self.outputs: dict[int, ShapedArray] = {}
@@ -97,7 +97,7 @@ class Plan:
         self._stored: dict[int, tuple[Expression, Leaf]] = {}
         #: What host steps have made, and its shape: it may be a result as it is.
         self._host_made: dict[int, tuple[int, ...]] = {}
-        self.inputs = [self._bind_leaf(v) for v in jaxpr.invars]
+        self.inputs = [self._bind_leaf(v, s) for v, s in zip(jaxpr.invars, layouts, strict=True)]
         self.consts = [
             (self._bind_leaf(v), c) for v, c in zip(jaxpr.constvars, jaxpr.consts, strict=True)
         ]
@@ -112,9 +112,12 @@ class Plan:
         self.slot_count += 1
         return self.slot_count - 1
 
-    def _bind_leaf(self, var: Var) -> int:
+    def _bind_leaf(self, var: Var, strides: tuple[int, ...] | None = None) -> int:
         slot = self._slot()
-        self._env[var] = Leaf(slot, contiguous(var.aval.shape), var.aval.dtype)
+        view = contiguous(var.aval.shape)
+        if strides is not None:
+            view = View(view.shape, strides)
+        self._env[var] = Leaf(slot, view, var.aval.dtype)
         return slot
 
     def _read(self, atom: Any) -> Expression:

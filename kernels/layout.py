@@ -13,7 +13,7 @@ _HEADER = """
 """
 _ROWS = {
     # What an argument has to be: its type, how its value is found, and for arrays the rest.
-    "ARG": "TYPE KIND DTYPE RANK DIMS SLOT SCRATCH FLAGS",
+    "ARG": "TYPE KIND DTYPE RANK DIMS STRIDES SLOT SCRATCH FLAGS",
     # An output to make, or to write to the memory of an argument: its number, counted from 1.
     "OUT": "SLOT RANK DIMS NUMBER TAKEN",
     # A word of a table that is the address of a slot's data and an offset.

@@ -21,6 +21,11 @@ from .fusion import Plan
 from .lowering import Lowered, lower
 from .tiling import Group, grouped, kernels_of
 
+#: For each input its strides, counted in elements, or None for C order.
+Layouts = tuple[tuple[int, ...] | None, ...]
+#: How many layouts of its inputs a program is made for; others are copied.
+_MOST_VARIANTS = 16
+
 
 class Program:
     """An executable: takes a NumPy array or scalar for each input, returns a tuple of outputs.
@@ -37,9 +42,12 @@ class Program:
 
     fresh_outputs = True
 
-    def __init__(self, jaxpr: Jaxpr, simplify: bool = True):
+    def __init__(self, jaxpr: Jaxpr, simplify: bool = True, layouts: Layouts = ()):
         self.jaxpr = simplify_jaxpr(jaxpr) if simplify else jaxpr
-        self.plan = plan = Plan(self.jaxpr)
+        #: Where inputs are not in C order: the strides of each, or None.
+        self.layouts = layouts or (None,) * len(self.jaxpr.invars)
+        self._variants: dict[Layouts, Program] = {}
+        self.plan = plan = Plan(self.jaxpr, self.layouts)
         steps: list[Lowered | Routine | HostStep] = []
         for step in plan.steps:
             steps += lower(step, plan.new_array) if isinstance(step, KernelDraft) else [step]
@@ -134,6 +142,24 @@ class Program:
 
         return call_donating
 
+    def bind_like(
+        self, leaves: Sequence[Any], single: bool = False, donated: Sequence[int] = ()
+    ) -> Callable[..., Any]:
+        """``bind`` for arguments of the types and the memory layouts of these."""
+        types = [type(x) for x in leaves]
+        return self._variant(_layouts(leaves)).bind(types, single, donated)
+
+    def _variant(self, layouts: Layouts) -> Program:
+        """The same program for inputs of some layouts, read where they lie; this one itself where
+        there are too many layouts."""
+        if layouts == self.layouts:
+            return self
+        found = self._variants.get(layouts)
+        if found is None and len(self._variants) < _MOST_VARIANTS:
+            found = Program(self.jaxpr, simplify=False, layouts=layouts)
+            self._variants[layouts] = found
+        return found or self
+
     def _take_over(self, donated: Sequence[int]) -> dict[int, int]:
         """For outputs that can be written where a donated input lies, the number of the input: it
         has been read by then, or is read element by element as the output is written."""
@@ -143,7 +169,8 @@ class Program:
             for number in free:
                 slot, given = self.inputs[number]
                 if (
-                    given.shape == aval.shape
+                    self.layouts[number] is None
+                    and given.shape == aval.shape
                     and given.dtype == aval.dtype
                     and self._follows(out, slot)
                 ):
@@ -170,14 +197,17 @@ class Program:
             if x.shape != aval.shape or x.dtype != aval.dtype:
                 raise TypeError(f"a program takes {aval}, got {x.dtype}{list(x.shape)}")
         if config.debug_nans:
-            return self._evaluate(values)
-        outs = self.run(*values)
+            return [np.array(x) if isinstance(x, np.ndarray) else x for x in self._evaluate(values)]
+        variant = self._variant(_layouts(values))
+        if variant is self:
+            values = [np.ascontiguousarray(x) if np.ndim(x) else x for x in values]
+        outs = variant.run(*values)
         if config.check_kernels:
             check(self, values, outs)
         return outs
 
     def run(self, *values: Any) -> Sequence[Any]:
-        """The outputs for arrays and scalars of exactly the inputs' types."""
+        """The outputs for arrays and scalars of exactly the inputs' types and layouts."""
         types = tuple(map(type, values))
         calls = self._calls.setdefault((types, config.num_threads), [])
         outs = NotImplemented
@@ -208,13 +238,23 @@ def _contiguous(x: Any) -> np.ndarray:
     return np.ascontiguousarray(x).reshape(np.shape(x))
 
 
+def _layouts(values: Sequence[Any]) -> Layouts:
+    return tuple(
+        None
+        if not isinstance(x, np.ndarray) or x.flags.c_contiguous
+        else tuple(s // x.itemsize for s in x.strides)
+        for x in values
+    )
+
+
 def _as_wanted(x: Any, aval: Any) -> Any:
-    """An argument as a program takes it: in C order, aligned, in the machine's byte order."""
+    """An argument as a program takes it: aligned, in the machine's byte order."""
     if not aval.shape:
         return x[()] if isinstance(x, np.ndarray) else as_numpy(x)
     if type(x) is not np.ndarray:
         x = np.asarray(x)
-    x = np.require(x, None, ("C", "A"))
+    if not x.flags.aligned or any(s % x.itemsize for s in x.strides):
+        x = x.copy()
     if not x.dtype.isnative:
         x = x.astype(x.dtype.newbyteorder("="))
     # An array may have a dtype object of its own, for example out of a pickle.

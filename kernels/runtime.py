@@ -20,8 +20,8 @@ from .layout import API, WORDS
 
 # Words of objects: an object's type, a scalar's value, an ndarray's fields.
 _OBJECT_WORDS = {
-    "OB_TYPE": 1, "OB_VALUE": 2, "ND_DATA": 2, "ND_RANK": 3, "ND_DIMS": 4, "ND_DTYPE": 7,
-    "ND_FLAGS": 8,
+    "OB_TYPE": 1, "OB_VALUE": 2, "ND_DATA": 2, "ND_RANK": 3, "ND_DIMS": 4, "ND_STRIDES": 5,
+    "ND_DTYPE": 7, "ND_FLAGS": 8,
 }  # fmt: skip
 
 _CALL = """
@@ -53,6 +53,12 @@ def call(self, args, count):
             for d in range(rows[ARG_RANK]):
                 if dims[d] != wanted[d]:
                     return again(api)
+            if rows[ARG_STRIDES] != 0:
+                strides = pointer_int64(fields[ND_STRIDES])
+                steps = pointer_int64(rows[ARG_STRIDES])
+                for d in range(rows[ARG_RANK]):
+                    if strides[d] != steps[d]:
+                        return again(api)
             addresses[rows[ARG_SLOT]] = fields[ND_DATA]
         else:
             addresses[rows[ARG_SLOT]] = thing + 8 * OB_VALUE
@@ -310,6 +316,7 @@ def check_layout() -> None:
     array = np.arange(6.0).reshape(2, 3)
     words = (ctypes.c_int64 * 9).from_address(id(array))
     dims = (ctypes.c_int64 * 2).from_address(words[_OBJECT_WORDS["ND_DIMS"]])
+    strides = (ctypes.c_int64 * 2).from_address(words[_OBJECT_WORDS["ND_STRIDES"]])
     value = ctypes.c_double.from_address(id(scalar := np.float64(2.5)) + 16)
     number = ctypes.c_double.from_address(id(plain := float("2.5")) + 16)
     good = (
@@ -317,6 +324,7 @@ def check_layout() -> None:
         and words[_OBJECT_WORDS["ND_DATA"]] == array.ctypes.data
         and words[_OBJECT_WORDS["ND_RANK"]] & 0xFFFFFFFF == 2
         and tuple(dims) == (2, 3)
+        and tuple(strides) == (24, 8)
         and words[_OBJECT_WORDS["ND_DTYPE"]] == id(array.dtype)
         and words[_OBJECT_WORDS["ND_FLAGS"]] & 0x101 == 0x101
         and value.value == scalar

@@ -138,10 +138,10 @@ class _Shortcut:
         self._out_tree = program.out_tree
         self.native: Callable[..., Any] | None = None
         self.rebuild: Callable[..., Any] | None = None
-        bind = getattr(executable, "bind", None)
+        bind = getattr(executable, "bind_like", None)
         if bind is not None and leaves:
             single = self._out_tree is tree.LEAF
-            self.native = bind([type(x) for x in leaves], single, donated)
+            self.native = bind(leaves, single, donated)
             if not single and not tree.is_flat_tuple(self._out_tree):
                 self.rebuild = functools.partial(tree.unflatten, self._out_tree)
 

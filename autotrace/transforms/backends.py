@@ -2,8 +2,9 @@
 
 A backend is a function from a jaxpr to an executable: a callable that takes an array or a number
 for each input and returns a list of NumPy arrays and scalars. These may be its inputs or
-constants, unless the executable has a true attribute ``fresh_outputs``. Its attribute ``call``,
-where it has one, is the same without the cost of a method call.
+constants, unless the executable has a true attribute ``fresh_outputs``. Where it has a method
+``bind_like(leaves, single, donated)``, that gives a faster function for arguments like these, which
+may answer ``NotImplemented`` or ``Ellipsis`` and leave the call to the executable itself.
 """
 
 from __future__ import annotations
