@@ -23,6 +23,7 @@ import numpy as np
 
 from ..core.avals import ShapedArray
 from ..core.jaxpr import Eqn, Jaxpr, Literal, Var
+from ..transforms.simplify import simplify_jaxpr
 from . import indexing, products, scans, shapes
 from .expressions import (
     Expression,
@@ -98,12 +99,9 @@ class Plan:
         #: What host steps have made, and its shape: it may be a result as it is.
         self._host_made: dict[int, tuple[int, ...]] = {}
         self.inputs = [self._bind_leaf(v, s) for v, s in zip(jaxpr.invars, layouts, strict=True)]
-        self.consts = [
-            (self._bind_leaf(v), c) for v, c in zip(jaxpr.constvars, jaxpr.consts, strict=True)
-        ]
-        for eqn in jaxpr.eqns:
-            self._visit(eqn)
-        self.results = [self._result(self._read(a), a.aval) for a in jaxpr.outvars]
+        self.consts: list[tuple[int, Any]] = []
+        outs = self._inline(jaxpr, [self._env[v] for v in jaxpr.invars])
+        self.results = [self._result(x, a.aval) for x, a in zip(outs, jaxpr.outvars, strict=True)]
         _store_shared(self)
 
     # --- slots --------------------------------------------------------------------------------
@@ -223,8 +221,22 @@ class Plan:
         self._written_at.update(dict.fromkeys(step.slots, len(self.steps)))
         self.steps.append(step)
 
+    def _inline(self, jaxpr: Jaxpr, args: Sequence[Expression]) -> list[Expression]:
+        """A jaxpr's outputs; what it computes is not shared with the same operations outside."""
+        self._env.update(zip(jaxpr.invars, args, strict=True))
+        self.consts += [
+            (self._bind_leaf(v), c) for v, c in zip(jaxpr.constvars, jaxpr.consts, strict=True)
+        ]
+        for eqn in jaxpr.eqns:
+            self._visit(eqn)
+        return [self._read(a) for a in jaxpr.outvars]
+
     def _visit(self, eqn: Eqn) -> None:
         args = [self._read(a) for a in eqn.invars]
+        if eqn.primitive.name == "checkpoint":
+            outs = self._inline(simplify_jaxpr(eqn.params["jaxpr"]), args)
+            self._env.update(zip(eqn.outvars, outs, strict=True))
+            return
         out = eqn.outvars[0].aval if eqn.outvars else None
         rule = _RULES.get(eqn.primitive.name)
         if rule is not None and out is not None:

@@ -716,9 +716,8 @@ def jit(
         hashable, and each new value stages anew.
       static_argnames: names of such arguments. Either is completed from the other where the
         function's signature allows.
-      backend: what runs the program: ``"numpy"``, an interpreter, or ``"numba"``, which compiles
-        kernels (new, and opt-in while it grows); ``autotrace.config.backend`` when None.
-
+      backend: what runs the program: ``"numba"``, machine code, or ``"numpy"``, an interpreter;
+        ``autotrace.config.backend`` when None.
       donate_argnums: positions of arguments that the caller gives away: an output may be written
         to the memory of one, which is then what is returned. Only compiled programs make use of
         it, and where the arithmetic allows: in an update ``p - 0.1 * g`` the new values take the
