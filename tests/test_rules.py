@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import warnings
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -12,12 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from autotrace.kernels import Program
 from closeness import assert_close
 from derivative_checks import check_abstract, check_batching, check_derivatives
 
 import autotrace as at
 from autotrace.core.avals import ShapedArray
 from autotrace.core.primitive import Primitive, primitives
+from autotrace.core.trace import get_aval
 from autotrace.lax.families import def_partials, elementwise
 from autotrace.transforms.batch import Axis, batch_flat
 from autotrace.transforms.evaluate import eval_jaxpr
@@ -491,3 +494,31 @@ def test_unbatched_collective_axis_is_an_error():
         at.lax.psum(1.0, "i")
     outs, dims = batch_flat(lambda x: [at.lax.psum(x, "i")], Axis(3, "i"), [np.arange(3.0)], [0])
     assert outs == [3.0] and dims == [None]
+
+
+# --- what has no kernel --------------------------------------------------------------------------
+
+#: Primitives without a kernel for real numbers: docs/compiling.md has this list.
+HOST_STEPS = {
+    "sort", "top_k", "argmax", "argmin", "gcd", "lcm", "nextafter", "polygamma", "real", "imag",
+    "conj", "complex", "pure_callback", "debug_callback",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_primitives_have_kernels_or_are_in_the_list(name):
+    primitive, example = primitives[name], EXAMPLES[name]
+
+    def call(*args):
+        out = primitive.bind(*args, **example.params)
+        return out if primitive.multiple_results else [out]
+
+    program = Program(stage(call, [get_aval(x) for x in example.args]))
+    assert bool(program.host_steps) == (name in HOST_STEPS), program.host_steps
+
+
+def test_the_page_has_the_list_of_host_steps():
+    page = pathlib.Path(__file__).resolve().parents[1] / "docs" / "compiling.md"
+    text = page.read_text(encoding="utf-8").split("## What runs through NumPy")[1]
+    for name in HOST_STEPS:
+        assert f"`{name}`" in text or f"`{name.replace('_', '.', 1)}`" in text, name
