@@ -209,7 +209,6 @@ class Routine:
 
     #: Routines run in one piece.
     piece = 0
-    always_cut = 0
 
     def uses(self) -> list[int]:
         """The slots that it reads or writes."""
@@ -284,16 +283,3 @@ def reindex(
         return seen[id(e)]
 
     return visit(expression)
-
-
-def within(roots: list[Root], stop: Callable[[Node], bool]) -> list[Node]:
-    """The operations that roots are made of, down to those at which to stop."""
-    found: dict[int, Node] = {}
-    todo: list[Expression] = [e for r in roots for e in r.reads]
-    while todo:
-        e = todo.pop()
-        if isinstance(e, Node) and id(e) not in found:
-            found[id(e)] = e
-            if not stop(e):
-                todo.extend(e.args)
-    return list(found.values())

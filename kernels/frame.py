@@ -126,8 +126,7 @@ class _Writer:
             table = self.group(step) if isinstance(step, Group) else self.table(step)
             rows.append(
                 {"KIND": layout.KERNEL, "FUNCTION": self.program.functions[step.source],
-                 "TABLE": table, "START": 0, "STOP": step.stop, "PIECE": step.piece,
-                 "ALWAYS": step.always_cut}
+                 "TABLE": table, "START": 0, "STOP": step.stop, "PIECE": step.piece}
             )  # fmt: skip
         for at, step in hosts:  # when all words that wait for their outputs are known
             rows[at] = self.host_row(step)

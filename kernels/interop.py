@@ -67,16 +67,7 @@ def steps(frame):
     patch(frame[PATCH_ROWS], frame[PATCH_COUNT], pointer_int64(frame[ADDRESSES]))
     for i in range(frame[STEP_COUNT]):
         step = pointer_int64(frame[STEP_ROWS] + 8 * STEP_SIZE * i)
-        if step[STEP_PIECE] != 0 and (frame[THREADS] > 1 or step[STEP_ALWAYS] != 0):
-            share(
-                pointer_int64(frame[TEAM]), step[STEP_FUNCTION], step[STEP_TABLE],
-                step[STEP_START], step[STEP_STOP], step[STEP_PIECE], frame[THREADS] - 1,
-            )
-        else:
-            invoke(
-                step[STEP_FUNCTION], "void(int64, int64, int64)", step[STEP_TABLE],
-                step[STEP_START], step[STEP_STOP],
-            )
+        kernel_step(frame, step)
         if frame[STATUS] != 0:
             break
     return frame[STATUS]
@@ -156,7 +147,7 @@ def window(x, count, out, place):
 
 _HELPERS = (
     *team.HELPERS,
-    (runtime._PATCH, ("int64", "int64", "*int64"), "void"),
+    *runtime.NATIVE_STEPS,
     (_TAKE, ("int64", "int64"), "int64"),
     (_STEPS, ("*int64",), "int64"),
     (_NUMBER, ("int64", "*int64"), "float64"),

@@ -19,7 +19,7 @@ _ROWS = {
     # A word of a table that is the address of a slot's data and an offset.
     "PATCH": "SLOT WORD OFFSET",
     # A kernel over part of its range, or a host step.
-    "STEP": "KIND FUNCTION TABLE START STOP PIECE ALWAYS ARG_COUNT ARG_ROWS OUT_COUNT OUT_ROWS "
+    "STEP": "KIND FUNCTION TABLE START STOP PIECE ARG_COUNT ARG_ROWS OUT_COUNT OUT_ROWS "
     "PATCH_COUNT PATCH_ROWS",
     # An array or a scalar that a host step is given.
     "VIEW": "SLOT OFFSET RANK DIMS STRIDES NUMBER DTYPE",

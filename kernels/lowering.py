@@ -74,8 +74,6 @@ class Lowered:
         self.patches = patches
         self.stop = stop
 
-    always_cut = 0
-
     @property
     def piece(self) -> int:
         """How much of its range one thread takes at a time; 0 where it is not shared."""

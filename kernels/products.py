@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 #: and loops take the same time at n = 12.
 _LOOPS_UP_TO = 1500
 
-_GEMM = """
-def gemm(table, start, stop):
+#: For each matrix of a stack, a call of a function of BLAS's.
+_STACK = """
+def product(table, start, stop):
     words = pointer_int64(table)
     rank = words[BATCH]
     for i in range(start, stop):
@@ -43,42 +44,27 @@ def gemm(table, start, stop):
             b = b + at * words[row + 2]
             c = c + at * words[row + 3]
         invoke(
-            words[FUNCTION], "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, "
-            "int64, int64, int64, int64)", table + 8 * TRANS_A, table + 8 * TRANS_B, table + 8 * M,
-            table + 8 * N, table + 8 * K, table + 8 * ONE, a, table + 8 * LDA, b, table + 8 * LDB,
-            table + 8 * ZERO, c, table + 8 * LDC,
+            words[FUNCTION], "void({types})", {arguments}
         )
 """
 
-_GEMV = """
-def gemv(table, start, stop):
-    words = pointer_int64(table)
-    rank = words[BATCH]
-    for i in range(start, stop):
-        a = words[A]
-        b = words[B]
-        c = words[C]
-        left = i
-        for d in range(rank):
-            row = BATCH + 1 + 4 * (rank - 1 - d)
-            at = rest(left, words[row])
-            left = quotient(left, words[row])
-            a = a + at * words[row + 1]
-            b = b + at * words[row + 2]
-            c = c + at * words[row + 3]
-        invoke(
-            words[FUNCTION], "void(int64, int64, int64, int64, int64, int64, int64, int64, int64, "
-            "int64, int64)", table + 8 * TRANS_A, table + 8 * M, table + 8 * N, table + 8 * ONE, a,
-            table + 8 * LDA, b, table + 8 * LDB, table + 8 * ZERO, c, table + 8 * LDC,
-        )
-"""
+#: The arguments, in Fortran's order: names of words are given by their addresses.
+_ARGUMENTS = {
+    "gemm": "TRANS_A TRANS_B M N K ONE a LDA b LDB ZERO c LDC",
+    "gemv": "TRANS_A M N ONE a LDA b LDB ZERO c LDC",
+}
+
+
+def _source(name: str) -> Source:
+    words = _ARGUMENTS[name].split()
+    arguments = [w if w.islower() else f"table + 8 * {w}" for w in words]
+    text = _STACK.format(types=", ".join(["int64"] * len(words)), arguments=", ".join(arguments))
+    return Source(text, ("int64",) * 3, names=tuple(_WORDS.items()))
+
 
 _NAMES = "FUNCTION A B C TRANS_A TRANS_B M N K LDA LDB LDC ONE ONE_HIGH ZERO ZERO_HIGH BATCH"
 _WORDS = {name: i for i, name in enumerate(_NAMES.split())}
-_SOURCES = {
-    name: Source(text, ("int64",) * 3, names=tuple(_WORDS.items()))
-    for name, text in (("gemm", _GEMM), ("gemv", _GEMV))
-}
+_SOURCES = {name: _source(name) for name in _ARGUMENTS}
 _ONE = {
     "float64": (0x3FF0000000000000, 0), "float32": (0x3F800000, 0),
     "complex128": (0x3FF0000000000000, 0), "complex64": (0x3F800000, 0),

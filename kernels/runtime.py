@@ -125,6 +125,20 @@ def patch(rows, count, addresses):
         word[0] = addresses[row[PATCH_SLOT]] + row[PATCH_OFFSET]
 """
 
+_KERNEL_STEP = """
+def kernel_step(frame, step):
+    if step[STEP_PIECE] != 0 and frame[THREADS] > 1:
+        share(
+            pointer_int64(frame[TEAM]), step[STEP_FUNCTION], step[STEP_TABLE], step[STEP_START],
+            step[STEP_STOP], step[STEP_PIECE], frame[THREADS] - 1,
+        )
+    else:
+        invoke(
+            step[STEP_FUNCTION], "void(int64, int64, int64)", step[STEP_TABLE], step[STEP_START],
+            step[STEP_STOP],
+        )
+"""
+
 _RUN = """
 def run(frame, api, addresses, objects):
     frame[STATUS] = 0
@@ -136,16 +150,7 @@ def run(frame, api, addresses, objects):
     for i in range(frame[STEP_COUNT]):
         step = pointer_int64(frame[STEP_ROWS] + 8 * STEP_SIZE * i)
         if step[STEP_KIND] == KERNEL:
-            if step[STEP_PIECE] != 0 and (frame[THREADS] > 1 or step[STEP_ALWAYS] != 0):
-                share(
-                    pointer_int64(frame[TEAM]), step[STEP_FUNCTION], step[STEP_TABLE],
-                    step[STEP_START], step[STEP_STOP], step[STEP_PIECE], frame[THREADS] - 1,
-                )
-            else:
-                invoke(
-                    step[STEP_FUNCTION], "void(int64, int64, int64)", step[STEP_TABLE],
-                    step[STEP_START], step[STEP_STOP],
-                )
+            kernel_step(frame, step)
         else:
             if frame[RELEASE] != 0:
                 invoke(api[API_PyEval_RestoreThread], "void(int64)", state)
@@ -241,11 +246,16 @@ def entry() -> int:
     return address(Source(_CALL, ("int64",) * 3, "int64", names=names, helpers=_HELPERS))
 
 
+#: What it takes to run kernels, with the types of parameters and results.
+NATIVE_STEPS = (
+    (_PATCH, ("int64", "int64", "*int64"), "void"),
+    (_KERNEL_STEP, ("*int64",) * 2, "void"),
+)
 #: The functions that ``call`` is made of, with the types of their parameters and results.
 _HELPERS = (
     *team.HELPERS,
     (_AGAIN, ("*int64",), "int64"),
-    (_PATCH, ("int64", "int64", "*int64"), "void"),
+    *NATIVE_STEPS,
     (_HOST_STEP, ("*int64",) * 4, "int64"),
     (_RESULTS, ("*int64",) * 4, "int64"),
     (_RUN, ("*int64",) * 4, "int64"),

@@ -211,12 +211,6 @@ def _shift(sign: str) -> Callable[[list[np.dtype], np.dtype, dict], str | None]:
     return write
 
 
-def _sign_bit(dtypes: list[np.dtype], out: np.dtype, params: dict) -> str | None:
-    return (
-        f"sign_bits({{0}}) >> {8 * dtypes[0].itemsize - 1} != 0" if dtypes[0] in _FLOATS else None
-    )
-
-
 def _signbit(dtypes: list[np.dtype], out: np.dtype, params: dict) -> str | None:
     last = 8 * dtypes[0].itemsize - 1
     return f"bits({{0}}) >> {last} != 0" if dtypes[0] in _FLOATS else None

@@ -46,7 +46,6 @@ class Group:
     """
 
     source = SOURCE
-    always_cut = 0
 
     def __init__(self, members: Sequence[Lowered], rows: int, tile: int):
         self.members = [(low, low.stop // rows) for low in members]

@@ -22,7 +22,6 @@ REGISTER = {
 }  # fmt: skip
 #: LLVM's type of an element in memory: NumPy's bools are bytes.
 MEMORY = REGISTER | {"bool": "i8"}
-SIZES = {"bool": 1} | {n: b // 8 for n, b in (INTEGERS | FLOATS).items()}
 
 
 class TranslationError(Exception):

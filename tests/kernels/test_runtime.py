@@ -588,12 +588,13 @@ def test_references(name):
     things = counted_things(x) + list(args)
     gc.collect()
     before = [sys.getrefcount(thing) for thing in things]
-    for _ in range(100):
+    # One reference a call would be a leak; what other tests have left behind may go meanwhile.
+    for _ in range(1000):
         call(*args)
     gc.collect()
     after = [sys.getrefcount(thing) for thing in things]
     for thing, a, b in zip(things, before, after, strict=True):
-        assert abs(a - b) < 30, f"{thing!r}: {a} and {b} references"
+        assert abs(a - b) < 300, f"{thing!r}: {a} and {b} references"
 
 
 def resident() -> int:
