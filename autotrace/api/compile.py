@@ -6,6 +6,7 @@ import functools
 import importlib
 import inspect
 import itertools
+import os
 import threading
 import types
 import weakref
@@ -52,6 +53,18 @@ _functions: weakref.WeakSet[JitFunction] = weakref.WeakSet()
 def _forget_all_shortcuts() -> None:
     for function in list(_functions):
         function._forget_shortcuts()
+
+
+def _after_fork() -> None:
+    # A thread that the child does not have may hold the lock; and programs are bound anew, with
+    # threads of the child's own.
+    global _staging
+    _staging = threading.RLock()
+    _forget_all_shortcuts()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class _Program:

@@ -9,6 +9,7 @@ it is not switched off, since the traced function is the user's and may make gar
 from __future__ import annotations
 
 import gc
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,19 @@ _PATIENT_THRESHOLD = 50_000
 _lock = threading.Lock()
 _users = 0
 _before: tuple[int, int, int] = gc.get_threshold()
+
+
+def _after_fork() -> None:
+    # Other threads, who may hold the lock or be within the block, are not in the child.
+    global _lock, _users
+    _lock = threading.Lock()
+    if _users:
+        _users = 0
+        gc.set_threshold(*_before)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @contextmanager
@@ -34,6 +48,6 @@ def patient_collector() -> Iterator[None]:
         yield
     finally:
         with _lock:
-            _users -= 1
+            _users = max(_users - 1, 0)  # in a child forked within the block nobody is counted
             if _users == 0:
                 gc.set_threshold(*_before)

@@ -86,6 +86,7 @@ config = _Config()
 _listeners: list[Callable[[], None]] = []
 
 
-def on_update(listener: Callable[[], None]) -> None:
-    """Have a function called after each change of a setting for the process."""
+def on_update(listener: Callable[[], None]) -> Callable[[], None]:
+    """Have a function called after each change of a setting for the process; a decorator."""
     _listeners.append(listener)
+    return listener
