@@ -50,3 +50,26 @@ def test_import_is_cheap():
     assert "'numpy'" in out.stdout
     for heavy in ("scipy", "numba", "llvmlite"):
         assert f"'{heavy}'" not in out.stdout
+
+
+KERNELS = PACKAGE.parent / "kernels"
+#: What the compiler may import of the package; its own packages ``llvm`` and ``vecmath`` import
+#: nothing of it, and of each other only the one below.
+BELOW = {"llvm": ["llvm"], "vecmath": ["vecmath", "llvm"]}
+
+
+@pytest.mark.parametrize("path", sorted(KERNELS.rglob("*.py")), ids=lambda p: p.name)
+def test_imports_of_the_compiler_go_down(path):
+    folder = path.relative_to(KERNELS).parent.parts
+    if path.name == "accuracy.py":
+        return  # a program that measures, at the top
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.ImportFrom) or not node.level:
+            continue
+        depth = len(folder) + 1 - node.level
+        module = [*folder[: max(depth, 0)], *(node.module or "").split(".")]
+        if depth < 0:
+            assert module[0] in ("core", "transforms"), f"{path}:{node.lineno}"
+            assert not folder, f"{path}:{node.lineno}"
+        elif folder:
+            assert module[0] in BELOW[folder[0]], f"{path}:{node.lineno}"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
-import itertools
 import os
 import threading
 import types
@@ -13,14 +11,11 @@ import weakref
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
-import numpy as np
-
 from ..core import tree
-from ..core.avals import SCALAR_TYPES, ShapedArray
+from ..core.avals import ShapedArray
 from ..core.config import attention, config, on_update
 from ..core.errors import located
-from ..core.jaxpr import Jaxpr, check_pickles
-from ..core.trace import Tracer, active_traces, axis_sizes, get_aval
+from ..core.trace import Tracer, active_traces, get_aval
 from ..lax.calls import jit_p
 from ..transforms.backends import (
     Executable,
@@ -29,23 +24,20 @@ from ..transforms.backends import (
     get_backend,
     stages_of,
 )
-from ..transforms.simplify import simplify_jaxpr
 from ..transforms.stage import as_numpy, hoist_tracers, stage
 from .arguments import (
     FlatFunction,
-    as_array,
     check_callable,
     flatten_arrays,
     global_name,
     name_of,
-    plain,
     signature_of,
 )
 from .differentiate import aval_like
-from .inspect import ShapeDtypeStruct
+from .staged import Call, Shortcut, StagedProgram, checking, leaf_key
+from .stages import Lowered, Traced
 
 _staging = threading.RLock()
-_clock = itertools.count()
 _functions: weakref.WeakSet[JitFunction] = weakref.WeakSet()
 
 
@@ -65,120 +57,6 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-
-class _Program:
-    """What one signature was staged into."""
-
-    __slots__ = ("closed_over", "jaxpr", "out_tree", "used")
-
-    def __init__(self, jaxpr: Jaxpr, out_tree: tree.TreeDef, closed_over: list[Any]):
-        self.jaxpr = jaxpr
-        self.out_tree = out_tree
-        #: Tracers of enclosing transforms, the leading inputs; a program with any is used once.
-        self.closed_over = closed_over
-        #: When it was last used, by ``_clock``.
-        self.used = next(_clock)
-
-
-class _Call:
-    """One call's arguments, sorted into static ones and array leaves."""
-
-    __slots__ = ("in_tree", "key", "keywords", "leaves", "static")
-
-    def __init__(
-        self,
-        leaves: list[Any],
-        in_tree: tree.TreeDef,
-        static: tuple,
-        avals: Iterable[Any],
-        keywords: Iterable[str] = (),
-    ):
-        self.leaves = leaves
-        self.in_tree = in_tree
-        self.keywords = frozenset(keywords)
-        self.static = static
-        self.key: Hashable = (in_tree, tuple(avals), _static_key(static), axis_sizes())
-
-    def __reduce__(self) -> tuple:  # neither arguments nor static values are needed once traced
-        return _Call, ([], self.in_tree, (), (), self.keywords)
-
-
-def _leaf_key(leaves: Sequence[Any]) -> Hashable:
-    """What tells calls with arrays and numbers as leaves apart, several times faster than the full
-    signature; None for other leaves and within a transform."""
-    if active_traces():
-        return None
-    key: list[Any] = []
-    for x in leaves:
-        kind = type(x)
-        if kind is np.ndarray and x.dtype.isnative:
-            key.append((x.shape, x.dtype))
-        elif kind in SCALAR_TYPES:
-            key.append(kind)
-        else:
-            return None
-    return tuple(key)
-
-
-def _checking() -> bool:
-    """Whether results are checked, which takes the long way."""
-    return config.debug_nans or config.check_kernels
-
-
-class _Shortcut:
-    """From leaves to a result, for one program and backend.
-
-    Attributes:
-      native: a built-in function of the backend's, or None. It may return ``NotImplemented`` or
-        ``Ellipsis``; then it has done nothing, and ``__call__`` is right.
-      rebuild: from what ``native`` returns to the result; None where it is the result.
-    """
-
-    __slots__ = ("_consts", "_executable", "_fresh", "_out_tree", "_program", "native", "rebuild")
-
-    def __init__(
-        self,
-        program: _Program,
-        executable: Executable,
-        leaves: Sequence[Any] = (),
-        donated: Sequence[int] = (),
-    ):
-        self._program = program
-        self._executable = executable
-        self._fresh = getattr(executable, "fresh_outputs", False)
-        self._consts = program.jaxpr.consts
-        self._out_tree = program.out_tree
-        self.native: Callable[..., Any] | None = None
-        self.rebuild: Callable[..., Any] | None = None
-        bind = getattr(executable, "bind_like", None)
-        if bind is not None and leaves:
-            single = self._out_tree is tree.LEAF
-            self.native = bind(leaves, single, donated)
-            if not single and not tree.is_flat_tuple(self._out_tree):
-                self.rebuild = functools.partial(tree.unflatten, self._out_tree)
-
-    def touch(self) -> None:
-        """Note that the program has been used."""
-        self._program.used = next(_clock)
-
-    def __call__(self, leaves: Sequence[Any]) -> Any:
-        self.touch()
-        if self.native is not None and not _checking():
-            outs = self.native(*leaves)
-            if outs is not NotImplemented and outs is not ...:
-                return outs if self.rebuild is None else self.rebuild(outs)
-        outs = self._executable(*leaves)
-        if not self._fresh:
-            outs = plain(outs, [*leaves, *self._consts])
-        return outs[0] if self._out_tree is tree.LEAF else tree.unflatten(self._out_tree, outs)
-
-
-def _static_key(value: Any) -> Any:
-    # 1, 1.0 and True are equal and hash alike, but make different programs.
-    if isinstance(value, tuple | frozenset):
-        return type(value), tuple(_static_key(v) for v in value)
-    return type(value), value
 
 
 class JitFunction:
@@ -207,11 +85,11 @@ class JitFunction:
         )
         self._all_dynamic = not (self._static_numbers or self._static_names)
         self._donated = _donated_arguments(fun, donate_argnums, self._static_numbers)
-        self._programs: dict[Hashable, _Program] = {}
+        self._programs: dict[Hashable, StagedProgram] = {}
         self._counts = {"traces": 0, "compiled": 0, "loaded": 0}
-        self._shortcuts: dict[Hashable, _Shortcut] = {}
+        self._shortcuts: dict[Hashable, Shortcut] = {}
         #: The shortcut taken last: its native function checks the arguments itself.
-        self._last: _Shortcut | None = None
+        self._last: Shortcut | None = None
         self._native: Callable[..., Any] | None = None
         _functions.add(self)
 
@@ -253,12 +131,12 @@ class JitFunction:
             return tree.unflatten(program.out_tree, outs)
         executable = self._compiled(program)
         if key is None:
-            return _Shortcut(program, executable)(call.leaves)
-        shortcut = _Shortcut(program, executable, leaves, self._donated_leaves(args))
+            return Shortcut(program, executable)(call.leaves)
+        shortcut = Shortcut(program, executable, leaves, self._donated_leaves(args))
         self._shortcuts[key] = shortcut
         return self._take(shortcut, leaves, leaves is args)
 
-    def _compiled(self, program: _Program) -> Executable:
+    def _compiled(self, program: StagedProgram) -> Executable:
         before = compile_counts(self._backend)
         executable = compile_jaxpr(program.jaxpr, self._backend)
         for name, count in compile_counts(self._backend).items():
@@ -270,11 +148,11 @@ class JitFunction:
         if not self._all_dynamic:
             return None, ()
         structure = None
-        key = None if kwargs else _leaf_key(args)
+        key = None if kwargs else leaf_key(args)
         leaves: Sequence[Any] = args
         if key is None and not active_traces():
             leaves, structure = tree.flatten((args, kwargs))
-            key = _leaf_key(leaves)
+            key = leaf_key(leaves)
         return key and (structure, key, config.backend, config.num_threads), leaves
 
     def _donated_leaves(self, args: tuple) -> list[int]:
@@ -288,13 +166,13 @@ class JitFunction:
             first += count
         return donated
 
-    def _take(self, shortcut: _Shortcut, leaves: Sequence[Any], flat: bool) -> Any:
+    def _take(self, shortcut: Shortcut, leaves: Sequence[Any], flat: bool) -> Any:
         """Call, and try this shortcut first next time; ``flat``: the leaves are the arguments."""
         if shortcut is not self._last:
             if self._last is not None:
                 self._last.touch()
             self._last = shortcut
-            direct = flat and shortcut.rebuild is None and not _checking()
+            direct = flat and shortcut.rebuild is None and not checking()
             self._native = shortcut.native if direct else None
         return shortcut(leaves)
 
@@ -363,7 +241,7 @@ class JitFunction:
     def _cache_size(self) -> int:
         return len(self._programs)
 
-    def _sort(self, args: tuple, kwargs: dict, abstract: bool = False) -> _Call:
+    def _sort(self, args: tuple, kwargs: dict, abstract: bool = False) -> Call:
         what = f"jit of {name_of(self.__wrapped__)}: "
         static: list[tuple] = []
         dynamic: list[Any] = []
@@ -382,7 +260,7 @@ class JitFunction:
         if abstract:
             leaves, in_tree = tree.flatten((dynamic, keywords))
             avals = [aval_like(x, what.rstrip(": ")) for x in leaves]
-            return _Call(leaves, in_tree, tuple(static), avals, keywords)
+            return Call(leaves, in_tree, tuple(static), avals, keywords)
         try:
             leaves, in_tree = flatten_arrays((dynamic, keywords), f"{what}an argument")
         except TypeError as error:
@@ -390,9 +268,9 @@ class JitFunction:
                 f"{error}\nWhat to do: pass arrays and numbers, or name the argument in "
                 "static_argnums or static_argnames (then it must be hashable)."
             ) from None
-        return _Call(leaves, in_tree, tuple(static), [get_aval(x) for x in leaves])
+        return Call(leaves, in_tree, tuple(static), [get_aval(x) for x in leaves])
 
-    def _program(self, call: _Call) -> _Program:
+    def _program(self, call: Call) -> StagedProgram:
         program = self._programs.get(call.key)
         if program is None:
             # One thread stages while others wait. One lock for all functions, since staging one
@@ -407,10 +285,10 @@ class JitFunction:
                 while len(self._programs) > config.jit_cache_size:
                     del self._programs[min(self._programs, key=lambda k: self._programs[k].used)]
                     self._forget_shortcuts()
-        program.used = next(_clock)
+        program.touch()
         return program
 
-    def _stage(self, call: _Call) -> _Program:
+    def _stage(self, call: Call) -> StagedProgram:
         fun = self.__wrapped__
         static = call.static
 
@@ -427,7 +305,7 @@ class JitFunction:
         avals: Sequence[ShapedArray] = call.key[1]  # type: ignore[index]
         self._counts["traces"] += 1
         jaxpr, closed_over = hoist_tracers(stage(flat, avals, "jit"))
-        return _Program(jaxpr, flat.out_tree, closed_over)
+        return StagedProgram(jaxpr, flat.out_tree, closed_over)
 
 
 def _hashable(value: Any, what: str) -> Any:
@@ -483,227 +361,6 @@ def _donated_arguments(fun: Callable, argnums: Any, static: frozenset[int]) -> f
             "no memory to donate"
         )
     return numbers
-
-
-class Traced:
-    """A function staged for one signature.
-
-    Attributes:
-      jaxpr: the program as it was traced.
-      out_info: the output's structure with a ``ShapeDtypeStruct`` for each array.
-    """
-
-    def __init__(self, program: _Program, call: _Call, backend: str, name: str):
-        self._program = program
-        self._call = call
-        self._backend = backend
-        self._name = name
-        self.jaxpr = program.jaxpr
-        self.out_info = tree.unflatten(
-            program.out_tree, [ShapeDtypeStruct(a.shape, a.dtype) for a in program.jaxpr.out_avals]
-        )
-
-    def __reduce__(self) -> tuple:
-        check_pickles(self.jaxpr)
-        return Traced, (self._program, self._call, self._backend, self._name)
-
-    def __repr__(self) -> str:
-        return f"<{self._name} traced for {', '.join(map(str, self.jaxpr.in_avals))}>"
-
-    def lower(self) -> Lowered:
-        """Prepare for compilation."""
-        return Lowered(self)
-
-
-class Lowered:
-    """A traced function after the passes that precede compilation."""
-
-    def __init__(self, traced: Traced):
-        self._traced = traced
-        self.out_info = traced.out_info
-
-    def __reduce__(self) -> tuple:
-        return Lowered, (self._traced,)
-
-    def __repr__(self) -> str:
-        return f"<lowered: {self._traced!r}>"
-
-    def as_text(self, stage: str = "simplified") -> str:
-        """The program as text.
-
-        Args:
-          stage: ``"jaxpr"``, as traced, or ``"simplified"``; with backend ``"numpy"``
-            ``"source"``, the NumPy calls; with ``"numba"`` ``"fusion"``, what runs together,
-            ``"source"``, the kernels as Python loops, ``"llvm"`` and ``"asm"``.
-
-        Raises:
-          ValueError: for another stage.
-
-        >>> from autotrace import jit
-        >>> print(jit(lambda x: -(-x) * 1.0).lower(2.0).as_text())
-        { lambda ; a:f64[]. let in (a,) }
-        """
-        if stage == "jaxpr":
-            return str(self._traced.jaxpr)
-        if stage == "simplified":
-            return str(simplify_jaxpr(self._traced.jaxpr))
-        stages = stages_of(self._traced._backend)
-        if stage in stages:
-            return stages[stage](compile_jaxpr(self._traced.jaxpr, self._traced._backend))
-        known = ", ".join(["jaxpr", "simplified", *stages])
-        raise ValueError(f"as_text: there is no stage {stage!r}; there are: {known}")
-
-    def compile(self) -> Compiled:
-        """Compile."""
-        return Compiled(self._traced)
-
-
-class Compiled:
-    """A function compiled for one signature; call it with arguments of that signature.
-
-    It pickles, machine code and all: another process neither traces nor compiles.
-    """
-
-    def __init__(self, traced: Traced, executable: Executable | None = None):
-        self._traced = traced
-        if executable is None:
-            executable = compile_jaxpr(traced.jaxpr, traced._backend)
-        self._executable = executable
-        self._shortcuts: dict[Hashable, _Shortcut] = {}
-        self.out_info = traced.out_info
-
-    def __reduce__(self) -> tuple:
-        # The simplified program: custom rules, which may not pickle, are gone from it.
-        traced = self._traced
-        simplified: Any = self._executable.jaxpr  # type: ignore[attr-defined]
-        program = _Program(simplified, traced._program.out_tree, [])
-        slim = Traced(program, traced._call, traced._backend, traced._name)
-        return Compiled, (slim, self._executable)
-
-    def __repr__(self) -> str:
-        return f"<compiled: {self._traced!r}>"
-
-    def __call__(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
-        """Call.
-
-        Args:
-          args, kwargs: arguments of the signature that was compiled for.
-          out: where the results go: writable C-order arrays of the results' shapes and dtypes (of
-            shape ``()`` for scalars), in the results' structure. New arrays when left out.
-
-        Returns:
-          The results; ``out`` itself where it was given.
-
-        Raises:
-          TypeError: when arguments or ``out`` do not have the signature.
-        """
-        if out is not None and "out" in self._traced._call.keywords:
-            kwargs["out"], out = out, None
-        leaves, in_tree = tree.flatten((list(args), kwargs))
-        if in_tree != self._traced._call.in_tree or not self._fits(leaves):
-            got = ", ".join(str(get_aval(as_array(x, f"{self!r}: an argument"))) for x in leaves)
-            raise TypeError(
-                located(
-                    f"{self!r} was called with {got or 'nothing'}, or another structure",
-                    "What to do: call the jitted function itself, which compiles for each "
-                    "signature; static arguments are not passed to a compiled function.",
-                )
-            )
-        shortcut = self._shortcut(leaves)
-        return shortcut(leaves) if out is None else self._into(shortcut, leaves, out)
-
-    def as_numba(self) -> Any:
-        """This function for code that Numba compiles.
-
-        Returns:
-          A function that ``@njit`` functions can call, from several threads too, and Python. It
-          takes the flat arguments (arrays in C order of exactly the shapes and dtypes, scalars) and
-          returns the output, or a tuple of the flat outputs. See docs/interop.md.
-
-        Raises:
-          NotImplementedError: when the program needs Python to run; the message names the step.
-
-        >>> import numpy as np
-        >>> slope = jit(lambda x: np.cos(x) ** 2).lower(1.0).compile().as_numba()
-        >>> slope(0.0)
-        1.0
-        """
-        interop, program = self._native()
-        return interop.as_numba(program, self._traced._name)
-
-    def as_low_level_callable(self, signature: str | None = None) -> Any:
-        """This function as a C function, a ``scipy.LowLevelCallable``, for SciPy's integrators.
-
-        Args:
-          signature: ``"double (double, void *)"``, of one number; ``"double (int, double *,
-            void *)"``, of several numbers; or ``"int (double *, intptr_t, double *, void *)"``, of
-            a vector, for filters. Chosen by the arguments when None.
-
-        Raises:
-          TypeError: when the arguments or the result are not float64 numbers (or a vector).
-          NotImplementedError: when the program needs Python to run.
-
-        >>> import numpy as np
-        >>> from scipy.integrate import quad
-        >>> f = jit(lambda x: np.exp(-x * x)).lower(1.0).compile()
-        >>> round(quad(f.as_low_level_callable(), 0, 1)[0], 6)
-        0.746824
-        """
-        interop, program = self._native()
-        return interop.as_low_level_callable(program, signature)
-
-    def _native(self) -> tuple[Any, Any]:
-        program = self._executable
-        if self._traced._backend != "numba":
-            program = compile_jaxpr(self._traced.jaxpr, "numba")
-        return importlib.import_module("autotrace.kernels.interop"), program
-
-    def _shortcut(self, leaves: Sequence[Any]) -> _Shortcut:
-        key = (*map(type, leaves), config.num_threads)
-        shortcut = self._shortcuts.get(key)
-        if shortcut is None:
-            typed = all(type(x) is np.ndarray or type(x) in SCALAR_TYPES for x in leaves)
-            shortcut = _Shortcut(self._traced._program, self._executable, leaves if typed else ())
-            self._shortcuts[key] = shortcut
-        return shortcut
-
-    def _fits(self, leaves: Sequence[Any]) -> bool:
-        expected = self._traced.jaxpr.in_avals
-        got = [get_aval(as_array(x, f"{self!r}: an argument")) for x in leaves]
-        return len(got) == len(expected) and all(
-            g.shape == e.shape and g.dtype == e.dtype for g, e in zip(got, expected, strict=True)
-        )
-
-    def _into(self, shortcut: _Shortcut, leaves: Sequence[Any], out: Any) -> Any:
-        arrays = tree.flatten_up_to(self._traced._program.out_tree, out, f"{self!r}: out")
-        avals = self._traced.jaxpr.out_avals
-        for x, aval in zip(arrays, avals, strict=True):
-            good = type(x) is np.ndarray and x.shape == aval.shape and x.dtype == aval.dtype
-            if not (good and x.flags.c_contiguous and x.flags.writeable):
-                found = get_aval(x) if isinstance(x, np.ndarray) else type(x).__name__
-                raise TypeError(
-                    located(
-                        f"{self!r}: out takes writable arrays in C order; for {aval} it got {found}"
-                        + (", read-only or in another order" if good else "")
-                    )
-                )
-        inputs = [*leaves, *self._traced.jaxpr.consts]
-        spans = [x for x in inputs if isinstance(x, np.ndarray)]
-        apart = not any(np.may_share_memory(x, y) for x in arrays for y in spans)
-        apart = apart and len({x.ctypes.data for x in arrays}) == len(arrays)
-        given = [x for x in arrays if x.ndim]
-        outs: Any = NotImplemented
-        native = getattr(self._executable, "takes_outputs", False) and shortcut.native
-        if apart and given and native and not _checking():
-            outs = native(*leaves, *given)
-        if outs is NotImplemented or outs is ...:
-            outs = self._executable(*leaves)
-        elif self._traced._program.out_tree is tree.LEAF:
-            outs = [outs]
-        for x, made in zip(arrays, outs, strict=True):
-            if made is not x:
-                x[...] = made
-        return out
 
 
 def jit(
