@@ -40,6 +40,7 @@ class _Writer:
         single: bool,
         threads: int,
         taken: dict[int, int],
+        outputs: bool,
     ):
         self.program = program
         self.plan = program.plan
@@ -77,7 +78,7 @@ class _Writer:
             SINGLE=int(single),
             HELD_COUNT=len(held),
             HELD_ROWS=self.put(held),
-            GIVEN=len(self.plan.outputs) if program.takes_outputs else 0,
+            GIVEN=len(self.plan.outputs) if outputs else 0,
             THREADS=threads,
             TEAM=team.place(),
         )
@@ -248,9 +249,10 @@ def frame(
     single: bool,
     threads: int,
     taken: dict[int, int],
+    outputs: bool = False,
 ) -> np.ndarray:
     """A new frame; see ``Program.bind``."""
-    return _Writer(program, types, single, threads, taken).finished()
+    return _Writer(program, types, single, threads, taken, outputs).finished()
 
 
 #: NumPy's flags.

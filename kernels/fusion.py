@@ -99,6 +99,8 @@ class Plan:
         self._stored: dict[int, tuple[Expression, Leaf]] = {}
         #: What host steps have made, and its shape: it may be a result as it is.
         self._host_made: dict[int, tuple[int, ...]] = {}
+        #: What more than one root writes to: what the first one stores there does not stay.
+        self.written_over: set[int] = set()
         #: How many heavy operations there are over each space since values over it were stored.
         self._heavy: dict[tuple[int, ...], int] = {}
         #: Where planning is in each jaxpr that it is in: the last use of each variable, and now.
@@ -219,6 +221,8 @@ class Plan:
         draft.roots.append(root)
         draft.heavy |= heavy
         self.last_draft = draft
+        if over:
+            self.written_over.add(root.slot)
         self._written_at[root.slot] = max(position, self._written_at.get(root.slot, -1))
 
     def add_step(self, step: HostStep | Routine) -> None:
@@ -372,7 +376,8 @@ def _store_shared(plan: Plan) -> None:
 def _stored_by(plan: Plan, draft: KernelDraft, node: Node) -> Leaf:
     """Where a kernel that computes a value stores it, from now on at the latest."""
     for root in draft.roots:
-        if root.expression is node and root.kind == "store" and root.offset is None:
+        stays = root.slot not in plan.written_over and root.offset is None
+        if root.expression is node and root.kind == "store" and stays:
             return Leaf(root.slot, root.view, node.dtype)
     leaf = plan.new_array(node.shape, node.dtype)
     draft.roots.append(Root(node, leaf.slot, leaf.view))

@@ -106,7 +106,11 @@ class Program:
         return places, max(ends, default=0)
 
     def bind(
-        self, types: Sequence[type], single: bool = False, donated: Sequence[int] = ()
+        self,
+        types: Sequence[type],
+        single: bool = False,
+        donated: Sequence[int] = (),
+        outputs: bool = False,
     ) -> Callable[..., Any]:
         """A built-in function for arguments of exactly these types.
 
@@ -115,10 +119,11 @@ class Program:
             or ``complex`` where that is the input's dtype.
           single: return the only output itself, not in a tuple.
           donated: inputs whose memory outputs may take, where that is possible.
+          outputs: take arrays to write the outputs to after the arguments; only for a program that
+            ``takes_outputs``.
 
         Returns:
-          The function. It takes the arguments, and where ``takes_outputs`` also arrays to write
-          the outputs to. It returns ``NotImplemented`` for other arguments and while another
+          The function. It returns ``NotImplemented`` for other arguments and while another
           thread uses it, ``Ellipsis`` for an index out of bounds: then ``__call__`` knows what to
           do.
         """
@@ -126,13 +131,15 @@ class Program:
         if any(step.piece for step in self.native_steps):
             threads = team.ensure(config.num_threads or team.available())
         taken = self._take_over(donated) if donated else {}
-        call = runtime.bound(frame(self, types, single, threads, taken))
+        call = runtime.bound(frame(self, types, single, threads, taken, outputs))
         if not taken:
             return call
         apart = self.bind(types, single)
 
         def call_donating(*args: Any) -> Any:
             """As long as no other argument lies in the memory that is written to."""
+            if len(args) != len(types):
+                return NotImplemented
             for number in taken.values():
                 mine = args[number]
                 for other, x in enumerate(args):
@@ -143,11 +150,15 @@ class Program:
         return call_donating
 
     def bind_like(
-        self, leaves: Sequence[Any], single: bool = False, donated: Sequence[int] = ()
+        self,
+        leaves: Sequence[Any],
+        single: bool = False,
+        donated: Sequence[int] = (),
+        outputs: bool = False,
     ) -> Callable[..., Any]:
         """``bind`` for arguments of the types and the memory layouts of these."""
         types = [type(x) for x in leaves]
-        return self._variant(_layouts(leaves)).bind(types, single, donated)
+        return self._variant(_layouts(leaves)).bind(types, single, donated, outputs)
 
     def _variant(self, layouts: Layouts) -> Program:
         """The same program for inputs of some layouts, read where they lie; this one itself where

@@ -28,7 +28,7 @@ _CALL = """
 def call(self, args, count):
     frame = pointer_int64(pointer_int64(self)[ND_DATA])
     api = pointer_int64(frame[API])
-    if frame[BUSY] != 0 or (count != frame[ARG_COUNT] and count != frame[ARG_COUNT] + frame[GIVEN]):
+    if frame[BUSY] != 0 or count != frame[ARG_COUNT] + frame[GIVEN]:
         return again(api)
     addresses = pointer_int64(frame[ADDRESSES])
     objects = pointer_int64(frame[OBJECTS])
@@ -82,7 +82,7 @@ def call(self, args, count):
     array = 0
     for i in range(frame[OUT_COUNT]):
         out = pointer_int64(frame[OUT_ROWS] + 8 * OUT_SIZE * i)
-        if count > frame[ARG_COUNT]:
+        if frame[GIVEN] != 0:
             array = given[frame[ARG_COUNT] + i]
             invoke(api[API_Py_IncRef], "void(int64)", array)
         elif out[OUT_TAKEN] != 0:

@@ -153,7 +153,9 @@ class JitFunction:
         if key is None and not active_traces():
             leaves, structure = tree.flatten((args, kwargs))
             key = leaf_key(leaves)
-        return key and (structure, key, config.backend, config.num_threads), leaves
+        if key is None:
+            return None, leaves
+        return (structure, key, config.backend, config.num_threads), leaves
 
     def _donated_leaves(self, args: tuple) -> list[int]:
         """The positions among the leaves of those that belong to donated arguments."""
@@ -321,6 +323,9 @@ def _hashable(value: Any, what: str) -> Any:
     return value
 
 
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
 def _static_arguments(
     fun: Callable, argnums: Any, argnames: Any
 ) -> tuple[frozenset[int], frozenset[str]]:
@@ -329,8 +334,7 @@ def _static_arguments(
     names = {argnames} if isinstance(argnames, str) else set(argnames or ())
     signature = signature_of(fun)
     if signature is not None and (numbers or names):
-        kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        positional = [p.name for p in signature.parameters.values() if p.kind in kinds]
+        positional = [p.name for p in signature.parameters.values() if p.kind in _POSITIONAL]
         open_ended = any(
             p.kind in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
             for p in signature.parameters.values()
@@ -360,6 +364,17 @@ def _donated_arguments(fun: Callable, argnums: Any, static: frozenset[int]) -> f
             f"jit of {name_of(fun)}: arguments {sorted(numbers & static)} are static; they have "
             "no memory to donate"
         )
+    signature = signature_of(fun)
+    if signature is not None and numbers:
+        kinds = [p.kind for p in signature.parameters.values()]
+        count = sum(k in _POSITIONAL for k in kinds)
+        if inspect.Parameter.VAR_POSITIONAL not in kinds and any(
+            not -count <= n < count for n in numbers
+        ):
+            raise ValueError(
+                f"jit of {name_of(fun)}: donate_argnums={argnums}, but the function has {count} "
+                "positional arguments"
+            )
     return numbers
 
 

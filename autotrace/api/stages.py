@@ -16,9 +16,12 @@ from ..core.jaxpr import check_pickles
 from ..core.trace import get_aval
 from ..transforms.backends import Executable, compile_jaxpr, stages_of
 from ..transforms.simplify import simplify_jaxpr
-from .arguments import as_array
+from .arguments import as_array, flatten_arrays
 from .inspect import ShapeDtypeStruct
 from .staged import Call, Shortcut, StagedProgram, checking
+
+#: In place of ``out``: none was given.
+_NEW: Any = object()
 
 
 class Traced:
@@ -106,6 +109,7 @@ class Compiled:
             executable = compile_jaxpr(traced.jaxpr, traced._backend)
         self._executable = executable
         self._shortcuts: dict[Hashable, Shortcut] = {}
+        self._writers: dict[Hashable, Any] = {}
         self.out_info = traced.out_info
 
     def __reduce__(self) -> tuple:
@@ -119,7 +123,7 @@ class Compiled:
     def __repr__(self) -> str:
         return f"<compiled: {self._traced!r}>"
 
-    def __call__(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, out: Any = _NEW, **kwargs: Any) -> Any:
         """Call.
 
         Args:
@@ -133,9 +137,11 @@ class Compiled:
         Raises:
           TypeError: when arguments or ``out`` do not have the signature.
         """
-        if out is not None and "out" in self._traced._call.keywords:
+        if out is not _NEW and "out" in self._traced._call.keywords:
             kwargs["out"], out = out, None
         leaves, in_tree = tree.flatten((list(args), kwargs))
+        if any(isinstance(x, np.ndarray) and not x.dtype.isnative for x in leaves):
+            leaves, in_tree = flatten_arrays((list(args), kwargs), f"{self!r}: an argument")
         if in_tree != self._traced._call.in_tree or not self._fits(leaves):
             got = ", ".join(str(get_aval(as_array(x, f"{self!r}: an argument"))) for x in leaves)
             raise TypeError(
@@ -146,7 +152,8 @@ class Compiled:
                 )
             )
         shortcut = self._shortcut(leaves)
-        return shortcut(leaves) if out is None else self._into(shortcut, leaves, out)
+        fresh = out is _NEW or out is None
+        return shortcut(leaves) if fresh else self._into(shortcut, leaves, out)
 
     def as_numba(self) -> Any:
         """This function for code that Numba compiles.
@@ -205,6 +212,16 @@ class Compiled:
             self._shortcuts[key] = shortcut
         return shortcut
 
+    def _writer(self, leaves: Sequence[Any]) -> Any:
+        """A native function that takes arrays for its outputs too."""
+        key = ("out", *map(type, leaves), config.num_threads)
+        found = self._writers.get(key)
+        if found is None and all(type(x) is np.ndarray or type(x) in SCALAR_TYPES for x in leaves):
+            single = self._traced._program.out_tree is tree.LEAF
+            found = self._executable.bind_like(leaves, single, outputs=True)  # type: ignore[attr-defined]
+            self._writers[key] = found
+        return found
+
     def _fits(self, leaves: Sequence[Any]) -> bool:
         expected = self._traced.jaxpr.in_avals
         got = [get_aval(as_array(x, f"{self!r}: an argument")) for x in leaves]
@@ -231,8 +248,8 @@ class Compiled:
         apart = apart and len({x.ctypes.data for x in arrays}) == len(arrays)
         given = [x for x in arrays if x.ndim]
         outs: Any = NotImplemented
-        native = getattr(self._executable, "takes_outputs", False) and shortcut.native
-        if apart and given and native and not checking():
+        native = self._writer(leaves) if getattr(self._executable, "takes_outputs", False) else None
+        if apart and given and native is not None and not checking():
             outs = native(*leaves, *given)
         if outs is NotImplemented or outs is ...:
             outs = self._executable(*leaves)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from ..llvm.values import FLOATS, Builder, Module, Value, constant
@@ -91,14 +91,6 @@ def _integer(instruction: str) -> Callable[[Any, Any], Value]:
 iadd, isub = _integer("add"), _integer("sub")
 iand, ior, ixor = _integer("and"), _integer("or"), _integer("xor")
 shl, shr = _integer("shl"), _integer("lshr")
-
-
-def poly(x: Value, coefficients: Sequence[Any]) -> Value:
-    """A polynomial by Horner's rule; the coefficient of the constant comes first."""
-    out = coefficients[-1]
-    for c in coefficients[-2::-1]:
-        out = fma(out, x, c)
-    return out
 
 
 # --- rare arguments ----------------------------------------------------------------------------

@@ -25,7 +25,7 @@ def build(form: Format) -> SimpleNamespace:
     top2, bottom2 = form.choose(1025.0, 129.0), form.choose(-1076.0, -151.0)
     far, zero = form.choose(60.0, 30.0), form.dtype(0.0)
     top_sinh = form.choose(710.7, 89.6)
-    bottom_expm1, top_tanh = form.choose(-40.0, -20.0), form.choose(22.0, 10.0)
+    bottom_expm1, top_tanh = form.choose(-40.0, -20.0), form.choose(19.0, 9.0)
     exp_terms = form.poly("EXP")
     exp_all = form.poly("EXP", 1.0)
     exp2_terms = form.poly("EXP2")
@@ -37,6 +37,10 @@ def build(form: Format) -> SimpleNamespace:
         j = shr(i, 1)
         first = from_bits(iadd(shl(j, digits), one_bits))
         return p * first * from_bits(iadd(shl(isub(i, j), digits), one_bits))
+
+    def power_of_two(t: Any) -> Any:
+        """``2**n`` for ``t = n + magic``, where it is a normal number."""
+        return from_bits(iadd(shl(bits(t), digits), one_bits))
 
     def exp(x: Any) -> Any:
         x = where(x > top, top, x)
@@ -68,6 +72,12 @@ def build(form: Format) -> SimpleNamespace:
         p = one + r
         p_low = ((one - p) + r) + rest
         return scale(fma(p, y, fma(p, y_low, p_low * y)), t)
+
+    def exp2_parts(x: Any) -> Any:
+        """``2**x`` as a number near 1 and a power of two, where that is a normal number."""
+        t = x + magic
+        r = x - (t - magic)
+        return fma(r, poly(r, exp2_terms), one), power_of_two(t)
 
     def exp2(x: Any) -> Any:
         x = where(x > top2, top2, x)
@@ -102,11 +112,11 @@ def build(form: Format) -> SimpleNamespace:
         high = e + rest
         low = (e - high) + rest
         d = high + one
-        d_low = where(high > one, (high - d) + one, (one - d) + high) + low
+        d_low = (high - (d - one)) + low  # exact but for the last: d - 1 is, up to the top
         inverse = one / d
         q = high * inverse
         rest = fma(-q, d, high) + fma(-q, d_low, low)
-        return where(fabs(x) < tiny, x, copysign(fma(rest, inverse, q), x))
+        return copysign(fma(rest, inverse, q), x)
 
     def hyperbolic(a: Any) -> Any:
         """For ``a = n log(2) + r``: r and its error, sinh(r) - r, cosh(r) - 1, a quarter of
@@ -163,6 +173,7 @@ def build(form: Format) -> SimpleNamespace:
         exp_sum=exp_sum,
         exp_times=exp_times,
         exp2=exp2,
+        exp2_parts=exp2_parts,
         expm1=expm1,
         sinh=sinh,
         cosh=cosh,

@@ -163,7 +163,7 @@ FITS: dict[str, Fit] = {
     "EXP": Fit(lambda r: (mp.expm1(r) - r) / r**2, -_EXP_RANGE, _EXP_RANGE, lambda r: r, 55, 27),
     # 2**r = 1 + r EXP2(r)
     "EXP2": Fit(
-        lambda r: (mp.power(2, r) - 1) / r, -0.5001, 0.5001, lambda r: r / mp.power(2, r), 57, 28
+        lambda r: (mp.power(2, r) - 1) / r, -0.5001, 0.5001, lambda r: r / mp.power(2, r), 55, 28
     ),
     # log(1 + f) = s (2 + z LOG(z)), s = f / (2 + f), z = s**2
     "LOG": Fit(_half_log_ratio, 0, _LOG_RANGE, lambda z: z / 2, 58, 28),
@@ -190,7 +190,7 @@ FITS: dict[str, Fit] = {
     ),
     # atan(x) = x + x z ATAN(z)
     "ATAN": Fit(
-        lambda z: (mp.atan(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, 0, 0.1717, lambda z: z, 57, 27
+        lambda z: (mp.atan(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, 0, 0.1717, lambda z: z, 54.5, 27
     ),
     # sinh(r) = r + r z SINH(z); cosh(r) = 1 + z COSH(z)
     "SINH": Fit(
@@ -207,11 +207,19 @@ FITS: dict[str, Fit] = {
         0,
         1.0,
         lambda z: z,
-        57,
+        56,
         27,
     ),
-    # erf(x) = 1 - exp(-ERF_TAIL(x))
-    "ERF_TAIL": Fit(lambda x: -mp.log(mp.erfc(x)), 0.999, 5.95, mp.erfc, 56, 26.5, (0.999, 3.95)),
+    # erf(x) = 1 - 2**ERF_TAIL(x)
+    "ERF_TAIL": Fit(
+        lambda x: mp.log(mp.erfc(x), 2),
+        0.999,
+        5.95,
+        lambda x: mp.log(2) * mp.erfc(x) / mp.erf(x),
+        54.5,
+        25.8,
+        (0.999, 3.95),
+    ),
     # erfc(x) = exp(-x**2) ERFC(t) / (1 + 2 x), t = (x - 4) / (x + 4)
     "ERFC": Fit(_scaled_erfc, -0.778, 0.751, lambda t: mpf(1), 56, 27, (-0.778, 0.45)),
     # erfinv(x) = x (sqrt(pi) / 2 + w ERFINV(w - 3)), w = -log(1 - x**2), then x times one of
@@ -235,15 +243,15 @@ FITS: dict[str, Fit] = {
         (-1.02, 0.85),
     ),
     "ERFINV_FAR": Fit(lambda v: _erfinv_of_log((v + 5) ** 2), -1, 1.01, lambda v: mpf(0.3), 55, 26),
-    # lgamma(2 + d) = d (d + 1) LGAMMA(d + 3/8), digamma(1 + d) = (1 + d - root) DIGAMMA(d - 1/2)
+    # lgamma(2 + d) = d (d + 1) LGAMMA(d + 1/4), digamma(1 + d) = (1 + d - root) DIGAMMA(d - 1/2)
     "LGAMMA": Fit(
-        lambda v: _lgamma_near_two(v - mpf(0.375)), -0.53, 0.58, lambda v: mpf(2), 56, 27
+        lambda v: _lgamma_near_two(v - mpf(0.25)), -0.66, 0.655, lambda v: mpf(2), 56, 27
     ),
     "DIGAMMA": Fit(lambda v: _digamma_between(v + 0.5), -0.5, 0.5, lambda v: mpf(1), 56, 27),
     # lgamma(x) = (x - 1/2) log(x) - x + log(2 pi) / 2 + STIRLING(1 / x**2) / x for x >= 8
     "STIRLING": Fit(_stirling, 1e-14, 0.015626, lambda z: mpf(0.02), 57, 27),
-    # digamma(x) = log(x) - 1 / (2 x) - DIGAMMA_FAR(1 / x**2) / x**2 for x >= 8
-    "DIGAMMA_FAR": Fit(_digamma_series, 1e-14, 0.015626, lambda z: mpf(0.01), 57, 27),
+    # digamma(x) = log(x) - 1 / (2 x) - DIGAMMA_FAR(1 / x**2) / x**2 for x >= 5
+    "DIGAMMA_FAR": Fit(_digamma_series, 1e-14, 0.04000004, lambda z: mpf("0.027"), 57, 27),
 }
 
 

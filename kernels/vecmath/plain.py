@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -114,14 +114,6 @@ iadd, isub = _integer(lambda i, j: i + j), _integer(lambda i, j: i - j)
 iand, ior = _integer(lambda i, j: i & j), _integer(lambda i, j: i | j)
 ixor = _integer(lambda i, j: i ^ j)
 shl, shr = _integer(lambda i, j: i << j), _integer(lambda i, j: i >> j)
-
-
-def poly(x: Any, coefficients: Sequence[Any]) -> Any:
-    """A polynomial by Horner's rule; the coefficient of the constant comes first."""
-    out = coefficients[-1]
-    for c in coefficients[-2::-1]:
-        out = fma(out, x, c)
-    return out
 
 
 def widen(x: Any) -> Any:

@@ -1,8 +1,9 @@
 """The error function, its complement and its inverse; the gamma function's logarithm.
 
-The scaled complement is a polynomial of ``(x - 4) / (x + 4)`` (after Shepherd and Laframboise,
-1981); the inverse is one of ``-log(1 - x**2)`` or its root (after Giles, 2012). The gamma
-function's logarithm and its derivative come from polynomials on [1, 2], steps of 1 below 8, and
+Away from 0 the error function is 1 less a power of 2, whose exponent is a polynomial. The scaled
+complement is a polynomial of ``(x - 4) / (x + 4)`` (after Shepherd and Laframboise, 1981); the
+inverse is one of ``-log(1 - x**2)`` or its root (after Giles, 2012). The gamma function's
+logarithm and its derivative come from polynomials next to [1, 2], steps of 1 below 8 and 5, and
 Stirling's series from there on.
 """
 
@@ -37,7 +38,7 @@ def build(
     """The kernels for one dtype."""
     zero, half, one, two, four = form.numbers(0.0, 0.5, 1.0, 2.0, 4.0)
     inf, nan = form.numbers(math.inf, math.nan)
-    exp, exp_times, log = exponential.exp, exponential.exp_times, logarithm.log
+    exp2_parts, exp_times, log = exponential.exp2_parts, exponential.exp_times, logarithm.log
     slope_high, slope_low = form.split(2 / ROOT_PI)
     erf_terms, tail_terms, erfc_terms = form.poly("ERF"), form.poly("ERF_TAIL"), form.poly("ERFC")
     erfc_first, erfc_rest = erfc_terms[0], erfc_terms[1:]
@@ -50,7 +51,7 @@ def build(
     lgamma_terms, digamma_terms = form.poly("LGAMMA"), form.poly("DIGAMMA")
     stirling_terms, digamma_far_terms = form.poly("STIRLING"), form.poly("DIGAMMA_FAR")
     # Where lgamma is a polynomial: next to each end, the steps of 1 from there cancel the least.
-    lowest, fifth, three_eighths, eight = form.numbers(1.1, 0.2, 0.375, 8.0)
+    lowest, two_fifths, quarter, five, eight = form.numbers(1.1, 0.4, 0.25, 5.0, 8.0)
     half_log_two_pi = form.split(_HALF_LOG_TWO_PI, 1)[0]
     root, root_low = form.split(_DIGAMMA_ROOT - 1)
     pi = form.split(PI, 1)[0]
@@ -62,14 +63,14 @@ def build(
 
     def erf_near(x: Any) -> Any:
         z = x * x
-        y = fma(x, slope_high, x * fma(z, poly(z, erf_terms), slope_low))
-        return where(x == zero, x, y)
+        return fma(x, slope_high, x * fma(z, poly(z, erf_terms), slope_low))
 
     def erf(x: Any) -> Any:
         a = fabs(x)
-        a = where(a > erf_top, erf_top, a)
-        y = one - exp(-poly(a, tail_terms))
-        return where(a < one, erf_near(x), copysign(y, x))
+        b = where(a > erf_top, erf_top, a)
+        # 1 - erf(x) is a power of two: its digits in full near 1/8, the largest it is here.
+        p, scale = exp2_parts(poly(b, tail_terms))
+        return copysign(where(a < one, erf_near(a), fma(-p, scale, one)), x)
 
     def erfc(x: Any) -> Any:
         a = fabs(x)
@@ -91,25 +92,22 @@ def build(
     def erfinv(x: Any) -> Any:
         w = -log((one - x) * (one + x))
         r = sqrt(w)
-        v, b = w - three, r - middle
-        near = fma(x, center, x * fma(w, poly(v, near_terms), center_low))
-        y = poly(b, middle_terms)
-        y = where(r < middle_end, y, poly(r - far, far_terms))
+        r_low = fma(-r, r, w) * (half / r)  # far from 0 the result is little else than the root
+
+        def tail(b: Any, terms: tuple) -> Any:
+            return terms[0] + fma(b, poly(b, terms[1:]), r_low)
+
+        y = tail(r - middle, middle_terms)
+        if form.suffix == "64":
+            y = where(r < middle_end, y, tail(r - far, far_terms))
+        near = fma(x, center, x * fma(w, poly(w - three, near_terms), center_low))
         y = where(w < first_end, near, x * y)
         a = fabs(x)
         return where(a < one, y, where(a == one, copysign(inf, x), nan))
 
-    def erfinv_single(x: Any) -> Any:
-        w = -log((one - x) * (one + x))
-        r = sqrt(w)
-        near = fma(x, center, x * fma(w, poly(w - three, near_terms), center_low))
-        y = where(w < first_end, near, x * poly(r - middle, middle_terms))
-        a = fabs(x)
-        return where(a < one, y, where(a == one, copysign(inf, x), nan))
-
     def step(d: Any, p: Any) -> Any:
-        """From ``lgamma(2 + d) + log(p)`` to the same with d below 0.2, or nearer to it."""
-        more = d >= fifth
+        """From ``lgamma(2 + d) + log(p)`` to the same with d below 0.4, or nearer to it."""
+        more = d >= two_fifths
         return where(more, d - one, d), where(more, fma(p, d, p), p)
 
     def lgamma(x: Any) -> Any:
@@ -127,7 +125,7 @@ def build(
         d, p = step(d, p)
         d, p = step(d, p)
         ln = log(where(far, a, p))
-        y = fma(fma(d, d, d), poly(d + three_eighths, lgamma_terms), where(below, -ln, ln))
+        y = fma(fma(d, d, d), poly(d + quarter, lgamma_terms), where(below, -ln, ln))
         b = where(a > lgamma_top, lgamma_top, a)
         inverse = one / b
         big = fma(a - half, ln - one, half_log_two_pi - half)
@@ -143,13 +141,10 @@ def build(
 
     def digamma(x: Any) -> Any:
         a = fabs(x)
-        far = a >= eight
+        far = a >= five
         b = where(far, one, a)
         below = b < one
         d, p, q = where(below, b, b - one), where(below, b, one), where(below, one, zero)
-        d, p, q = sum_step(d, p, q)
-        d, p, q = sum_step(d, p, q)
-        d, p, q = sum_step(d, p, q)
         d, p, q = sum_step(d, p, q)
         d, p, q = sum_step(d, p, q)
         d, p, q = sum_step(d, p, q)
@@ -177,7 +172,7 @@ def build(
     return SimpleNamespace(
         erf=erf,
         erfc=erfc,
-        erfinv=erfinv if form.suffix == "64" else erfinv_single,
+        erfinv=erfinv,
         lgamma=lgamma,
         digamma=digamma,
     )

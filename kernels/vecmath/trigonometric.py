@@ -132,7 +132,7 @@ def build(form: Format) -> SimpleNamespace:
         high, low = atan_ratio(where(over, one, a), where(over, a, one))
         total = half_pi - high
         y = where(over, total + ((half_pi - total - high) + (half_pi_low - low)), high + low)
-        return where(fabs(x) < small, x, copysign(y, x))
+        return copysign(y, x)
 
     def atan2(y: Any, x: Any) -> Any:
         a, b = fabs(y), fabs(x)
@@ -177,7 +177,7 @@ def build(form: Format) -> SimpleNamespace:
         total = half_pi - (r + r)
         y = (half_pi - total - (r + r)) + (half_pi_low - (rest + rest))
         y = where(over, total + y, r + rest)
-        return where(a < small, x, copysign(y, x))
+        return copysign(y, x)
 
     def acos(x: Any) -> Any:
         a = fabs(x)

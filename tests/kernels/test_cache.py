@@ -288,8 +288,6 @@ def test_files_that_are_removed_while_the_folder_is_cut_back(folder_of_files, mo
     assert len(list(folder.iterdir())) == 5
 
 
-# Fails: reading a file leaves its time as it is, so what goes first is what was written first, and
-# not "the longest unused files".
 def test_used_files_are_kept_longest(folder_of_files):
     folder = folder_of_files(0)
     assert cache.directory() == folder

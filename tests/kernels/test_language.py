@@ -765,8 +765,6 @@ def test_what_the_language_does_not_have(statement):
         llvm_text(Source(text, ("*float64", "float64", "int64", "bool", "int32")))
 
 
-# Fails: these are errors of other types (KeyError, TypeError, ValueError), or translated to
-# something else than what they mean in Python.
 @pytest.mark.parametrize(
     "statement",
     [
@@ -795,14 +793,12 @@ def test_what_the_language_does_not_say_that_it_does_not_have(statement):
         llvm_text(Source(text, ("*float64", "float64", "int64", "bool", "int32")))
 
 
-# Fails: after a loop its variable is the bound, and assigning to it changes the loop.
 @pytest.mark.parametrize("body", ["out[0] = i", "i = i + 1\n        out[0] += 10"])
 def test_the_variable_of_a_loop(body):
     text = f"def f(out):\n    for i in range(5):\n        {body}\n    out[1] = i\n"
     check(text, np.zeros(2, np.int64))
 
 
-# Fails: with a NaN, min and max return the other operand than Python's.
 @pytest.mark.parametrize("name", ["min", "max"])
 def test_extremes_of_floats(name):
     x, y = pairs("float64")
