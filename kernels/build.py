@@ -59,6 +59,11 @@ def counts() -> dict[str, int]:
     return dict(_counts)
 
 
+def name_of(source: Source) -> str:
+    """The name of a source's machine code: on disk, in pickles, and as a symbol."""
+    return cache.name_of(repr(tuple(source)))
+
+
 def address(source: Source) -> int:
     """The address of a source's machine code."""
     return addresses([source])[0]
@@ -71,7 +76,7 @@ def addresses(sources: Iterable[Source]) -> list[int]:
     if missing:
         with _lock:
             missing = [s for s in missing if s not in _addresses]
-            names = {s: cache.name_of(repr(tuple(s))) for s in missing}
+            names = {s: name_of(s) for s in missing}
             anew = [s for s in missing if not _load(s, names[s])]
             for source, code in zip(anew, _compile(anew, names), strict=True):
                 _addresses[source] = engine.load(code, names[source])

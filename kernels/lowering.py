@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -86,7 +87,7 @@ class Lowered:
         # Two turns may scatter to one place.
         return not first_folded and all(r.kind != "scatter" for r in self.kernel.results)
 
-    @property
+    @functools.cached_property
     def source(self) -> Source:
         """What is compiled."""
         return kernel_source(self.kernel)
@@ -111,7 +112,7 @@ class Lowered:
         stored = all(r.kind == "store" for r in self._draft.roots if r.slot == out)
         return stored and len(views) == 1
 
-    @property
+    @functools.cached_property
     def work(self) -> int:
         """A rough count of nanoseconds on one thread."""
         return _work(self.space, [o.expression for o in self.kernel.operations])
@@ -121,7 +122,11 @@ def pieces_of(work: int, stop: int) -> int:
     """How much of a range one thread takes at a time; 0 where it is not shared."""
     if work < _SHARE_FROM or stop < 2:
         return 0
-    return -(-stop // min(64, max(2, work // _PIECE)))
+    return -(-stop // _most_pieces(work))
+
+
+def _most_pieces(work: int) -> int:
+    return min(64, max(2, work // _PIECE))
 
 
 def _bits(value: Any) -> int:
@@ -289,15 +294,14 @@ def _accesses(
 def _turns_a_piece(low: _Lowering, shape: tuple[int, ...], reduced: tuple[int, ...]) -> int:
     """How many turns of a folded outermost loop make a piece; 0 where the loop is not cut."""
     work = _work(low.draft.shape, [node.expression for node in low.nodes])
-    if work < _SHARE_FROM or 0 not in reduced or shape[0] < 2:
+    if 0 not in reduced:
         return 0
     if any(r.kind in ("scan", "scatter") for r in low.draft.roots):
         return 0
-    pieces = min(64, max(2, work // _PIECE))
     kept = math.prod(n for d, n in enumerate(shape) if d not in reduced)
-    if pieces * kept * 8 > math.prod(shape):  # the pieces' results would cost too much
+    if _most_pieces(work) * kept * 8 > math.prod(shape):  # the pieces' results would cost too much
         return 0
-    return -(-shape[0] // pieces)
+    return pieces_of(work, shape[0])
 
 
 def _work(space: tuple[int, ...], expressions: list[str]) -> int:

@@ -37,22 +37,18 @@ def pieces(sources: Iterable[Source]) -> list[Piece]:
 
 
 def _piece(source: Source) -> Piece:
-    name = _name(source)
+    name = build.name_of(source)
     code = _adopted.get(name) or cache.read(name)
     if code is None:
         code = engine.machine_code(build.llvm_text(source, name))
     return Piece(source, name, code)
 
 
-def _name(source: Source) -> str:
-    return cache.name_of(repr(tuple(source)))
-
-
 def adopt(given: Sequence[Piece]) -> None:
     """Load machine code that comes out of a pickle, where it is right for this process."""
     with build._lock:
         for source, name, code in given:
-            if source in build._addresses or name != _name(source):
+            if source in build._addresses or name != build.name_of(source):
                 continue
             try:
                 build._addresses[source] = engine.load(code, name)

@@ -65,10 +65,8 @@ def _source(name: str) -> Source:
 _NAMES = "FUNCTION A B C TRANS_A TRANS_B M N K LDA LDB LDC ONE ONE_HIGH ZERO ZERO_HIGH BATCH"
 _WORDS = {name: i for i, name in enumerate(_NAMES.split())}
 _SOURCES = {name: _source(name) for name in _ARGUMENTS}
-_ONE = {
-    "float64": (0x3FF0000000000000, 0), "float32": (0x3F800000, 0),
-    "complex128": (0x3FF0000000000000, 0), "complex64": (0x3F800000, 0),
-}  # fmt: skip
+#: The bits of 1 by BLAS's letter: of the real part, where there is an imaginary one.
+_ONE = {"s": 0x3F800000, "d": 0x3FF0000000000000, "c": 0x3F800000, "z": 0x3FF0000000000000}
 
 
 class _Matrices(NamedTuple):
@@ -188,7 +186,7 @@ def _by_blas(
         words[_WORDS["M"]], words[_WORDS["N"]], words[_WORDS["K"]] = n, m, k
         words[_WORDS["LDC"]] = n
     words[_WORDS["FUNCTION"]] = address_of(letter + name)
-    words[_WORDS["ONE"]], words[_WORDS["ONE_HIGH"]] = _ONE[out.dtype.name]
+    words[_WORDS["ONE"]] = _ONE[letter]
     words[_WORDS["BATCH"]] = len(stack)
     for dims in zip(stack, matrix.stack, vector.stack, out_strides, strict=True):
         words += [dims[0], *(s * size for s in dims[1:])]
