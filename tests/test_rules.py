@@ -21,7 +21,9 @@ import autotrace as at
 from autotrace.core.avals import ShapedArray
 from autotrace.core.primitive import Primitive, primitives
 from autotrace.core.trace import get_aval
+from autotrace.lax.bodies import Shape
 from autotrace.lax.families import def_partials, elementwise
+from autotrace.lax.sweeping import Sweep
 from autotrace.transforms.batch import Axis, batch_flat
 from autotrace.transforms.evaluate import eval_jaxpr
 from autotrace.transforms.jvp import jvp_flat
@@ -60,6 +62,10 @@ POSITIVE = {"low": 0.2, "high": 3.0}
 UNIT = {"low": -0.9, "high": 0.9}
 
 _jaxpr = stage(lambda x, y: [x * y, at.lax.sin(x)], [ShapedArray((3,), "f8")] * 2)
+_other_jaxpr = stage(lambda x, y: [x + y, at.lax.cos(y)], [ShapedArray((3,), "f8")] * 2)
+_vector, _count = ShapedArray((3,), "f8"), ShapedArray((), "i8")
+_scan_body = stage(lambda a, c, x: [at.lax.sin(c * a) + x, c * x], [_vector, _vector, _vector])
+_scan_body_alone = stage(lambda a, c: [at.lax.sin(c) * a, c + a], [_vector, _vector])
 
 
 def _custom_rule(primals, tangents):
@@ -185,6 +191,32 @@ EXAMPLES: dict[str, Example] = {
     ),
     "jit": Example((real(3), real(3)), {"jaxpr": _jaxpr, "backend": "numpy", "name": "f"}),
     "checkpoint": Example((real(3), real(3)), {"jaxpr": _jaxpr, "name": "f"}),
+    "scan": Example(
+        (real(3), real(3), real(4, 3)),
+        {"jaxpr": _scan_body, "shape": Shape(1, 1), "length": 4, "reverse": True},
+    ),
+    "cond": Example(
+        (np.int64(1), real(3), real(3)), {"branches": (_other_jaxpr, _jaxpr)}, differentiate=(1, 2)
+    ),
+    "while": Example(
+        (np.int64(3), real(3), np.int64(0), real(3)),
+        {
+            "cond_jaxpr": stage(lambda n, i, x: [at.lax.lt(i, n)], [_count, _count, _vector]),
+            "cond_consts": 1,
+            "body_jaxpr": stage(
+                lambda a, i, x: [i + 1, at.lax.sin(x) * a], [_vector, _count, _vector]
+            ),
+            "body_consts": 1,
+        },
+    ),
+    "sweeps": Example(
+        (np.int64(3), real(3), real(3), real(3), real(3)),
+        {
+            "jaxprs": (_scan_body_alone, _scan_body),
+            "sweeps": (Sweep(Shape(1, 1), (), False), Sweep(Shape(1, 1), (0,), True)),
+            "outs": (1, 0),
+        },
+    ),
     "custom_jvp_call": Example(
         (real(3),),
         {"call": lambda x: [at.lax.sin(x)], "jvp": _custom_rule, "name": "f"},
@@ -312,7 +344,9 @@ def test_simplified_program_gives_the_same_bits(name):
 # --- the compiled backend ------------------------------------------------------------------------
 
 #: The least exact primitive that an example calls, where that is another one.
-CALLS = dict.fromkeys(["jit", "checkpoint", "custom_jvp_call"], "sin")
+CALLS = dict.fromkeys(
+    ["jit", "checkpoint", "custom_jvp_call", "scan", "cond", "while", "sweeps"], "sin"
+)
 DTYPES = [np.dtype(c) for c in "?bBhHiIlLefdFD"]
 
 

@@ -56,6 +56,7 @@ from .arithmetic import (
     sub,
     trunc,
 )
+from .branching import cond, switch
 from .collectives import (
     all_gather,
     axis_index,
@@ -125,6 +126,8 @@ from .linear import (
     dot,
     dot_general,
 )
+from .looping import fori_loop, while_loop
+from .mapping import map
 from .reductions import (
     argmax,
     argmin,
@@ -135,6 +138,7 @@ from .reductions import (
     reduce_prod,
     reduce_xor,
 )
+from .scanning import scan
 from .slicing import (
     concatenate,
     dynamic_index_in_dim,
@@ -192,6 +196,7 @@ __all__ = [
     "clamp",
     "complex",
     "concatenate",
+    "cond",
     "conj",
     "convert_element_type",
     "copysign",
@@ -224,6 +229,7 @@ __all__ = [
     "floor_divide",
     "fmax",
     "fmin",
+    "fori_loop",
     "full",
     "full_like",
     "gather",
@@ -250,6 +256,7 @@ __all__ = [
     "logaddexp2",
     "logistic",
     "lt",
+    "map",
     "max",
     "min",
     "mod",
@@ -280,6 +287,7 @@ __all__ = [
     "rev",
     "round",
     "rsqrt",
+    "scan",
     "scatter",
     "scatter_add",
     "scatter_max",
@@ -300,10 +308,12 @@ __all__ = [
     "sqrt",
     "square",
     "sub",
+    "switch",
     "tan",
     "tanh",
     "top_k",
     "transpose",
     "trunc",
+    "while_loop",
     "zeros_like",
 ]

@@ -10,8 +10,9 @@ import numpy as np
 from ..core.avals import ShapedArray, tangent_aval
 from ..core.config import config
 from ..core.errors import NonDifferentiableError, located
-from ..core.jaxpr import Jaxpr
+from ..core.jaxpr import Eqn, Jaxpr, Var
 from ..core.primitive import Primitive
+from ..core.source import user_location
 from ..core.tangents import LinearInput
 from ..core.trace import Tracer, active_traces, get_aval
 from ..transforms.backends import compile_jaxpr
@@ -114,6 +115,15 @@ jit_p.def_batch(_call_batch(jit_p))
 @jit_p.def_simplify
 def _jit_simplify(view: View, args: Sequence[Any], params: dict) -> Any:
     return Inline(params["jaxpr"], args)
+
+
+def call_compiled(primitive: Primitive, args: Sequence[Any], params: dict) -> list[Any]:
+    """Bind a primitive that runs jaxprs as a program of its own, so that it is compiled whole."""
+    invars = [Var(get_aval(x).strong()) for x in args]
+    outvars = [Var(a) for a in primitive.out_avals([v.aval for v in invars], params)]
+    eqn = Eqn(primitive, invars, outvars, params, user_location())
+    jaxpr = Jaxpr([], [], invars, [eqn], outvars)
+    return jit_p.bind(*args, jaxpr=jaxpr, backend=config.backend, name=primitive.name)
 
 
 # --- checkpoint --------------------------------------------------------------------------------

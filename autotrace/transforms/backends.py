@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..core.config import config
-from ..core.jaxpr import Eqn, Jaxpr, Var, check_pickles
+from ..core.jaxpr import Eqn, Jaxpr, Var, check_pickles, sub_jaxprs
 from .evaluate import eval_jaxpr
 from .simplify import simplify_jaxpr
 from .stage import as_numpy
@@ -44,6 +44,8 @@ class Interpreter:
         self.source, namespace = _python_source(self.jaxpr)
         exec(compile(self.source, "<jaxpr as NumPy calls>", "exec"), namespace)
         self._run = namespace["run"]
+        #: Whether equations run jaxprs: these are to be interpreted too.
+        self._nested = any(True for eqn in self.jaxpr.eqns for _ in sub_jaxprs(eqn.params))
 
     def __reduce__(self) -> tuple:
         check_pickles(self.jaxpr)
@@ -54,6 +56,9 @@ class Interpreter:
             values = [as_numpy(x) for x in args]
             if config.debug_nans:
                 return eval_jaxpr(self.jaxpr, values)
+            if self._nested and config.backend != "numpy":
+                with config.override("backend", "numpy"):
+                    return self._run(*values)
             return self._run(*values)
 
 

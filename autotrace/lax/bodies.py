@@ -1,0 +1,312 @@
+"""What becomes of the body of a loop or of a branch under each transform.
+
+A loop's body is a jaxpr from constants, carried values and elements to carried values and further
+outputs. What is carried must look the same before and after a turn, so that a carried value which
+has a tangent (a cotangent, a batch dim) after a turn is given one before the first. The functions
+here find out which those are and make the new body; the primitives bind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import add
+from typing import Any, NamedTuple
+
+from ..core.avals import ShapedArray, tangent_aval, zeros_of
+from ..core.jaxpr import Eqn, Jaxpr, Var, has_effect
+from ..transforms.batch import Axis
+from ..transforms.derived import batched, jvp_of, split_linear, transposed
+from ..transforms.evaluate import eval_jaxpr, run_eqns
+from ..transforms.stage import live_eqns, stage
+from .structural import batched_at
+
+Flags = tuple[bool, ...]
+
+
+class Shape(NamedTuple):
+    """How many of a body's inputs are constants and how many are carried; the others are
+    elements. Of its outputs as many are carried; the others are its own."""
+
+    consts: int
+    carry: int
+
+    def split(self, values: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
+        """Constants, carried values and elements."""
+        last = self.consts + self.carry
+        return values[: self.consts], values[self.consts : last], values[last:]
+
+
+def settle(flow: Callable[[Flags], Sequence[bool]], flags: Sequence[bool]) -> Flags:
+    """The least flags above the given ones that a turn leaves as they are."""
+    now = tuple(flags)
+    while True:
+        after = tuple(a or b for a, b in zip(now, flow(now), strict=True))
+        if after == now:
+            return now
+        now = after
+
+
+def chosen(values: Sequence[Any], flags: Sequence[bool]) -> list[Any]:
+    """The values whose flag is set."""
+    return [v for v, flag in zip(values, flags, strict=True) if flag]
+
+
+def present(values: Sequence[Any]) -> Flags:
+    """Which values are not symbolic zeros."""
+    return tuple(v is not None for v in values)
+
+
+def filled(values: Sequence[Any], flags: Sequence[bool], avals: Sequence[ShapedArray]) -> list[Any]:
+    """The values whose flag is set, zeros in place of symbolic ones."""
+    return [
+        zeros_of(tangent_aval(aval)) if v is None else v
+        for v, flag, aval in zip(values, flags, avals, strict=True)
+        if flag
+    ]
+
+
+def completed(jaxpr: Jaxpr, found: Sequence[bool], wanted: Sequence[bool], avals: Any) -> Jaxpr:
+    """A program whose last outputs are those of some found ones that are wanted, zeros where they
+    are wanted and not found."""
+    if tuple(found) == tuple(wanted):
+        return jaxpr
+    count = len(jaxpr.outvars) - sum(found)
+
+    def run(*values: Any) -> list[Any]:
+        outs = eval_jaxpr(jaxpr, values)
+        given = iter(outs[count:])
+        spread = [next(given) if f else None for f in found]
+        return [*outs[:count], *filled(spread, wanted, avals)]
+
+    return stage(run, jaxpr.in_avals, "grad")
+
+
+def rearranged(jaxpr: Jaxpr, inputs: Sequence[int], outputs: Sequence[int]) -> Jaxpr:
+    """The same program with its inputs, and some of its outputs, in another order."""
+    outvars = [jaxpr.outvars[i] for i in outputs]
+    return Jaxpr(
+        jaxpr.constvars,
+        jaxpr.consts,
+        [jaxpr.invars[i] for i in inputs],
+        live_eqns(jaxpr.eqns, outvars),
+        outvars,
+    )
+
+
+# --- forward mode ------------------------------------------------------------------------------
+
+
+def jvp_body(jaxpr: Jaxpr, given: Flags, wanted: Flags) -> Jaxpr:
+    """From the inputs and the given tangents to the outputs and the wanted tangents."""
+    both, found = jvp_of(jaxpr, given)
+    return completed(both, found, wanted, jaxpr.out_avals)
+
+
+def tangent_flags(jaxpr: Jaxpr, shape: Shape, given: Sequence[bool]) -> tuple[Flags, Flags]:
+    """Which inputs of a loop's body have a tangent, given which do before the first turn; and
+    which outputs do."""
+    consts, carry, elements = shape.split(given)
+
+    def flow(flags: Flags) -> Sequence[bool]:
+        return jvp_of(jaxpr, (*consts, *flags, *elements))[1][: shape.carry]
+
+    carry = settle(flow, carry)
+    ins = (*consts, *carry, *elements)
+    return ins, (*carry, *jvp_of(jaxpr, ins)[1][shape.carry :])
+
+
+def interleaved(shape: Shape, ins: Flags, outs: Flags) -> tuple[list[int], list[int], Shape]:
+    """The order in which a loop's body takes values and tangents, and in which it returns them,
+    where ``jvp_body`` has all the tangents last; and its shape."""
+    count, made = len(ins), len(outs)
+    places = iter(range(count, count + sum(ins)))
+    tangents = shape.split([next(places) if flag else None for flag in ins])
+    out_places = iter(range(made, made + sum(outs)))
+    out_tangents = [next(out_places) if flag else None for flag in outs]
+    order: list[int] = []
+    for values, some in zip(shape.split(range(count)), tangents, strict=True):
+        order += [*values, *(t for t in some if t is not None)]
+    out_order: list[int] = []
+    for part in (slice(None, shape.carry), slice(shape.carry, None)):
+        out_order += [*range(made)[part], *(t for t in out_tangents[part] if t is not None)]
+    consts, carry, _ = shape.split(ins)
+    return order, out_order, Shape(shape.consts + sum(consts), shape.carry + sum(carry))
+
+
+class LinearBody(NamedTuple):
+    """A loop's body, linearized once for all turns.
+
+    Attributes:
+      forward: from the inputs to the outputs and to what is to be kept of each turn.
+      linear: from residuals and tangents to tangents, a body itself: its constants are invariant
+        residuals and the tangents of constants; its elements are residuals that are elements,
+        those that are kept, and the tangents of elements.
+      invariants: from a loop's constants to those residuals that are the same in each turn.
+      elements: which elements of the loop are residuals.
+      shape: of ``linear``.
+    """
+
+    forward: Jaxpr
+    linear: Jaxpr
+    invariants: Callable[[Sequence[Any]], list[Any]]
+    elements: list[int]
+    shape: Shape
+
+
+def linear_body(jaxpr: Jaxpr, shape: Shape, ins: Flags, outs: Flags) -> LinearBody:
+    """Linearize the body of a loop.
+
+    Args:
+      ins: which inputs have a tangent.
+      outs: which outputs get one.
+    """
+    forward, linear, found = split_linear(jaxpr, ins)
+    linear = completed(linear, found, outs, jaxpr.out_avals)
+    count = len(jaxpr.outvars)
+    residuals = forward.outvars[count:]
+    eqns, invariant = _invariant_eqns(forward, shape.consts)
+    elements = {v: i for i, v in enumerate(shape.split(forward.invars)[2])}
+    fixed = [i for i, v in enumerate(residuals) if v in invariant]
+    passed = [i for i, v in enumerate(residuals) if v in elements]
+    kept = [i for i, v in enumerate(residuals) if v not in invariant and v not in elements]
+
+    def invariants(consts: Sequence[Any]) -> list[Any]:
+        env = dict(zip(forward.constvars, forward.consts, strict=True))
+        env.update(zip(forward.invars[: shape.consts], consts, strict=True))
+        wanted = [residuals[i] for i in fixed]
+        run_eqns(live_eqns(eqns, wanted), env)
+        return [env[v] for v in wanted]
+
+    d_consts, d_carry, _ = (sum(part) for part in shape.split(ins))
+    tangents = list(range(len(residuals), len(linear.invars)))
+    first, last = tangents[: d_consts + d_carry], tangents[d_consts + d_carry :]
+    return LinearBody(
+        rearranged(
+            forward, range(len(forward.invars)), [*range(count), *(count + i for i in kept)]
+        ),
+        rearranged(linear, [*fixed, *first, *passed, *kept, *last], range(sum(outs))),
+        invariants,
+        [elements[residuals[i]] for i in passed],
+        Shape(len(fixed) + d_consts, d_carry),
+    )
+
+
+def _invariant_eqns(jaxpr: Jaxpr, consts: int) -> tuple[list[Eqn], set[Var]]:
+    """The equations that need nothing but a body's constants, and the variables that are the same
+    in each turn."""
+    known: set[Var] = {*jaxpr.constvars, *jaxpr.invars[:consts]}
+    eqns = []
+    for eqn in jaxpr.eqns:
+        if all(a in known for a in eqn.invars if type(a) is Var) and not has_effect(eqn):
+            eqns.append(eqn)
+            known.update(eqn.outvars)
+    return eqns, known
+
+
+# --- reverse mode ------------------------------------------------------------------------------
+
+
+def linear_flags(jaxpr: Jaxpr, shape: Shape, given: Sequence[bool]) -> Flags:
+    """Which inputs of a loop's body depend on what the loop is linear in.
+
+    What a loop carries may do so though it starts with something else: then that is a zero.
+    """
+    consts, carry, elements = shape.split(given)
+
+    def flow(flags: Flags) -> Sequence[bool]:
+        ins = (*consts, *flags, *elements)
+        linear = set(chosen(jaxpr.invars, ins))
+        for eqn in jaxpr.eqns:
+            if not linear.isdisjoint(a for a in eqn.invars if type(a) is Var):
+                linear.update(eqn.outvars)
+        return [a in linear for a in jaxpr.outvars[: shape.carry]]
+
+    return (*consts, *settle(flow, carry), *elements)
+
+
+class TransposedBody(NamedTuple):
+    """The body of a loop that runs a linear one backwards.
+
+    Attributes:
+      jaxpr: its constants are the known ones; it carries the sums of the cotangents of linear
+        constants and the cotangents of carried values; its elements are the known ones and the
+        cotangents of the outputs; its outputs are the cotangents of linear elements.
+      consts, carry, elements: which of the linear ones have a cotangent.
+    """
+
+    jaxpr: Jaxpr
+    consts: Flags
+    carry: Flags
+    elements: Flags
+
+
+def transposed_body(
+    jaxpr: Jaxpr, shape: Shape, is_linear: Flags, carry_cts: Flags, out_cts: Flags
+) -> TransposedBody:
+    """Transpose the body of a loop that is linear in all that it carries.
+
+    Args:
+      is_linear: the inputs to transpose.
+      carry_cts, out_cts: which carried and which other outputs have a cotangent.
+    """
+    linear_avals = [chosen(*pair) for pair in zip(
+        shape.split(jaxpr.in_avals), shape.split(is_linear), strict=True)]  # fmt: skip
+    counts = Shape(len(linear_avals[0]), shape.carry)
+
+    def flow(flags: Flags) -> Sequence[bool]:
+        return counts.split(transposed(jaxpr, is_linear, (*flags, *out_cts))[1])[1]
+
+    carry = settle(flow, carry_cts)
+    back, found = transposed(jaxpr, is_linear, (*carry, *out_cts))
+    consts, found_carry, elements = (tuple(part) for part in counts.split(found))
+    known = [chosen(part, [not flag for flag in flags]) for part, flags in zip(
+        shape.split(jaxpr.in_avals), shape.split(is_linear), strict=True)]  # fmt: skip
+    groups = [
+        known[0],
+        chosen(linear_avals[0], consts),
+        chosen(linear_avals[1], carry),
+        known[2],
+        chosen(jaxpr.out_avals[shape.carry :], out_cts),
+    ]
+
+    def run(*values: Any) -> list[Any]:
+        rest = iter(values)
+        first, sums, cts, second, outs = ([next(rest) for _ in group] for group in groups)
+        made = iter(eval_jaxpr(back, [*first, *second, *cts, *outs]))
+        after_sums = [add(s, next(made)) for s in sums]
+        spread = [next(made) if f else None for f in found_carry]
+        return [*after_sums, *filled(spread, carry, linear_avals[1]), *made]
+
+    avals = [aval for group in groups for aval in group]
+    return TransposedBody(stage(run, avals, "transpose"), consts, carry, elements)
+
+
+# --- batching ----------------------------------------------------------------------------------
+
+
+def batch_flags(jaxpr: Jaxpr, shape: Shape, axis: Axis, dims: Sequence[int | None]) -> Flags:
+    """Which carried values of a loop's body have a batch dim, given where inputs have theirs."""
+    consts, carry, elements = shape.split(dims)
+
+    def flow(flags: Flags) -> Sequence[bool]:
+        ins = (*consts, *(0 if flag else None for flag in flags), *elements)
+        return [d is not None for d in batched(jaxpr, axis, ins)[1][: shape.carry]]
+
+    return settle(flow, [d is not None for d in carry])
+
+
+def batched_body(
+    jaxpr: Jaxpr, axis: Axis, dims: Sequence[int | None], front: Sequence[bool]
+) -> Jaxpr:
+    """A jaxpr on a batch, in some of whose outputs the batch dim comes first; the others have
+    none."""
+    many, found = batched(jaxpr, axis, tuple(dims))
+    places = zip(found, front, strict=True)
+    if all(d == (0 if flag else None) for d, flag in places):
+        return many
+
+    def run(*values: Any) -> list[Any]:
+        outs = zip(eval_jaxpr(many, values), found, front, strict=True)
+        return [batched_at(x, d, axis) if flag else x for x, d, flag in outs]
+
+    return stage(run, many.in_avals, "vmap")
