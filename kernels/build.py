@@ -17,6 +17,20 @@ from .scalars import NAMESPACE
 _FUNCTIONS = BUILTINS | NAMESPACE
 
 
+class Helper(NamedTuple):
+    """A function that a source may call, in the same language.
+
+    Attributes:
+      inline: whether each call becomes its text; see ``Source`` for the rest.
+    """
+
+    text: str
+    dtypes: tuple[str, ...]
+    result: str = "void"
+    parallel: bool = False
+    inline: bool = False
+
+
 class Source(NamedTuple):
     """A function in the language of ``llvm.language``.
 
@@ -28,7 +42,8 @@ class Source(NamedTuple):
         for the last two, and these two: the form of all kernels, ``void (table, start, stop)``.
       parallel: whether the turns of its innermost loops leave each other's memory alone.
       names: numbers that the source may name.
-      helpers: functions that it may call, a ``(text, dtypes, result)`` each.
+      helpers: functions that it may call: ``Helper`` or its first fields.
+      unroll: whether short loops are unrolled, for values in small arrays to become registers.
     """
 
     text: str
@@ -37,7 +52,8 @@ class Source(NamedTuple):
     table: bool = False
     parallel: bool = False
     names: tuple[tuple[str, int], ...] = ()
-    helpers: tuple[tuple[str, tuple[str, ...], str], ...] = ()
+    helpers: tuple[tuple, ...] = ()
+    unroll: bool = False
 
 
 _lock = threading.Lock()
@@ -99,36 +115,42 @@ def _load(source: Source, name: str) -> bool:
 
 def _compile(sources: list[Source], names: dict[Source, str]) -> list[bytes]:
     texts = [llvm_text(s, names[s]) for s in sources]
+    unroll = [s.unroll for s in sources]
     if len(texts) < 2:
-        return [engine.machine_code(t) for t in texts]
+        return list(map(engine.machine_code, texts, unroll))
     # LLVM runs without the interpreter's lock: two kernels compile in little more time than one.
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(engine.machine_code, texts))
+        return list(pool.map(engine.machine_code, texts, unroll))
+
+
+def machine_code(source: Source, name: str) -> bytes:
+    """A source compiled, whether or not it has been before."""
+    return engine.machine_code(llvm_text(source, name), source.unroll)
 
 
 def llvm_text(source: Source, name: str = "kernel") -> str:
     """A source as LLVM's text, before it is optimised."""
     module = Module()
     functions = _FUNCTIONS | dict(source.names)
-    for text, dtypes, result in source.helpers:
-        node = _parse(text)
-        functions[node.name] = _caller(f"{name}_{node.name}", dtypes, result)
+    helpers = [Helper(*given) for given in source.helpers]
+    for helper in helpers:
+        node = _parse(helper.text)
+        functions[node.name] = _caller(f"{name}_{node.name}", helper.dtypes, helper.result)
 
-    def translate(text: str, dtypes: tuple[str, ...], symbol: str, head: str, result: str) -> str:
-        translator = Translator(module, functions, source.parallel)
-        return translator.function(_parse(text), dtypes, symbol, head, result)
+    def translate(given: Source | Helper, symbol: str, head: str, inline: bool = False) -> str:
+        translator = Translator(module, functions, given.parallel)
+        node = _parse(given.text)
+        return translator.function(node, given.dtypes, symbol, head, given.result, inline=inline)
 
     texts = [
-        translate(text, dtypes, f"{name}_{_parse(text).name}", "define internal", result)
-        for text, dtypes, result in source.helpers
+        translate(helper, f"{name}_{_parse(helper.text).name}", "define internal", helper.inline)
+        for helper in helpers
     ]
     if source.table:
-        texts.append(
-            translate(source.text, source.dtypes, f"{name}_body", "define internal", "void")
-        )
+        texts.append(translate(source, f"{name}_body", "define internal"))
         texts.append(_entry(source.dtypes, name))
     else:
-        texts.append(translate(source.text, source.dtypes, name, "define", source.result))
+        texts.append(translate(source, name, "define"))
     return module.text(texts)
 
 

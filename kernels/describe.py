@@ -10,6 +10,7 @@ from .llvm import engine
 from .lowering import Lowered
 from .program import Program
 from .source import python_source
+from .structure import Structured
 from .tiling import Group
 
 
@@ -23,6 +24,8 @@ def _fusion(program: Program) -> str:
         elif isinstance(step, HostStep):
             where = f" at {step.location}" if step.location else ""
             lines.append(f"host step {step.name}{where}: NumPy's implementation")
+        elif isinstance(step, Structured):
+            lines += step.lines
         elif isinstance(step, Routine):
             lines.append(f"BLAS {step.name}")
         else:

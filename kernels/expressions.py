@@ -12,6 +12,10 @@ from .build import Source
 from .views import View
 
 
+class NoKernelError(Exception):
+    """Something within a loop or a branch that only Python can do: then Python runs the loop."""
+
+
 class Leaf:
     """An array, or a part of one, in a slot."""
 
@@ -213,6 +217,78 @@ class Routine:
     def uses(self) -> list[int]:
         """The slots that it reads or writes."""
         return [slot for slot, _, _ in self.patches]
+
+
+class Control:
+    """A loop, a branch, or loops in a row: steps that other steps are made of.
+
+    Attributes:
+      name: the primitive's.
+      slots: what it writes that others read.
+      reads: what it reads that others have written.
+    """
+
+    name = ""
+    slots: list[int]
+    reads: list[int]
+
+    def uses(self) -> list[int]:
+        """The slots that it reads or writes, as far as others do."""
+        return [*self.reads, *self.slots]
+
+
+class Loop(Control):
+    """A loop over a number of turns, or, with a test, for as long as that holds.
+
+    Attributes:
+      turns: the number, or the leaf that holds it, or None with a test.
+      reverse: whether the elements are taken from the last to the first.
+      carry: slots that hold at the beginning of a turn what the last one left there.
+      sources: for each of those the slot that holds at the end of a turn what it is to hold.
+      elements: (slot, leaf): a slot that is in each turn an element of an array.
+      outputs: (slot, slot, size, dtype): one that is in each turn an element, of so many numbers,
+        of an array that is written.
+      body, test: the steps; ``condition``: the leaf that the test leaves its answer in.
+    """
+
+    def __init__(self, name: str, turns: Any, reverse: bool):
+        self.name = name
+        self.turns = turns
+        self.reverse = reverse
+        self.carry: list[int] = []
+        self.sources: list[int] = []
+        self.elements: list[tuple[int, Leaf]] = []
+        self.outputs: list[tuple[int, int, int, np.dtype]] = []
+        self.body: list[Any] = []
+        self.test: list[Any] | None = None
+        self.condition: Leaf | None = None
+        self.slots: list[int] = []
+        self.reads: list[int] = []
+
+
+class Branch(Control):
+    """One of several lists of steps, chosen by a number."""
+
+    name = "cond"
+
+    def __init__(self, index: Leaf, branches: list[list[Any]], slots: list[int], reads: list[int]):
+        self.index = index
+        self.branches = branches
+        self.slots = slots
+        self.reads = reads
+
+
+class Loops(Control):
+    """Loops in a row, and arrays that they hand on: (slot, elements a turn, dtype) each."""
+
+    name = "sweeps"
+
+    def __init__(self, turns: Leaf, loops: list[Loop], handed: list[tuple[int, int, np.dtype]]):
+        self.turns = turns
+        self.loops = loops
+        self.handed = handed
+        self.slots = [s for loop in loops for s in loop.slots]
+        self.reads = [turns.slot, *(s for loop in loops for s in loop.reads)]
 
 
 def slots_of(expressions: Sequence[Expression]) -> set[int]:

@@ -11,6 +11,7 @@ from . import layout, runtime, team
 from .expressions import HostStep, Number, Routine
 from .layout import WORDS, row
 from .lowering import STATUS_SLOT, Lowered
+from .structure import Structured
 from .tiling import Group
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class _Writer:
         self.plan = program.plan
         #: Outputs that are written to the memory of an argument, and its number.
         self.taken = taken
+        self.threads = threads
         self.words: list[int] = [0] * WORDS["HEADER_SIZE"]
         self.kept: list[Any] = [runtime.api()]
         #: The addresses of what stays where it is.
@@ -125,6 +127,8 @@ class _Writer:
                 rows.append({})
                 continue
             table = self.group(step) if isinstance(step, Group) else self.table(step)
+            if isinstance(step, Structured):
+                self.complete(table, step)
             rows.append(
                 {"KIND": layout.KERNEL, "FUNCTION": self.program.functions[step.source],
                  "TABLE": table, "START": 0, "STOP": step.stop, "PIECE": step.piece}
@@ -133,7 +137,7 @@ class _Writer:
             rows[at] = self.host_row(step)
         return rows
 
-    def table(self, step: Lowered | Routine) -> _At:
+    def table(self, step: Lowered | Routine | Structured) -> _At:
         table = self.put(step.table)
         for slot, position, offset in step.patches:
             at = int(table) + position
@@ -143,6 +147,15 @@ class _Writer:
             else:
                 self.words[at] = where if type(where) is _At else where + offset
         return table
+
+    def complete(self, table: _At, step: Structured) -> None:
+        """Write what a loop's table has beside addresses of arrays."""
+        for at, low in zip(step.calls, step.kernels, strict=True):
+            self.words[int(table) + at] = self.program.functions[low.source]
+        if step.kernels:
+            count, place = step.threads
+            self.words[int(table) + count] = self.threads
+            self.words[int(table) + place] = team.place()
 
     def group(self, step: Group) -> _At:
         words: list[int] = [len(step.members), step.tile]

@@ -16,7 +16,8 @@ The cost model: a value is stored rather than computed again
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,15 @@ import numpy as np
 from ..core.avals import ShapedArray
 from ..core.jaxpr import Eqn, Jaxpr, Literal, Var
 from ..transforms.simplify import simplify_jaxpr
-from . import indexing, products, scans, shapes
+from . import control, indexing, products, scans, shapes
 from .expressions import (
+    Control,
     Expression,
     HostStep,
     KernelDraft,
     Leaf,
     Node,
+    NoKernelError,
     Number,
     Root,
     Routine,
@@ -74,6 +77,9 @@ _REDUCTIONS = {
 }
 
 
+#: What a plan is made of.
+Step = KernelDraft | HostStep | Routine | Control
+
 _RULES = shapes.RULES | products.RULES | indexing.RULES | scans.RULES
 
 
@@ -92,8 +98,14 @@ class Plan:
         self.slot_count = 0
         self.temporaries: dict[int, ShapedArray] = {}
         self.outputs: dict[int, ShapedArray] = {}
-        self.steps: list[KernelDraft | HostStep | Routine] = []
+        self.steps: list[Step] = []
         self._written_at: dict[int, int] = {}
+        self._read_at: dict[int, int] = {}
+        #: Slots of the block at hand whose arrays may be changed in place when nothing else needs
+        #: what they hold.
+        self._owned: set[int] = set()
+        #: Within how many blocks of loops and branches planning is.
+        self._depth = 0
         self._env: dict[Var, Expression] = {}
         #: Expressions that are stored, by identity.
         self._stored: dict[int, tuple[Expression, Leaf]] = {}
@@ -107,18 +119,46 @@ class Plan:
         self._scopes: list[tuple[dict[Var, float], int]] = []
         self.inputs = [self._bind_leaf(v, s) for v, s in zip(jaxpr.invars, layouts, strict=True)]
         self.consts: list[tuple[int, Any]] = []
-        outs = self._inline(jaxpr, [self._env[v] for v in jaxpr.invars])
+        outs = self.inline(jaxpr, [self._env[v] for v in jaxpr.invars])
         self.results = [self._result(x, a.aval) for x, a in zip(outs, jaxpr.outvars, strict=True)]
         _store_shared(self)
 
+    @contextmanager
+    def block(self, owned: Sequence[int] = ()) -> Iterator[list[Step]]:
+        """Plan the steps of a part of a loop or a branch, in a list of their own.
+
+        Args:
+          owned: slots that only this part uses.
+
+        Raises:
+          NoKernelError: when something in it has no kernel; then nothing is left of it.
+        """
+        names = ("steps", "_written_at", "_read_at", "_stored", "_heavy", "_owned")
+        outside = {name: getattr(self, name) for name in names}
+        temporaries, consts = dict(self.temporaries), len(self.consts)
+        self.steps, self._owned = [], set(owned)
+        self._written_at, self._read_at, self._stored, self._heavy = {}, {}, {}, {}
+        self._depth += 1
+        try:
+            yield self.steps
+            _store_shared(self)
+        except NoKernelError:
+            self.temporaries = temporaries
+            del self.consts[consts:]
+            raise
+        finally:
+            self._depth -= 1
+            self.__dict__.update(outside)
+
     # --- slots --------------------------------------------------------------------------------
 
-    def _slot(self) -> int:
+    def new_slot(self) -> int:
+        """A number for something in memory."""
         self.slot_count += 1
         return self.slot_count - 1
 
     def _bind_leaf(self, var: Var, strides: tuple[int, ...] | None = None) -> int:
-        slot = self._slot()
+        slot = self.new_slot()
         view = contiguous(var.aval.shape)
         if strides is not None:
             view = View(view.shape, strides)
@@ -131,8 +171,9 @@ class Plan:
         return self._env[atom]
 
     def new_array(self, shape: tuple[int, ...], dtype: np.dtype) -> Leaf:
-        slot = self._slot()
+        slot = self.new_slot()
         self.temporaries[slot] = ShapedArray(shape, dtype)
+        self._owned.add(slot)
         return Leaf(slot, contiguous(shape), dtype)
 
     def store(self, expression: Expression) -> Leaf:
@@ -169,7 +210,7 @@ class Plan:
 
     def constant(self, number: Number) -> Leaf:
         """A number in memory."""
-        slot = self._slot()
+        slot = self.new_slot()
         self.consts.append((slot, np.asarray(number.value)))
         return Leaf(slot, contiguous(()), number.dtype)
 
@@ -179,10 +220,37 @@ class Plan:
             made = self.new_array(leaf.shape, leaf.dtype)
             self.add(Root(leaf, made.slot, made.view), leaf.shape)
         else:
-            made = Leaf(self._slot(), contiguous(leaf.shape), leaf.dtype)
+            made = Leaf(self.new_slot(), contiguous(leaf.shape), leaf.dtype)
             self.add_step(HostStep("copy", lambda x: [np.array(x)], [leaf], [made.slot]))
             self._host_made[made.slot] = made.shape
         return made
+
+    def taken_over(self, expression: Expression) -> Leaf | None:
+        """An array as one that may be changed in place, None where something else needs what it
+        holds."""
+        if not isinstance(expression, Leaf) or expression.slot not in self._owned:
+            return None
+        slot, made = expression.slot, self.temporaries.get(expression.slot)
+        whole = made is None or expression.view == contiguous(made.shape)
+        if not whole or any(slot in slots_of([e]) for e in self._needed_later()):
+            return None
+        for key, (_, leaf) in list(self._stored.items()):
+            if leaf.slot == slot:
+                del self._stored[key]
+        return expression
+
+    def aval(self, slot: int) -> ShapedArray:
+        """The type of an array that kernels write."""
+        return self.temporaries.get(slot) or self.outputs[slot]
+
+    def owns(self, slot: int) -> bool:
+        """Whether only the block at hand uses a slot."""
+        return slot in self._owned
+
+    def _needed_later(self) -> Iterator[Expression]:
+        for var, expression in self._env.items():
+            if any(last.get(var, -1) > now for last, now in self._scopes):
+                yield expression
 
     # --- steps --------------------------------------------------------------------------------
 
@@ -200,8 +268,11 @@ class Plan:
         there is nothing to do, and nothing that may be read."""
         if 0 in shape:
             return
-        waits_for = slots_of(root.reads) | ({root.slot} if over else set())
+        reads = slots_of(root.reads)
+        waits_for = reads | ({root.slot} if over else set())
         ready = max((self._written_at.get(s, -1) for s in waits_for), default=-1)
+        if over:  # after those who read what has been there
+            ready = max(ready, self._read_at.get(root.slot, -1))
         heavy = heavy_operations(root.reads, self._stored)
         for position in range(ready + 1, len(self.steps)):
             step = self.steps[position]
@@ -224,13 +295,22 @@ class Plan:
         if over:
             self.written_over.add(root.slot)
         self._written_at[root.slot] = max(position, self._written_at.get(root.slot, -1))
+        for slot in reads:
+            self._read_at[slot] = max(position, self._read_at.get(slot, -1))
 
-    def add_step(self, step: HostStep | Routine) -> None:
-        """Put a step at the end."""
+    def add_step(self, step: HostStep | Routine | Control) -> None:
+        """Put a step at the end.
+
+        Raises:
+          NoKernelError: for one that needs Python, within a loop or a branch.
+        """
+        if self._depth and isinstance(step, HostStep):
+            raise NoKernelError(step.name)
+        self._read_at.update(dict.fromkeys(step.uses(), len(self.steps)))
         self._written_at.update(dict.fromkeys(step.slots, len(self.steps)))
         self.steps.append(step)
 
-    def _inline(self, jaxpr: Jaxpr, args: Sequence[Expression]) -> list[Expression]:
+    def inline(self, jaxpr: Jaxpr, args: Sequence[Expression]) -> list[Expression]:
         """A jaxpr's outputs; what it computes is not shared with the same operations outside."""
         self._env.update(zip(jaxpr.invars, args, strict=True))
         self.consts += [
@@ -244,14 +324,25 @@ class Plan:
             self._scopes.append((last, now))
             self._visit(eqn)
             self._scopes.pop()
+            for a in eqn.invars:
+                if type(a) is Var and last[a] == now:
+                    self._env.pop(a, None)
         return [self._read(a) for a in jaxpr.outvars]
 
     def _visit(self, eqn: Eqn) -> None:
         args = [self._read(a) for a in eqn.invars]
         if eqn.primitive.name == "checkpoint":
-            outs = self._inline(simplify_jaxpr(eqn.params["jaxpr"]), args)
+            outs = self.inline(simplify_jaxpr(eqn.params["jaxpr"]), args)
             self._env.update(zip(eqn.outvars, outs, strict=True))
             return
+        if eqn.primitive.name in control.RULES:
+            try:
+                found = control.RULES[eqn.primitive.name](self, args, eqn.params)
+                self._env.update(zip(eqn.outvars, found, strict=True))
+                return
+            except NoKernelError:
+                if self._depth:
+                    raise
         out = eqn.outvars[0].aval if eqn.outvars else None
         rule = _RULES.get(eqn.primitive.name)
         if rule is not None and out is not None:

@@ -9,12 +9,13 @@ A rule takes ``(plan, args, out aval, params)`` and returns an expression, or No
 from __future__ import annotations
 
 import functools
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core.avals import ShapedArray, is_inexact
-from .expressions import Expression, Leaf, Lookup, Node, Number, Root
+from .expressions import Expression, Leaf, Lookup, Node, Number, Root, slots_of
 from .scalars import NATIVE, template
 from .views import View
 
@@ -134,10 +135,22 @@ def _fill(dtype: np.dtype) -> Any:
 _FOLDS = {"set": "set", "add": "sum", "mul": "prod", "min": "min", "max": "max"}
 
 
-def _copied(plan: Plan, x: Expression, out: ShapedArray) -> Leaf:
+def _changeable(plan: Plan, x: Expression, out: ShapedArray) -> Leaf:
+    """An array to write into: the operand itself where nothing else needs it, or else a copy."""
+    own = plan.taken_over(x)
+    if own is not None:
+        return own
     leaf = plan.new_array(out.shape, out.dtype)
     plan.add(Root(x, leaf.slot, leaf.view), out.shape)
     return leaf
+
+
+def _apart(plan: Plan, leaf: Leaf, read: list[Any]) -> list[Any]:
+    """What is read for a change of an array, stored first where it is computed from that array,
+    unless it is a single number, which is read before anything is written."""
+    return [
+        plan.store(e) if math.prod(e.shape) > 1 and leaf.slot in slots_of([e]) else e for e in read
+    ]
 
 
 def _scatter(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
@@ -148,9 +161,10 @@ def _scatter(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any
         return None
     if out.dtype == _BOOL and params["op"] in ("add", "mul"):
         return None
-    leaf = _copied(plan, x, out)
+    leaf = _changeable(plan, x, out)
     if 0 in updates.shape:
         return leaf
+    updates, *signed = _apart(plan, leaf, [updates, *signed])
     found = _Positions(plan, leaf, signed, axes, mode, updates.shape)
     view = _window(leaf, axes, len(indices[0].shape), updates.shape)
     root = Root(
@@ -197,7 +211,10 @@ def _dynamic_update_slice(plan: Plan, args: list[Any], out: ShapedArray, params:
     x, update, *starts = args
     if out.dtype not in NATIVE or 0 in update.shape:
         return None
-    leaf = _copied(plan, x, out)
+    if any(s.dtype == np.uint64 for s in starts):
+        return None
+    leaf = _changeable(plan, x, out)
+    update, *starts = _apart(plan, leaf, [update, *starts])
     offset = _starts(leaf, starts, update.shape)
     if offset is None:
         return None

@@ -26,7 +26,6 @@ from numba.np.numpy_support import as_dtype
 from scipy import LowLevelCallable
 
 from ..core.avals import ShapedArray
-from ..core.config import config
 from ..core.errors import located
 from ..core.jaxpr import var_name
 from ..core.source import describe
@@ -168,9 +167,7 @@ class _Pool:
 
     def __init__(self, program: Program):
         _check_native(program)
-        threads = 1
-        if any(step.piece for step in program.native_steps):
-            threads = team.ensure(config.num_threads or team.available())
+        threads = program.threads()
         kinds = [np.ndarray] * len(program.inputs)
         count = 4
         while count < team.available():

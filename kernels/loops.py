@@ -67,6 +67,7 @@ class Kernel(NamedTuple):
       cut: whether the first loop counts pieces of the second one, so that threads can fold a
         piece each: then turn ``i`` of the first takes ``piece`` turns of the second from
         ``i * piece`` on.
+      short: whether sums have so few terms that they are added one by one.
     """
 
     rank: int
@@ -79,6 +80,7 @@ class Kernel(NamedTuple):
     tables: tuple[Operand, ...] = ()
     checks: tuple[int, ...] = ()
     cut: bool = False
+    short: bool = False
 
 
 def level_of(kinds: str) -> int:

@@ -40,7 +40,7 @@ def _piece(source: Source) -> Piece:
     name = build.name_of(source)
     code = _adopted.get(name) or cache.read(name)
     if code is None:
-        code = engine.machine_code(build.llvm_text(source, name))
+        code = build.machine_code(source, name)
     return Piece(source, name, code)
 
 

@@ -15,10 +15,11 @@ from ..transforms.stage import as_numpy
 from . import pickling, runtime, team
 from .build import addresses
 from .checking import check
-from .expressions import HostStep, KernelDraft, Routine
+from .expressions import Control, HostStep, KernelDraft, Routine
 from .frame import ALIGNMENT, frame
 from .fusion import Plan
 from .lowering import Lowered, lower
+from .structure import Structured, structured
 from .tiling import Group, grouped, kernels_of
 
 #: For each input its strides, counted in elements, or None for C order.
@@ -48,10 +49,13 @@ class Program:
         self.layouts = layouts or (None,) * len(self.jaxpr.invars)
         self._variants: dict[Layouts, Program] = {}
         self.plan = plan = Plan(self.jaxpr, self.layouts)
-        steps: list[Lowered | Routine | HostStep] = []
+        steps: list[Lowered | Routine | HostStep | Structured] = []
         for step in plan.steps:
-            steps += lower(step, plan.new_array) if isinstance(step, KernelDraft) else [step]
-        self.steps: list[Lowered | Routine | HostStep | Group] = grouped(steps)
+            if isinstance(step, KernelDraft):
+                steps += lower(step, plan.new_array)
+            else:
+                steps.append(structured(step, plan) if isinstance(step, Control) else step)
+        self.steps: list[Lowered | Routine | HostStep | Structured | Group] = grouped(steps)
         self.kernels = kernels_of(self.steps)
         self.host_steps = [step for step in self.steps if isinstance(step, HostStep)]
         self.native_steps = [step for step in self.steps if not isinstance(step, HostStep)]
@@ -127,9 +131,7 @@ class Program:
           thread uses it, ``Ellipsis`` for an index out of bounds: then ``__call__`` knows what to
           do.
         """
-        threads = 1
-        if any(step.piece for step in self.native_steps):
-            threads = team.ensure(config.num_threads or team.available())
+        threads = self.threads()
         taken = self._take_over(donated) if donated else {}
         call = runtime.bound(frame(self, types, single, threads, taken, outputs))
         if not taken:
@@ -148,6 +150,13 @@ class Program:
             return call(*args)
 
         return call_donating
+
+    def threads(self) -> int:
+        """How many threads a call may use: one where all its steps are small."""
+        shared = any(
+            s.piece or (isinstance(s, Structured) and s.kernels) for s in self.native_steps
+        )
+        return team.ensure(config.num_threads or team.available()) if shared else 1
 
     def bind_like(
         self,
@@ -231,7 +240,10 @@ class Program:
             outs = call(*values)
             calls.append(call)
         if outs is ...:
-            self._evaluate(values)  # raises the error that names the user's line
+            # Raises the error that names the user's line; or memory was short within a loop.
+            found = self._evaluate(values)
+            if any(isinstance(s, Structured) for s in self.steps):
+                return found
             raise IndexError("an index is out of bounds")
         return outs
 

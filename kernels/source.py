@@ -172,7 +172,9 @@ class _Writer:
     # --- results ------------------------------------------------------------------------------
 
     def blocked(self) -> list[int]:
-        """The results that are sums of floats."""
+        """The results that are sums of many floats."""
+        if self.kernel.short:
+            return []
         return [
             i
             for i, r in enumerate(self.kernel.results)

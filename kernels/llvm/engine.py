@@ -55,8 +55,9 @@ def _compiler() -> llvm.TargetMachine:
     return _mine.machine
 
 
-def optimised(text: str) -> tuple[Any, Any]:
-    """A module of LLVM's as text, optimised, and what to emit it with."""
+def optimised(text: str, unroll: bool = False) -> tuple[Any, Any]:
+    """A module of LLVM's as text, optimised, and what to emit it with; ``unroll``: loops of a few
+    turns become straight code."""
     machine = _compiler()
     module = llvm.parse_assembly(text, llvm.create_context())
     module.triple = machine.triple
@@ -64,22 +65,22 @@ def optimised(text: str) -> tuple[Any, Any]:
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     options.loop_vectorization = True
     options.slp_vectorization = True
-    # The vectoriser interleaves loops; unrolling them further costs time and gains none.
-    options.loop_unrolling = False
+    # The vectoriser interleaves loops; unrolling long ones further costs time and gains none.
+    options.loop_unrolling = unroll
     passes = llvm.create_pass_builder(machine, options)
     passes.getModulePassManager().run(module, passes)
     return module, machine
 
 
-def machine_code(text: str) -> bytes:
+def machine_code(text: str, unroll: bool = False) -> bytes:
     """A module of LLVM's as text, as an object file."""
-    module, machine = optimised(text)
+    module, machine = optimised(text, unroll)
     return machine.emit_object(module)
 
 
-def assembly(text: str) -> str:
+def assembly(text: str, unroll: bool = False) -> str:
     """The same as assembly language."""
-    module, machine = optimised(text)
+    module, machine = optimised(text, unroll)
     return machine.emit_assembly(module)
 
 

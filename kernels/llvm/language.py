@@ -58,6 +58,7 @@ class Translator:
         head: str = "define internal",
         result: str = "void",
         noalias: frozenset[str] = frozenset(),
+        inline: bool = False,
     ) -> str:
         """The function's definition.
 
@@ -67,6 +68,7 @@ class Translator:
           name, head: its symbol and what stands before the result's type.
           result: the type of what it returns.
           noalias: parameters whose memory no other parameter reaches.
+          inline: whether its calls become its text.
         """
         builder = self.builder
         self.result = result
@@ -82,7 +84,8 @@ class Translator:
         return "\n".join(
             [
                 f"{head} {'void' if result == 'void' else _register(result)} "
-                f'@{name}({", ".join(parameters)}) nounwind "prefer-vector-width"="512" {{',
+                f"@{name}({', '.join(parameters)}) nounwind{' alwaysinline' * inline} "
+                '"prefer-vector-width"="512" {',
                 "entry:",
                 *builder.head,
                 *builder.lines,
@@ -347,6 +350,11 @@ def _pointer(dtype: str) -> Callable:
     return builds(lambda builder, address: builder.pointer(address, dtype))
 
 
+def _room(dtype: str) -> Callable:
+    """Memory for some elements, as long as the function runs."""
+    return builds(lambda builder, count: builder.room(dtype, count))
+
+
 @builds
 def _invoke(builder: Builder, function: Value, types: str, *args: Any) -> Value | None:
     """Call a C function by its address: ``invoke(f, "int64(int64, float64)", x, y)``."""
@@ -390,6 +398,8 @@ BUILTINS: dict[str, Any] = {
         f"pointer_{dtype}": _pointer(dtype)
         for dtype in (*INTEGERS, "float64", "float32", "bool")
     },
+    **{f"room_{dtype}": _room(dtype) for dtype in (*INTEGERS, "float64", "float32")},
+    "at": builds(lambda builder, pointer, index: builder.element(pointer, index)),
     "invoke": _invoke,
     "address_of": builds(lambda builder, p, at: builder.address(builder.element(p, at))),
     "atomic_add": _atomic_add,

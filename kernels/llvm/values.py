@@ -302,6 +302,12 @@ class Builder:
         self.head.append(f"  {name} = alloca {_register(dtype)}")
         return name
 
+    def room(self, dtype: str, count: int) -> Value:
+        """Memory for some elements, made when the function is entered."""
+        name = "%" + self.fresh("room")
+        self.head.append(f"  {name} = alloca [{count} x {MEMORY[dtype]}], align 64")
+        return Value(self, name, f"*{dtype}")
+
     def get(self, variable: str, dtype: str) -> Value:
         return self.made(dtype, f"load {_register(dtype)}, ptr {variable}")
 
