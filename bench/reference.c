@@ -520,14 +520,15 @@ void garch_gradient(ARGUMENTS) {
     free(variance);
 }
 
-/* c = a b + d of small matrices, whose sizes the compiler sees. A stands for how a is read. */
-#define SMALL(rows, inner, columns, A, B, PLUS_D, c)                                           \
+/* A product of small matrices, whose sizes the compiler sees: for all i and j the sum over k of
+ * A * B, expressions of the three, plus D. */
+#define SMALL(rows, inner, columns, A, B, D, result)                                           \
     do {                                                                                       \
         for (int i = 0; i < (rows); i++)                                                       \
             for (int j = 0; j < (columns); j++) {                                              \
-                real sum = PLUS_D;                                                             \
-                for (int k = 0; k < (inner); k++) sum += (A) * (B);                            \
-                (c)[i * (columns) + j] = sum;                                                  \
+                real dot = D;                                                                  \
+                for (int k = 0; k < (inner); k++) dot += (A) * (B);                            \
+                (result)[i * (columns) + j] = dot;                                             \
             }                                                                                  \
     } while (0)
 
