@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import cpuinfo
-import numba
 import numpy
 import scipy
 
@@ -43,6 +42,9 @@ that it has, for all alike: otherwise large results are paid for by chance, with
   **PyTorch** runs operation by operation and differentiates with `torch.autograd`; **PyTorch,
   compiled** is `torch.compile` of the derivative by `torch.func`, as one graph. **PyTensor**
   compiles with Numba, and does not check its inputs. **autograd** has derivatives only.
+- Loops whose turns depend on each other are `lax.scan`, `lax.fori_loop` and `lax.while_loop` in
+  autotrace and JAX, and Python's loops in the others (PyTorch has an LSTM of its own). **Numba** is
+  the code by hand for NumPy under `@njit`, for these loops only.
 - **C** is `bench/reference.c`, compiled for this processor with the vector variants of its C
   library's mathematical functions. It is the floor: called with addresses looked up before, it
   writes to arrays that were made before. Its matrix products are SciPy's BLAS.
@@ -124,7 +126,7 @@ class Table:
 
     def _conditions(self) -> str:
         versions = [f"{TITLES[name]} {version}" for name, version in self.versions.items()]
-        versions += [f"Numba {numba.__version__}", f"SciPy {scipy.__version__}"]
+        versions.append(f"SciPy {scipy.__version__}")
         usage = numpy.quantile(list(self.usage.values()), [0.05, 0.5, 0.95])
         return "\n".join(
             [
@@ -133,7 +135,7 @@ class Table:
                 f"{platform.system()} {platform.machine()}; Python {platform.python_version()}",
                 f"- Versions: {', '.join(versions)}",
                 f"- Rounds: {max(self.rounds.values())}, and {min(self.rounds.values())} for new "
-                "batch sizes and first calls.",
+                "batch sizes, first calls and loops of 10^5 steps.",
                 "- Time of the processor over time, over the cells of the table: median "
                 f"{usage[1]:.2f}, from {usage[0]:.2f} (5 %) to {usage[2]:.2f} (95 %). One thread "
                 "that has a core for itself makes 1; below 1, something else had the core.",

@@ -81,7 +81,9 @@ def kind(row: Row) -> tuple[Callable, int]:
     """How a row is measured, and the number of rounds."""
     if row.new_inputs:
         return new_inputs, SLOW_ROUNDS
-    return (first_call, SLOW_ROUNDS) if row.first_call else (steady, ROUNDS)
+    if row.first_call:
+        return first_call, SLOW_ROUNDS
+    return steady, SLOW_ROUNDS if row.slow else ROUNDS
 
 
 @pytest.mark.parametrize("row", rows.ALL, ids=lambda row: row.key)

@@ -29,6 +29,7 @@ class Worker:
     """
 
     def __init__(self, name: str):
+        self.name = name
         self.library = importlib.import_module(f"bench.libraries.{name}")
         self.row: Row | None = None
         self.bind: Callable | None = None
@@ -40,7 +41,8 @@ class Worker:
     def prepare(self, key: str) -> bool:
         """Build a row, in place of the one before. Whether the library has it."""
         self.row = rows.BY_KEY[key]
-        self.bind = self.library.build(self.row)
+        taking_part = self.row.libraries is None or self.name in self.row.libraries
+        self.bind = self.library.build(self.row) if taking_part else None
         self.job = self.bind and self.bind(self.row.inputs())
         return self.job is not None
 

@@ -33,7 +33,7 @@ from .avals import ShapedArray
 from .config import config
 from .errors import MissingRuleError, NanError, located
 from .source import user_location
-from .trace import Tracer, active_traces, get_aval
+from .trace import Tracer, active_traces, get_aval, innermost_guarded
 
 _RULES = ("impl", "abstract", "jvp", "transpose", "batch", "jvp_call", "stage", "simplify")
 
@@ -154,11 +154,15 @@ class Primitive:
                     top = trace
                     level = trace.level
         if top is not None:
-            return top.process(self, args, params)
+            guarded = innermost_guarded()
+            if guarded is not None and guarded.level > level:
+                top, level = guarded, guarded.level
         if self.effectful:
             staging = innermost_staging()
-            if staging is not None:
-                return staging.process(self, args, params)
+            if staging is not None and staging.level > level:
+                top = staging
+        if top is not None:
+            return top.process(self, args, params)
         if config.debug_nans:
             return _run_checked(self, args, params)
         return self.impl(*args, **params)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 class _Stack(threading.local):
     def __init__(self) -> None:
         self.traces: list[Trace] = []
+        self.guarded = 0
         self.quiet: Any = None
 
 
@@ -52,6 +53,10 @@ class Trace:
     transform = "a transform"
     #: Whether operations without traced inputs but with an effect belong to this trace.
     stages_effects = False
+    #: Whether what it traces may never run, so that operations on values from outside have to stay
+    #: in it: the branch of a ``cond``, where the other branch may be what keeps an index in bounds
+    #: or a number from being divided by zero.
+    guarded = False
     #: The name and size of the mapped axis, for the trace that maps one.
     axis_name: Any = None
     axis_size: int | None = None
@@ -65,12 +70,16 @@ class Trace:
         self.level = traces[-1].level + 1 if traces else 1
         self.alive = True
         traces.append(self)
+        if self.guarded:
+            _stack.guarded += 1
         return self
 
     def __exit__(self, *_: Any) -> None:
         self.alive = False
         attention.count -= 1
         _stack.traces.remove(self)
+        if self.guarded:
+            _stack.guarded -= 1
         if not _stack.traces:
             _stack.quiet.__exit__()
 
@@ -82,6 +91,13 @@ class Trace:
 def active_traces() -> list[Trace]:
     """The traces of this thread, outermost first."""
     return _stack.traces
+
+
+def innermost_guarded() -> Trace | None:
+    """The innermost of this thread's traces that are ``guarded``, or None."""
+    if not _stack.guarded:
+        return None
+    return next((t for t in reversed(_stack.traces) if t.guarded), None)
 
 
 def axis_sizes() -> tuple[tuple[Any, int], ...]:

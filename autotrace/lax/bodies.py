@@ -93,6 +93,26 @@ def rearranged(jaxpr: Jaxpr, inputs: Sequence[int], outputs: Sequence[int]) -> J
     )
 
 
+def silent(jaxpr: Jaxpr) -> Jaxpr:
+    """A program without its effects, for what is run only to have values again."""
+    if not any(map(has_effect, jaxpr.eqns)):
+        return jaxpr
+
+    def quiet(value: Any) -> Any:
+        if isinstance(value, tuple) and any(isinstance(v, Jaxpr) for v in value):
+            return tuple(map(quiet, value))
+        return silent(value) if isinstance(value, Jaxpr) else value
+
+    eqns = [
+        Eqn(
+            e.primitive, e.invars, e.outvars, {k: quiet(v) for k, v in e.params.items()}, e.location
+        )
+        for e in jaxpr.eqns
+        if e.outvars or not e.primitive.effectful
+    ]
+    return Jaxpr(jaxpr.constvars, jaxpr.consts, jaxpr.invars, eqns, jaxpr.outvars)
+
+
 # --- forward mode ------------------------------------------------------------------------------
 
 
@@ -102,17 +122,22 @@ def jvp_body(jaxpr: Jaxpr, given: Flags, wanted: Flags) -> Jaxpr:
     return completed(both, found, wanted, jaxpr.out_avals)
 
 
-def tangent_flags(jaxpr: Jaxpr, shape: Shape, given: Sequence[bool]) -> tuple[Flags, Flags]:
+def tangent_flags(
+    jaxpr: Jaxpr, shape: Shape, given: Sequence[bool], linear: bool
+) -> tuple[Flags, Flags]:
     """Which inputs of a loop's body have a tangent, given which do before the first turn; and
-    which outputs do."""
+    which outputs do.
+
+    Args:
+      linear: whether for reverse mode, where a function may have a rule for that mode alone.
+    """
     consts, carry, elements = shape.split(given)
 
-    def flow(flags: Flags) -> Sequence[bool]:
-        return jvp_of(jaxpr, (*consts, *flags, *elements))[1][: shape.carry]
+    def found(flags: Flags) -> Sequence[bool]:
+        return jvp_of(jaxpr, (*consts, *flags, *elements), linear)[1]
 
-    carry = settle(flow, carry)
-    ins = (*consts, *carry, *elements)
-    return ins, (*carry, *jvp_of(jaxpr, ins)[1][shape.carry :])
+    carry = settle(lambda flags: found(flags)[: shape.carry], carry)
+    return (*consts, *carry, *elements), (*carry, *found(carry)[shape.carry :])
 
 
 def interleaved(shape: Shape, ins: Flags, outs: Flags) -> tuple[list[int], list[int], Shape]:

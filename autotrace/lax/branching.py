@@ -125,7 +125,7 @@ def _scalar(value: Any, what: str) -> Any:
 def _choose(what: str, index: Any, branches: list[Callable], operands: tuple) -> Any:
     leaves, in_tree = flatten_operands(operands, f"{what}: an operand")
     avals = [get_aval(x) for x in leaves]
-    functions = [as_function(f, what, in_tree.children, avals) for f in branches]
+    functions = [as_function(f, what, in_tree.children, avals, guarded=True) for f in branches]
     first = functions[0]
     for fun, function in zip(branches[1:], functions[1:], strict=True):
         check_same(

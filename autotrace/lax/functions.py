@@ -10,7 +10,7 @@ from ..core.avals import ShapedArray
 from ..core.errors import located
 from ..core.jaxpr import Jaxpr
 from ..core.primitive import Primitive, innermost_staging
-from ..core.trace import get_aval
+from ..core.trace import Tracer, get_aval
 from ..core.tree import TreeDef
 from ..transforms.stage import as_numpy, check_output, hoist_tracers, stage
 from .calls import call_compiled
@@ -36,7 +36,11 @@ def name_of(function: Any) -> str:
 
 
 def as_function(
-    fun: Callable, what: str, trees: Sequence[TreeDef], avals: Sequence[ShapedArray]
+    fun: Callable,
+    what: str,
+    trees: Sequence[TreeDef],
+    avals: Sequence[ShapedArray],
+    guarded: bool = False,
 ) -> Function:
     """Stage a function.
 
@@ -45,6 +49,7 @@ def as_function(
       what: who takes the function, for messages.
       trees: the structure of each argument.
       avals: the types of all their leaves.
+      guarded: whether it may never run, so that nothing of it is computed outside of it.
 
     Raises:
       TypeError: when it is no function, or returns something else than arrays.
@@ -60,7 +65,7 @@ def as_function(
         out_trees.append(out_tree)
         return [check_output(x, f"{what}: {name_of(fun)}") for x in outs]
 
-    jaxpr, closed = hoist_tracers(stage(flat, avals, what))
+    jaxpr, closed = hoist_tracers(stage(flat, avals, what, guarded))
     return Function(jaxpr, closed, out_trees[0])
 
 
@@ -107,6 +112,9 @@ def check_same(
 def bind_whole(primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> list[Any]:
     """Bind a primitive that runs jaxprs: noted where a program is being staged, else compiled."""
     args = [as_numpy(x) for x in args]
-    if innermost_staging() is not None:
+    staging = innermost_staging()
+    if staging is None:
+        return call_compiled(primitive, args, params)
+    if any(isinstance(x, Tracer) for x in args):
         return primitive.bind(*args, **params)
-    return call_compiled(primitive, args, params)
+    return staging.process(primitive, tuple(args), params)

@@ -35,7 +35,7 @@ from .bodies import (
 from .families import BOOL, add_p
 from .functions import as_function, bind_whole, name_of
 from .indexing import INDEX
-from .scanning import batched_front, by_lanes, carried_function, scan
+from .scanning import batched_front, by_lanes, carried_function, scan_as
 from .structural import array
 from .sweeping import linear_sweeps
 
@@ -82,7 +82,7 @@ def while_loop(cond_fun: Callable, body_fun: Callable, init_val: Any) -> Any:
 
 
 def _while(cond_fun: Callable, body_fun: Callable, init_val: Any, what: str) -> Any:
-    body, carry_tree, carry = carried_function(body_fun, what, init_val)
+    body, carry_tree, carry = carried_function(body_fun, what, init_val, guarded=True)
     avals = [get_aval(x) for x in carry]
     test = as_function(cond_fun, what, [carry_tree], avals)
     outs = test.jaxpr.out_avals
@@ -131,7 +131,8 @@ def fori_loop(
 
     Args:
       lower, upper: the bounds, integer scalars that may be traced. Where both are known it is a
-        ``scan``, else a ``while_loop``.
+        ``scan``, else a ``while_loop``. Between Python's integers the integer that counts is one
+        too, and so leaves the dtype of what it meets as it is.
       body_fun: from the integer and the carried value, a pytree of arrays, to the next carried
         value, of the same structure, shapes and dtypes.
       init_val: the first carried value.
@@ -149,13 +150,14 @@ def fori_loop(
     24.0
     """
     first, last = _bound(lower, "lower"), _bound(upper, "upper")
+    weak = get_aval(lower).weak_type and get_aval(upper).weak_type
 
     def step(i: Any, val: Any) -> Any:
-        return body_fun(i, val)
+        return body_fun(i.weaken() if weak else i, val)
 
     step.__name__ = name_of(body_fun)
+    one = np.int64(1)
     if not isinstance(first, Tracer) and not isinstance(last, Tracer):
-        one = last.dtype.type(1)
 
         def turn(carry: tuple, _: None) -> tuple:
             i, val = carry
@@ -163,11 +165,11 @@ def fori_loop(
 
         turn.__name__ = step.__name__
         length = max(int(last) - int(first), 0)
-        return scan(turn, (first, init_val), None, length)[0][1]
+        return scan_as("fori_loop", turn, (first, init_val), None, length)[0][1]
 
     def body(carry: tuple) -> tuple:
         i, end, val = carry
-        return add_p.bind(i, i.dtype.type(1)), end, step(i, val)
+        return add_p.bind(i, one), end, step(i, val)
 
     body.__name__ = step.__name__
     return _while(lambda c: lt(c[0], c[1]), body, (first, last, init_val), "fori_loop")[2]
@@ -235,7 +237,7 @@ def _while_jvp(
         return outs, [None] * len(outs)
     first, consts, carry = Shape(cond_consts, body_consts).split(primals)
     shape = Shape(body_consts, len(carry))
-    ins, outs_present = tangent_flags(body_jaxpr, shape, present(tangents[cond_consts:]))
+    ins, outs_present = tangent_flags(body_jaxpr, shape, present(tangents[cond_consts:]), linear)
     given = filled(tangents[cond_consts:], ins, [get_aval(x) for x in (*consts, *carry)])
     if linear:
         counted = _counting(params)

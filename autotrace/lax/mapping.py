@@ -13,7 +13,7 @@ from ..transforms.batch import Axis
 from ..transforms.evaluate import eval_jaxpr
 from .bodies import batched_body
 from .functions import Function, as_function, flatten_operands, name_of
-from .scanning import element_of, length_of, scan
+from .scanning import element_of, length_of, scan, scan_as
 from .slicing import concatenate, slice_in_dim
 from .structural import array, reshape
 
@@ -43,11 +43,11 @@ def map(f: Callable, xs: Any, *, batch_size: int | None = None) -> Any:  # noqa:
 
     turn.__name__ = name_of(f)
     if batch_size is None:
-        return scan(turn, None, xs)[1]
+        return scan_as("map", turn, None, xs, None)[1]
     if as_int(batch_size) < 1:
         raise ValueError(located(f"map: batch_size must be positive, got {batch_size}"))
     elements, xs_tree = flatten_operands(xs, "map: xs")
-    length = length_of(elements, xs, None)
+    length = length_of(elements, xs, None, "map")
     function = as_function(f, "map", [xs_tree], [element_of(get_aval(x)) for x in elements])
     size = min(as_int(batch_size), length)
     whole = length - length % size if size else 0

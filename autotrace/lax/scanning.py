@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import index as as_int
 from typing import Any
 
@@ -12,7 +12,7 @@ from ..core import tree
 from ..core.avals import ShapedArray, make_aval
 from ..core.config import config
 from ..core.errors import located
-from ..core.jaxpr import Jaxpr
+from ..core.jaxpr import Eqn, Jaxpr, sub_jaxprs
 from ..core.primitive import Primitive
 from ..core.tangents import LinearInput
 from ..core.trace import get_aval
@@ -55,6 +55,7 @@ def carried_function(
     trees: Sequence[TreeDef] = (),
     rest: Sequence[ShapedArray] = (),
     pair: bool = False,
+    guarded: bool = False,
 ) -> tuple[Function, TreeDef, list[Any]]:
     """Stage the body of a loop, with the initial carry in the dtypes that it keeps.
 
@@ -65,6 +66,7 @@ def carried_function(
       init: the initial carry.
       trees, rest: the structures of the further arguments, and the avals of their leaves.
       pair: whether the body returns a pair of carry and output, not the carry alone.
+      guarded: whether it may never run; see ``as_function``.
 
     Returns:
       The body, and the structure and the leaves of the initial carry.
@@ -72,7 +74,7 @@ def carried_function(
     leaves, carry_tree = flatten_operands(init, f"{what}: the initial carry")
     avals = [get_aval(x) for x in leaves]
     for _ in range(len(leaves) + 1):
-        function = as_function(fun, what, [carry_tree, *trees], [*avals, *rest])
+        function = as_function(fun, what, [carry_tree, *trees], [*avals, *rest], guarded)
         out_tree = function.out_tree
         if pair:
             children = out_tree.children
@@ -146,12 +148,21 @@ def scan(
     >>> float(total), sums
     (6.0, array([1., 3., 6.]))
     """
-    elements, xs_tree = flatten_operands(xs, "scan: xs")
-    length = length_of(elements, xs, length)
     if not isinstance(unroll, bool) and as_int(unroll) < 1:
         raise ValueError(located(f"scan: unroll must be a positive integer, got {unroll}"))
+    return scan_as("scan", f, init, xs, length, reverse)
+
+
+def scan_as(
+    what: str, f: Callable, init: Any, xs: Any, length: int | None, reverse: bool = False
+) -> tuple[Any, Any]:
+    """``scan``, called by another name in messages."""
+    elements, xs_tree = flatten_operands(xs, f"{what}: xs")
+    length = length_of(elements, xs, length, what)
     avals = [element_of(get_aval(x)) for x in elements]
-    function, _, carry = carried_function(f, "scan", init, [xs_tree], avals, pair=True)
+    function, _, carry = carried_function(
+        f, what, init, [xs_tree], avals, pair=True, guarded=not length
+    )
     params = {
         "jaxpr": function.jaxpr,
         "shape": Shape(len(function.closed), len(carry)),
@@ -162,18 +173,18 @@ def scan(
     return tree.unflatten(function.out_tree, outs)
 
 
-def length_of(elements: Sequence[Any], xs: Any, length: int | None) -> int:
+def length_of(elements: Sequence[Any], xs: Any, length: int | None, what: str) -> int:
     """The common length of the leading axes of arrays, which has to be ``length`` where that is
     given."""
     found: int | None = None if length is None else as_int(length)
     if found is not None and found < 0:
-        raise ValueError(located(f"scan: length must not be negative, got {length}"))
+        raise ValueError(located(f"{what}: length must not be negative, got {length}"))
     paths = tree.leaves_with_path(xs)
     for (path, _), x in zip(paths, elements, strict=True):
         aval = get_aval(x)
         if not aval.shape:
             raise ValueError(
-                located(f"scan: xs{tree.keystr(path)} must have a leading axis, got {aval}")
+                located(f"{what}: xs{tree.keystr(path)} must have a leading axis, got {aval}")
             )
         if found is None:
             found = aval.shape[0]
@@ -181,12 +192,12 @@ def length_of(elements: Sequence[Any], xs: Any, length: int | None) -> int:
             wanted = f"length={length}" if length is not None else f"{found} of another array"
             raise ValueError(
                 located(
-                    f"scan: the leading axis of xs{tree.keystr(path)}, of {aval}, does not fit "
+                    f"{what}: the leading axis of xs{tree.keystr(path)}, of {aval}, does not fit "
                     f"{wanted}"
                 )
             )
     if found is None:
-        raise ValueError(located("scan: without arrays in xs it needs a length"))
+        raise ValueError(located(f"{what}: without arrays in xs it needs a length"))
     return found
 
 
@@ -262,7 +273,7 @@ def _scan_jvp(
     if not any(present(tangents)):
         outs = scan_p.bind(*primals, jaxpr=jaxpr, shape=shape, **loop)
         return outs, [None] * len(outs)
-    ins, outs_present = tangent_flags(jaxpr, shape, present(tangents))
+    ins, outs_present = tangent_flags(jaxpr, shape, present(tangents), linear)
     given = filled(tangents, ins, [get_aval(x) for x in primals])
     count = len(jaxpr.outvars)
 
@@ -405,10 +416,30 @@ def batched_front(x: Any, dim: int | None, flag: bool, axis: Axis) -> Any:
     return batched_at(x, dim, axis) if flag else x
 
 
+def _collectives(params: dict) -> Iterator[Eqn]:
+    """The operations over named axes in the jaxprs among an equation's parameters."""
+    for jaxpr in sub_jaxprs(params):
+        for eqn in jaxpr.eqns:
+            if "axis_name" in eqn.params:
+                yield eqn
+            yield from _collectives(eqn.params)
+
+
 def by_lanes(
     primitive: Primitive, axis: Axis, args: Sequence[Any], dims: Sequence[int | None], params: dict
 ) -> tuple[list[Any], list[int]]:
     """A batching rule for what takes another course in each lane: a loop over the lanes."""
+    for eqn in _collectives(params):
+        if eqn.params["axis_name"] == axis.name:
+            raise NotImplementedError(
+                located(
+                    f"{eqn.primitive.name} over the axis {axis.name!r} in a {primitive.name} that "
+                    "takes another course for each example: the others may never come there",
+                    "What to do: have it outside; or compute both sides, and np.where for a choice "
+                    "between them.",
+                    eqn.location,
+                )
+            )
     flags = [d is not None for d in dims]
     consts = [x for x, flag in zip(args, flags, strict=True) if not flag]
     lanes = [move_axis(x, d, 0) for x, d in zip(args, dims, strict=True) if d is not None]

@@ -36,6 +36,7 @@ from .bodies import (
     linear_flags,
     present,
     rearranged,
+    silent,
     tangent_flags,
     transposed_body,
 )
@@ -155,7 +156,7 @@ def linear_sweeps(
     """
     maker = _Maker(turns)
     consts, carry, _ = shape.split(primals)
-    body = linear_body(jaxpr, shape, ins, outs)
+    body = linear_body(silent(jaxpr), shape, ins, outs)
     _, handed = maker.add(body.forward, consts, carry, (), False)
     count = sum(ins[: shape.consts])
     places, _ = maker.add(
@@ -223,11 +224,11 @@ def _sweeps_jvp(
     return made, _linearized(turns, rows, outs)
 
 
-def _flags(row: tuple[_Given, _Given], handed: Sequence[bool]) -> tuple[Flags, Flags]:
+def _flags(row: tuple[_Given, _Given], handed: Sequence[bool], linear: bool) -> tuple[Flags, Flags]:
     """Which inputs and outputs of a sweep's body have a tangent."""
     given, some = row
     ins = [*present(some.consts), *present(some.carry), *(handed[i] for i in given.sweep.takes)]
-    return tangent_flags(given.jaxpr, given.shape, ins)
+    return tangent_flags(given.jaxpr, given.shape, ins, linear)
 
 
 def _operand_tangents(row: tuple[_Given, _Given], ins: Flags) -> tuple[list[Any], list[Any]]:
@@ -249,7 +250,7 @@ def _forward_mode(turns: Any, rows: list, outs: tuple[int, ...]) -> tuple:
     for row in rows:
         given = row[0]
         count = given.shape.carry
-        ins, found = _flags(row, flags)
+        ins, found = _flags(row, flags, False)
         d_consts, d_carry = _operand_tangents(row, ins)
         order, out_order, _ = interleaved(given.shape, ins, found)
         body = rearranged(jvp_body(given.jaxpr, ins, found), order, out_order)
@@ -278,7 +279,7 @@ def _linearized(turns: Any, rows: list, outs: tuple[int, ...]) -> list[Any]:
     later = []
     for row in rows:
         given = row[0]
-        ins, found = _flags(row, flags)
+        ins, found = _flags(row, flags, True)
         body = linear_body(given.jaxpr, given.shape, ins, found)
         takes = [values[i] for i in given.sweep.takes]
         _, hands = maker.add(body.forward, given.consts, given.carry, takes, given.sweep.reverse)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core.collector import patient_collector
 from ..core.config import config
-from ..core.jaxpr import Atom, Eqn, Jaxpr, Literal, Var, check_jaxpr, has_effect
+from ..core.jaxpr import Atom, Eqn, Jaxpr, Literal, Var, check_jaxpr, has_effect, sub_jaxprs
 from ..core.primitive import Primitive
 from ..core.trace import Tracer
 from .stage import live_eqns
@@ -146,8 +146,13 @@ class _Simplifier:
 
 
 def _fold(eqn: Eqn) -> list[Literal] | None:
-    """The outputs as literals, where all inputs are scalar literals and all outputs scalars."""
+    """The outputs as literals, where all inputs are scalar literals and all outputs scalars.
+
+    Not of what runs jaxprs: a loop may take long, or, where it never runs, not end.
+    """
     if any(type(a) is not Literal for a in eqn.invars) or any(v.aval.shape for v in eqn.outvars):
+        return None
+    if any(True for _ in sub_jaxprs(eqn.params)):
         return None
     if eqn.primitive.impl is None or any(isinstance(a.value, Tracer) for a in eqn.invars):
         return None

@@ -55,10 +55,17 @@ class StagedTracer(Tracer):
 class JaxprTrace(Trace):
     """Notes each primitive as an equation."""
 
-    __slots__ = ("eqns", "invars", "locate", "stages_effects", "transform")
+    __slots__ = ("eqns", "guarded", "invars", "locate", "stages_effects", "transform")
 
-    def __init__(self, transform: str = "jit", stages_effects: bool = True, locate: bool = True):
+    def __init__(
+        self,
+        transform: str = "jit",
+        stages_effects: bool = True,
+        locate: bool = True,
+        guarded: bool = False,
+    ):
         self.transform = transform
+        self.guarded = guarded
         self.stages_effects = stages_effects
         self.locate = locate
         self.eqns: list[Eqn] = []
@@ -182,7 +189,10 @@ def _snapshot(value: Any) -> Any:
 
 
 def stage(
-    fun: Callable[..., Sequence[Any]], avals: Sequence[ShapedArray], transform: str = "jit"
+    fun: Callable[..., Sequence[Any]],
+    avals: Sequence[ShapedArray],
+    transform: str = "jit",
+    guarded: bool = False,
 ) -> Jaxpr:
     """Trace a function of arrays to a list of arrays.
 
@@ -190,6 +200,7 @@ def stage(
       fun: takes a tracer for each aval and returns a list of arrays.
       avals: the types of the inputs.
       transform: what the user called, for messages.
+      guarded: whether the program may never run; see ``Trace.guarded``.
 
     Returns:
       Its jaxpr. Values of enclosing traces that it uses are among the constants, as tracers.
@@ -202,7 +213,7 @@ def stage(
         c:f64[3] = mul b 2.0:f64[]
       in (c,) }
     """
-    trace = JaxprTrace(transform)
+    trace = JaxprTrace(transform, guarded=guarded)
     with patient_collector(), trace:
         outs = fun(*[trace.new_input(a) for a in avals])
         jaxpr = trace.finish(outs)

@@ -16,8 +16,9 @@ TITLES = {
     "torch_compile": "PyTorch, compiled",
     "pytensor": "PyTensor",
     "autograd": "autograd",
+    "numba": "Numba",
     "c": "C",
 }
 OURS, REFERENCE = "autotrace", "c"
 #: Those whose first call differs from others.
-COMPILED = ("autotrace", "jax", "torch_compile", "pytensor")
+COMPILED = ("autotrace", "jax", "torch_compile", "pytensor", "numba")

@@ -11,7 +11,13 @@ import autograd.scipy.special
 from bench.libraries import common
 
 VERSION = metadata.version("autograd")
-NP = common.namespace(autograd.numpy, erf=autograd.scipy.special.erf)
+NP = common.namespace(
+    autograd.numpy,
+    erf=autograd.scipy.special.erf,
+    lax=common.python_loops(autograd.numpy.stack),
+    sigmoid=autograd.scipy.special.expit,
+    vmap=common.whole_batch,
+)
 
 
 def build(row):

@@ -10,7 +10,13 @@ from bench.libraries import common
 VERSION = autotrace.__version__
 #: Until the compiling backend is the default.
 BACKEND = "numba"
-NP = common.namespace(numpy, erf=autotrace.lax.erf)
+NP = common.namespace(
+    numpy,
+    erf=autotrace.lax.erf,
+    lax=autotrace.lax,
+    sigmoid=autotrace.lax.logistic,
+    vmap=autotrace.vmap,
+)
 
 
 def build(row):

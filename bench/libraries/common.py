@@ -18,6 +18,38 @@ def namespace(*modules: Any, **more: Any) -> SimpleNamespace:
     return SimpleNamespace(**(names | more))
 
 
+def python_loops(stack: Callable) -> SimpleNamespace:
+    """JAX's functions of control flow as Python's loops, as far as the rows use them.
+
+    Args:
+      stack: the library's, from a list of arrays to one.
+    """
+
+    def fori_loop(lower, upper, body, carry):
+        for i in range(lower, upper):
+            carry = body(i, carry)
+        return carry
+
+    def while_loop(condition, body, carry):
+        while condition(carry):
+            carry = body(carry)
+        return carry
+
+    def scan(step, carry, xs):
+        outputs = []
+        for x in xs:
+            carry, y = step(carry, x)
+            outputs.append(y)
+        return carry, None if outputs[0] is None else stack(outputs)
+
+    return SimpleNamespace(fori_loop=fori_loop, while_loop=while_loop, scan=scan)
+
+
+def whole_batch(f: Callable) -> Callable:
+    """``vmap`` of a function that is elementwise, and so takes a batch as it is."""
+    return f
+
+
 def derived(row: Row, f: Callable, value_and_grad: Callable, hvp: Callable | None) -> Callable:
     """What a row asks for, as a function of a library's arrays.
 

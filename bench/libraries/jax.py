@@ -11,11 +11,14 @@ VERSION = jax.__version__
 NP = common.namespace(
     jax.numpy,
     erf=jax.scipy.special.erf,
+    lax=jax.lax,
     logsumexp=jax.nn.logsumexp,
     log_softmax=jax.nn.log_softmax,
     relu=jax.nn.relu,
+    sigmoid=jax.nn.sigmoid,
     softmax=jax.nn.softmax,
     softplus=jax.nn.softplus,
+    vmap=jax.vmap,
 )
 
 

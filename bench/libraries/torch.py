@@ -11,9 +11,11 @@ VERSION = torch.__version__
 NP = common.namespace(
     torch,
     cross_entropy=torch.nn.functional.cross_entropy,
+    lax=common.python_loops(torch.stack),
     layer_norm=torch.nn.functional.layer_norm,
     max=torch.amax,
     softplus=torch.nn.functional.softplus,
+    vmap=common.whole_batch,
 )
 torch.set_num_threads(1)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import elementwise, models, reductions, small
+from . import elementwise, loops, models, reductions, small
 from .row import Row
 
-ALL: list[Row] = [*small.ROWS, *elementwise.ROWS, *reductions.ROWS, *models.ROWS]
+ALL: list[Row] = [*small.ROWS, *elementwise.ROWS, *reductions.ROWS, *models.ROWS, *loops.ROWS]
 BY_KEY: dict[str, Row] = {row.key: row for row in ALL}

@@ -29,8 +29,14 @@ class Row:
     by_hand: Callable | None = None
     #: Makers for libraries by name, in place of ``make``.
     own: Mapping[str, Maker] = field(default_factory=dict)
+    #: Whether ``by_hand`` is in Numba's language, too.
+    numba: bool = False
     #: The function in reference.c.
     c: str | None = None
+    #: Who takes part, where it makes no sense for all.
+    libraries: tuple[str, ...] | None = None
+    #: Whether a call takes some libraries a second, so that there are few rounds.
+    slow: bool = False
     #: For a row whose time is that of calls with inputs of new shapes: those of each round.
     new_inputs: Callable[[int], list[tuple]] | None = None
     #: For a row whose time is that of a new process's first call: "cold" or "warm", which is what
