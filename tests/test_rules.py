@@ -314,6 +314,27 @@ def test_derivatives(name):
     check_derivatives(of_differentiated, primals, order=2, tolerance=1e-4)
 
 
+@pytest.mark.parametrize("name", [n for n in sorted(EXAMPLES) if primitives[n].elementwise])
+def test_elementwise_primitives_are(name):
+    example = EXAMPLES[name]
+    f = apply(primitives[name], example.params)
+    (whole,) = f(*example.args)
+    (part,) = f(*[np.asarray(a)[..., 1:] for a in example.args])
+    np.testing.assert_array_equal(whole[..., 1:], part)
+
+
+@pytest.mark.parametrize("name", [n for n in sorted(EXAMPLES) if primitives[n].rearranges])
+def test_rearranging_primitives_do(name):
+    """What each element of the operands gives to each of the output is itself or nothing."""
+    example = EXAMPLES[name]
+    f = apply(primitives[name], example.params)
+    for position, x in enumerate(example.args):
+        for unit in np.eye(np.size(x)):
+            args = [np.zeros_like(a) for a in example.args]
+            args[position] = unit.reshape(np.shape(x))[()]
+            assert set(np.unique(f(*args)[0])) <= {0.0, 1.0}
+
+
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_batching(name):
     example = EXAMPLES[name]

@@ -49,6 +49,10 @@ class Primitive:
       multiple_results: whether the outputs come as a list.
       effectful: whether it does something beside computing its outputs, so that it must be kept
         and run once even when nothing uses it.
+      elementwise: whether an element of the output depends on those elements of the operands only
+        that are at its place; scalars go with any shape.
+      rearranges: whether an element of the output is one of the operands' or the sum of several
+        (of the operands in which it has a transpose).
 
     Raises:
       ValueError: when the name is taken.
@@ -60,7 +64,15 @@ class Primitive:
     42.0
     """
 
-    __slots__ = ("__dict__", "effectful", "multiple_results", "name", *_RULES)
+    __slots__ = (
+        "__dict__",
+        "effectful",
+        "elementwise",
+        "multiple_results",
+        "name",
+        "rearranges",
+        *_RULES,
+    )
 
     impl: Callable[..., Any]
     abstract: Callable[..., Any] | None
@@ -71,12 +83,22 @@ class Primitive:
     stage: Callable[..., Any] | None
     simplify: Callable[..., Any] | None
 
-    def __init__(self, name: str, *, multiple_results: bool = False, effectful: bool = False):
+    def __init__(
+        self,
+        name: str,
+        *,
+        multiple_results: bool = False,
+        effectful: bool = False,
+        elementwise: bool = False,
+        rearranges: bool = False,
+    ):
         if name in primitives:
             raise ValueError(f"there is a primitive named {name!r} already")
         self.name = name
         self.multiple_results = multiple_results
         self.effectful = effectful
+        self.elementwise = elementwise
+        self.rearranges = rearranges
         for rule in _RULES:
             setattr(self, rule, None)
         primitives[name] = self

@@ -13,6 +13,7 @@ from ..core.jaxpr import Literal
 from ..core.primitive import Primitive
 from ..core.tangents import LinearInput
 from ..core.trace import Tracer
+from ..transforms.pending import Choice, Pending
 from ..transforms.simplify import Rewrite, View
 from .families import (
     BOOL,
@@ -434,17 +435,23 @@ fmin = binary(
 )
 
 
-def _chosen(out: Any, mine: Any, other: Any) -> Any:
-    """1 where an operand is the extremum, 1/2 where both are, 0 where the other is."""
-    half = select(eq(out, other), full_like(out, 0.5), full_like(out, 1))
-    return select(eq(out, mine), half, zeros_like(out))
+def gate(t: Any, condition: Any) -> Any:
+    """A tangent where a condition holds, zero elsewhere; either may be a scalar."""
+    t = broadcast_to_shape(t, t.shape or condition.shape)
+    return select_n_p.bind(condition, constant(0, t), t)
+
+
+def _chosen(t: Any, out: Any, mine: Any, other: Any) -> Any:
+    """The tangent where an operand is the extremum, half of it where both are."""
+    share = select(eq(out, other), full_like(out, 0.5), full_like(out, 1))
+    return gate(mul(t, share), eq(out, mine))
 
 
 for _extremum in (max_p, min_p, fmax_p, fmin_p):
     def_partials(
         _extremum,
-        lambda t, out, x, y: mul(t, _chosen(out, x, y)),
-        lambda t, out, x, y: mul(t, _chosen(out, y, x)),
+        lambda t, out, x, y: _chosen(t, out, x, y),
+        lambda t, out, x, y: _chosen(t, out, y, x),
     )
 
 nextafter_p = no_derivative(elementwise("nextafter", np.nextafter, "f"))
@@ -663,7 +670,7 @@ def_partials(abs_p, _abs_partial)
 
 # --- conversion --------------------------------------------------------------------------------
 
-convert_element_type_p = Primitive("convert_element_type")
+convert_element_type_p = Primitive("convert_element_type", elementwise=True)
 
 
 def convert_element_type(x: Any, new_dtype: Any) -> Any:
@@ -726,7 +733,7 @@ def _convert_simplify(view: View, args: Sequence[Any], params: dict) -> Any:
 
 # --- selection ---------------------------------------------------------------------------------
 
-select_n_p = Primitive("select_n")
+select_n_p = Primitive("select_n", elementwise=True)
 
 
 def select_n(which: Any, *cases: Any) -> Any:
@@ -779,23 +786,22 @@ def _select_abstract(which: ShapedArray, *cases: ShapedArray) -> ShapedArray:
 
 @select_n_p.def_jvp
 def _select_jvp(primals: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
-    which = primals[0]
-    shares = [
-        zeros_like(c) if t is None else t for c, t in zip(primals[1:], tangents[1:], strict=True)
-    ]
-    return broadcast_to_shape(select_n(which, *shares), out.shape)
+    zero = constant(0, out)
+    shares = [zero if t is None else broadcast_to_shape(t, out.shape) for t in tangents[1:]]
+    return select_n_p.bind(primals[0], *shares)
 
 
 @select_n_p.def_transpose
 def _select_transpose(ct: Any, which: Any, *cases: Any) -> list[Any]:
+    choice = Choice(len(cases), which)
     out: list[Any] = [None]
     for index, case in enumerate(cases):
         if type(case) is not LinearInput:
             out.append(None)
-            continue
-        chosen = [zeros_like(ct)] * len(cases)
-        chosen[index] = ct
-        out.append(unbroadcast(select_n(which, *chosen), case.aval.shape))
+        elif case.aval.shape == ct.shape:
+            out.append(Pending(ct, ((choice, index),)))
+        else:
+            out.append(unbroadcast(choice.select({index: ct}), case.aval.shape))
     return out
 
 
@@ -834,16 +840,11 @@ def clamp(min: Any, x: Any, max: Any) -> Any:  # noqa: A002  JAX's argument name
     return clamp_p.bind(rest[0], first, rest[1])
 
 
-def _gate(t: Any, condition: Any) -> Any:
-    condition = broadcast_to_shape(condition, np.broadcast_shapes(condition.shape, t.shape))
-    return select(condition, t, zeros_like(t))
-
-
 def_partials(
     clamp_p,
-    lambda t, out, lo, x, hi: _gate(t, bitwise_and(gt(lo, x), lt(lo, hi))),
-    lambda t, out, lo, x, hi: _gate(t, bitwise_and(ge(x, lo), le(x, hi))),
-    lambda t, out, lo, x, hi: _gate(t, ge(max(x, lo), hi)),
+    lambda t, out, lo, x, hi: gate(t, bitwise_and(gt(lo, x), lt(lo, hi))),
+    lambda t, out, lo, x, hi: gate(t, bitwise_and(ge(x, lo), le(x, hi))),
+    lambda t, out, lo, x, hi: gate(t, ge(max(x, lo), hi)),
 )
 
 

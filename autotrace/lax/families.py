@@ -129,7 +129,7 @@ def elementwise(
       kinds: the dtype kinds it takes, in NumPy's letters.
       out_dtype: from the operands' dtype to the result's; the same when None.
     """
-    primitive = Primitive(name)
+    primitive = Primitive(name, elementwise=True)
     primitive.def_impl(impl)
     arity = impl.nin if isinstance(impl, np.ufunc) else _positional_count(impl)
 

@@ -12,7 +12,17 @@ from ..core.avals import ShapedArray
 from ..core.primitive import Primitive
 from ..transforms.batch import Axis
 from ..transforms.simplify import Rewrite, View
-from .arithmetic import ANY, NUMERIC, convert_element_type, div, eq, max_p, mul
+from .arithmetic import (
+    ANY,
+    NUMERIC,
+    constant,
+    convert_element_type,
+    div,
+    eq,
+    gate,
+    max_p,
+    mul,
+)
 from .cumulative import check_axis, cumprod_p, previous
 from .families import check_kinds, no_derivative
 from .structural import (
@@ -154,11 +164,11 @@ reduce_min = _function(
 
 def _extremum_jvp(primals: Any, tangents: Any, out: Any, *, axes: tuple) -> Any:
     (x,) = primals
-    reached = convert_element_type(eq(x, undo_reduction(out, x.shape, axes)), x.dtype)
+    reached = eq(x, undo_reduction(out, x.shape, axes))
     # A NaN equals nothing, not even itself: there the count is 0, and the derivative too.
-    count = reduce_sum_p.bind(reached, axes=axes)
-    shares = div(reached, undo_reduction(max_p.bind(count, count.dtype.type(1)), x.shape, axes))
-    return reduce_sum_p.bind(mul(tangents[0], shares), axes=axes)
+    count = reduce_sum_p.bind(convert_element_type(reached, x.dtype), axes=axes)
+    share = undo_reduction(div(1.0, max_p.bind(count, constant(1, count))), x.shape, axes)
+    return reduce_sum_p.bind(gate(mul(tangents[0], share), reached), axes=axes)
 
 
 reduce_max_p.def_jvp(_extremum_jvp)

@@ -54,7 +54,7 @@ def _without(shape: tuple[int, ...], dimension: int) -> tuple[int, ...]:
 
 # --- slice -------------------------------------------------------------------------------------
 
-slice_p = Primitive("slice")
+slice_p = Primitive("slice", rearranges=True)
 
 
 def slice(  # noqa: A001  the name in lax
@@ -275,7 +275,7 @@ def split(operand: Any, sizes: Sequence[int], axis: int = 0) -> list[Any]:
 
 # --- rev ---------------------------------------------------------------------------------------
 
-rev_p = Primitive("rev")
+rev_p = Primitive("rev", rearranges=True)
 
 
 def rev(operand: Any, dimensions: Sequence[int]) -> Any:
@@ -341,7 +341,7 @@ def _rev_simplify(view: View, args: Sequence[Any], params: dict) -> Any:
 
 # --- pad ---------------------------------------------------------------------------------------
 
-pad_p = Primitive("pad")
+pad_p = Primitive("pad", rearranges=True)
 
 
 def pad(operand: Any, padding_value: Any, padding_config: Sequence[tuple[int, int, int]]) -> Any:
@@ -478,7 +478,7 @@ def _pad_simplify(view: View, args: Sequence[Any], params: dict) -> Any:
 
 # --- concatenate -------------------------------------------------------------------------------
 
-concatenate_p = Primitive("concatenate")
+concatenate_p = Primitive("concatenate", rearranges=True)
 
 
 def concatenate(operands: Sequence[Any], dimension: int) -> Any:

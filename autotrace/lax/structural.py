@@ -32,7 +32,7 @@ def array(x: Any) -> Any:
 
 # --- broadcast_in_dim --------------------------------------------------------------------------
 
-broadcast_in_dim_p = Primitive("broadcast_in_dim")
+broadcast_in_dim_p = Primitive("broadcast_in_dim", rearranges=True)
 
 
 def broadcast_in_dim(x: Any, shape: Sequence[int], broadcast_dimensions: Sequence[int]) -> Any:
@@ -179,7 +179,7 @@ def broadcast_to_shape(x: Any, shape: tuple[int, ...]) -> Any:
 
 # --- reshape -----------------------------------------------------------------------------------
 
-reshape_p = Primitive("reshape")
+reshape_p = Primitive("reshape", rearranges=True)
 
 
 def reshape(x: Any, new_sizes: Sequence[int]) -> Any:
@@ -265,7 +265,7 @@ def expand_dims(x: Any, dimensions: Sequence[int]) -> Any:
 
 # --- transpose ---------------------------------------------------------------------------------
 
-transpose_p = Primitive("transpose")
+transpose_p = Primitive("transpose", rearranges=True)
 
 
 def transpose(x: Any, permutation: Sequence[int]) -> Any:
@@ -360,7 +360,7 @@ def batched_at(x: Any, dim: int | None, axis: Axis, at: int = 0) -> Any:
 
 # --- reduce_sum --------------------------------------------------------------------------------
 
-reduce_sum_p = Primitive("reduce_sum")
+reduce_sum_p = Primitive("reduce_sum", rearranges=True)
 
 
 def reduce_sum(x: Any, axes: Sequence[int]) -> Any:

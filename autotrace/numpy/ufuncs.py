@@ -509,7 +509,11 @@ def clip(
 
 @implements(np.where)
 def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
-    """As ``numpy.where`` with three arguments, on arrays and traced values."""
+    """As ``numpy.where`` with three arguments, on arrays and traced values.
+
+    Where a side is not taken it contributes nothing to the derivative, not even where its own is
+    infinite or NaN: ``where(x > 0, sqrt(x), 0.0)`` has derivative 0 at 0.
+    """
     if x is None or y is None:
         raise TypeError(
             located(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import add
 from typing import Any
 
 from ..core.jaxpr import Eqn, Jaxpr, Literal, Var
@@ -11,6 +10,7 @@ from ..core.source import current
 from ..core.tangents import LinearInput
 from .evaluate import run_eqns
 from .linearize import Linear
+from .pending import Pending, add_cts, settled, transpose_pending
 from .stage import stage
 
 
@@ -29,12 +29,12 @@ def transpose_linear(linear: Linear, cts: Sequence[Any]) -> list[Any]:
         if var is not None and ct is not None:
             _accumulate(ct_env, var, ct)
     _backward(linear.eqns, ct_env, {})
-    return [ct_env.get(v) for v in linear.invars]
+    return [settled(ct_env.get(v)) for v in linear.invars]
 
 
 def _accumulate(ct_env: dict[Var, Any], var: Var, ct: Any) -> None:
     before = ct_env.get(var)
-    ct_env[var] = ct if before is None else add(before, ct)
+    ct_env[var] = ct if before is None else add_cts(before, ct)
 
 
 def _backward(eqns: Sequence[Eqn], ct_env: dict[Var, Any], known: dict[Var, Any]) -> None:
@@ -44,7 +44,7 @@ def _backward(eqns: Sequence[Eqn], ct_env: dict[Var, Any], known: dict[Var, Any]
         for eqn in reversed(eqns):
             primitive = eqn.primitive
             if primitive.multiple_results:
-                ct: Any = [ct_env.pop(v, None) for v in eqn.outvars]
+                ct: Any = [settled(ct_env.pop(v, None)) for v in eqn.outvars]
                 if all(c is None for c in ct):
                     continue
             else:
@@ -57,11 +57,15 @@ def _backward(eqns: Sequence[Eqn], ct_env: dict[Var, Any], known: dict[Var, Any]
                 a.value if type(a) is Literal else known[a] if a in known else LinearInput(a.aval)
                 for a in eqn.invars
             ]
-            rule = primitive.transpose or primitive.rule("transpose", "reverse mode")
-            for atom, arg_ct in zip(eqn.invars, rule(ct, *args, **eqn.params), strict=True):
+            if type(ct) is Pending:
+                arg_cts = transpose_pending(primitive, ct, args, eqn.params)
+            else:
+                rule = primitive.transpose or primitive.rule("transpose", "reverse mode")
+                arg_cts = rule(ct, *args, **eqn.params)
+            for atom, arg_ct in zip(eqn.invars, arg_cts, strict=True):
                 if arg_ct is not None and type(atom) is Var and atom not in known:
                     before = ct_env.get(atom)
-                    ct_env[atom] = arg_ct if before is None else add(before, arg_ct)
+                    ct_env[atom] = arg_ct if before is None else add_cts(before, arg_ct)
             current.location = outside
     finally:
         current.location = outside
@@ -98,7 +102,7 @@ def backward_pass(jaxpr: Jaxpr, args: Sequence[Any], cts: Sequence[Any]) -> list
         if ct is not None and type(atom) is Var and atom in linear:
             _accumulate(ct_env, atom, ct)
     _backward(backward, ct_env, known)
-    return [ct_env.get(v) if v in linear else None for v in jaxpr.invars]
+    return [settled(ct_env.get(v)) if v in linear else None for v in jaxpr.invars]
 
 
 def transpose_jaxpr(
