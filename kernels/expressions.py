@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Container, Sequence
 from typing import Any
 
@@ -78,15 +79,17 @@ class Node:
 class Lookup(Node):
     """What an array holds at computed positions.
 
-    ``args`` are the position that is added to the leaf's own, in elements, and where indices are
-    checked a bool that is true where one is out of bounds (the position is a valid one then).
+    ``args`` are the position that is added to the leaf's own, in elements, and a bool in two cases.
+    Where indices are checked it is true where one is out of bounds (the position is a valid one
+    then). With ``guarded`` it says where there is something to read; elsewhere the value is 0.
     """
 
-    __slots__ = ("leaf",)
+    __slots__ = ("guarded", "leaf")
 
-    def __init__(self, leaf: Leaf, args: list[Any]):
+    def __init__(self, leaf: Leaf, args: list[Any], guarded: bool = False):
         super().__init__("{0}", args, leaf.dtype, leaf.shape, False)
         self.leaf = leaf
+        self.guarded = guarded
 
 
 Expression = Leaf | Number | Counter | Node
@@ -293,21 +296,9 @@ class Loops(Control):
 
 def slots_of(expressions: Sequence[Expression]) -> set[int]:
     """The slots that expressions read."""
-    found: set[int] = set()
-    seen: set[int] = set()
-    todo = list(expressions)
-    while todo:
-        e = todo.pop()
-        if id(e) in seen:
-            continue
-        seen.add(id(e))
-        if isinstance(e, Leaf):
-            found.add(e.slot)
-        elif isinstance(e, Node):
-            if isinstance(e, Lookup):
-                found.add(e.leaf.slot)
-            todo.extend(e.args)
-    return found
+    found = _all(expressions)
+    read = {e.slot for e in found if isinstance(e, Leaf)}
+    return read | {e.leaf.slot for e in found if isinstance(e, Lookup)}
 
 
 def operations(expression: Expression, limit: int) -> set[int]:
@@ -338,24 +329,76 @@ def heavy_operations(expressions: Sequence[Expression], stored: Container[int]) 
 
 
 def reindex(
-    expression: Expression, change: Callable[[View], View], shape: tuple[int, ...]
+    expression: Expression,
+    change: Callable[[View], View],
+    shape: tuple[int, ...],
+    guard: Expression | None = None,
 ) -> Expression:
+    """An expression seen through other views; with a guard only where that is true, and anything
+    elsewhere."""
     seen: dict[int, Expression] = {}
 
     def visit(e: Expression) -> Expression:
         if id(e) not in seen:
-            if isinstance(e, Leaf):
-                seen[id(e)] = Leaf(e.slot, change(e.view), e.dtype)
-            elif isinstance(e, Counter):
-                seen[id(e)] = Counter(change(e.view), e.dtype)
-            elif isinstance(e, Number):
-                seen[id(e)] = Number(e.value, shape)
-            else:
-                args = [visit(a) for a in e.args]
-                if isinstance(e, Lookup):
-                    seen[id(e)] = Lookup(Leaf(e.leaf.slot, change(e.leaf.view), e.dtype), args)
-                    return seen[id(e)]
-                seen[id(e)] = Node(e.expression, args, e.dtype, shape, e.heavy)
+            seen[id(e)] = changed(e)
         return seen[id(e)]
 
+    def changed(e: Expression) -> Expression:
+        if isinstance(e, Leaf):
+            leaf = Leaf(e.slot, change(e.view), e.dtype)
+            return leaf if guard is None else Lookup(leaf, [_ZERO, guard], True)
+        if isinstance(e, Counter):
+            return Counter(change(e.view), e.dtype)
+        if isinstance(e, Number):
+            return Number(e.value, shape)
+        args = [visit(a) for a in e.args]
+        if not isinstance(e, Lookup):
+            return Node(e.expression, args, e.dtype, shape, e.heavy)
+        leaf, guarded = Leaf(e.leaf.slot, change(e.leaf.view), e.dtype), e.guarded
+        if guard is not None:
+            args[1:] = [_both(guard, args[1]) if guarded else guard]
+            guarded = True
+        return Lookup(leaf, args, guarded)
+
     return visit(expression)
+
+
+_ZERO = Number(np.int64(0))
+
+
+def _both(x: Expression, y: Expression) -> Node:
+    return Node("{0} & {1}", [x, y], np.dtype(np.bool_), x.shape, False)
+
+
+def inside(shape: tuple[int, ...], starts: Sequence[int], sizes: Sequence[int]) -> Node | None:
+    """Where an index lies in a box; None where it always does."""
+    tests: list[Node] = []
+    for d, (n, start, size) in enumerate(zip(shape, starts, sizes, strict=True)):
+        place = Counter(View(shape, tuple(int(k == d) for k in range(len(shape)))), _ZERO.dtype)
+        for sign, bound, needed in (
+            (">=", start, start > 0),
+            ("<", start + size, start + size < n),
+        ):
+            if needed:
+                args = [place, Number(np.int64(bound), shape)]
+                tests.append(Node(f"{{0}} {sign} {{1}}", args, np.dtype(np.bool_), shape, False))
+    return functools.reduce(_both, tests) if tests else None
+
+
+def checked(expression: Expression) -> bool:
+    """Whether an expression has indices that are checked."""
+    return any(
+        isinstance(e, Lookup) and len(e.args) > 1 and not e.guarded for e in _all([expression])
+    )
+
+
+def _all(expressions: Sequence[Expression]) -> list[Expression]:
+    seen: dict[int, Expression] = {}
+    todo = list(expressions)
+    while todo:
+        e = todo.pop()
+        if id(e) not in seen:
+            seen[id(e)] = e
+            if isinstance(e, Node):
+                todo.extend(e.args)
+    return list(seen.values())

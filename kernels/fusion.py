@@ -37,7 +37,9 @@ from .expressions import (
     Number,
     Root,
     Routine,
+    checked,
     heavy_operations,
+    inside,
     operations,
     reindex,
     slots_of,
@@ -225,17 +227,20 @@ class Plan:
             self._host_made[made.slot] = made.shape
         return made
 
-    def taken_over(self, expression: Expression) -> Leaf | None:
-        """An array as one that may be changed in place, None where something else needs what it
-        holds."""
+    def can_take_over(self, expression: Expression) -> bool:
+        """Whether nothing else needs what an array holds, so that it may be changed in place."""
         if not isinstance(expression, Leaf) or expression.slot not in self._owned:
+            return False
+        whole = expression.view == contiguous(self.aval(expression.slot).shape)
+        return whole and not any(expression.slot in slots_of([e]) for e in self._needed_later())
+
+    def taken_over(self, expression: Expression) -> Leaf | None:
+        """An array as one that is going to be changed in place, None where it cannot be."""
+        if not self.can_take_over(expression):
             return None
-        slot, made = expression.slot, self.temporaries.get(expression.slot)
-        whole = made is None or expression.view == contiguous(made.shape)
-        if not whole or any(slot in slots_of([e]) for e in self._needed_later()):
-            return None
+        assert isinstance(expression, Leaf)
         for key, (_, leaf) in list(self._stored.items()):
-            if leaf.slot == slot:
+            if leaf.slot == expression.slot:
                 del self._stored[key]
         return expression
 
@@ -428,6 +433,31 @@ class Plan:
         if len(operations(expression, _REPEAT_UP_TO + 1)) > _REPEAT_UP_TO:
             expression = self.store(expression)
         return reindex(expression, change, shape)
+
+    def placed(
+        self,
+        expression: Expression,
+        around: Expression,
+        starts: Sequence[int],
+        shape: tuple[int, ...],
+    ) -> Expression:
+        """An expression in a box of a larger space, and another one around it.
+
+        Both are computed everywhere, so what costs something is stored first.
+        """
+        if isinstance(expression, Node) and (expression.weight or checked(expression)):
+            expression = self.store(expression)
+        if isinstance(around, Node) and around.weight:
+            around = self.store(around)
+        where = inside(shape, starts, expression.shape)
+        if where is None:
+            return expression
+        if len(operations(expression, _REPEAT_UP_TO + 1)) > _REPEAT_UP_TO:
+            expression = self.store(expression)
+        back, steps = [-s for s in starts], [1] * len(shape)
+        moved = reindex(expression, lambda v: v.slice(back, shape, steps), shape, where)
+        args = [where, moved, around]
+        return Node("select({0}, {1}, {2})", args, expression.dtype, shape, False)
 
 
 def _power(args: list[Expression], params: dict) -> tuple[str, list[Expression], dict]:

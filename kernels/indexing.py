@@ -207,12 +207,24 @@ def _dynamic_slice(plan: Plan, args: list[Any], out: ShapedArray, params: dict) 
     return Lookup(Leaf(leaf.slot, view, leaf.dtype), [plan.spread(offset, out.shape, ())])
 
 
+def _in_one_go(plan: Plan, x: Expression, update: Expression) -> bool:
+    """Whether an array with a part replaced is better made anew than changed in place or copied
+    first: where much is replaced, and something else needs the old array."""
+    if 2 * math.prod(update.shape) < math.prod(x.shape):
+        return False
+    return bool(slots_of([x]) & slots_of([update])) or not plan.can_take_over(x)
+
+
 def _dynamic_update_slice(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
     x, update, *starts = args
     if out.dtype not in NATIVE or 0 in update.shape:
         return None
     if any(s.dtype == np.uint64 for s in starts):
         return None
+    if all(isinstance(s, Number) for s in starts) and _in_one_go(plan, x, update):
+        sizes = zip(starts, out.shape, update.shape, strict=True)
+        places = [min(max(int(s.value), 0), n - size) for s, n, size in sizes]
+        return plan.placed(update, x, places, out.shape)
     leaf = _changeable(plan, x, out)
     update, *starts = _apart(plan, leaf, [update, *starts])
     offset = _starts(leaf, starts, update.shape)

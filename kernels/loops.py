@@ -21,13 +21,15 @@ class Operand(NamedTuple):
 class Operation(NamedTuple):
     """One scalar operation: an expression over the values ``args``, and its level: the number of
     loops that it has to stand within. With a ``table`` the expression is a position, and the
-    value what that table of the kernel has there."""
+    value what that table of the kernel has there, or, with a ``guard``, 0 where that value is
+    false."""
 
     expression: str
     args: tuple[int, ...]
     dtype: str
     level: int
     table: int = -1
+    guard: int = -1
 
 
 class Result(NamedTuple):

@@ -236,13 +236,16 @@ def lower(
     for node in low.nodes:
         args = tuple(number(a) for a in node.args)
         level = max((levels[n] for n in args), default=0)
-        table = -1
+        table = guard = -1
         if isinstance(node, Lookup):
             table = low.tables[node.leaf.slot, node.leaf.view, node.dtype]
             level = max(level, level_of(tables[table].kinds))
-            checks += args[1:]
+            if node.guarded:
+                guard = args[1]
+            else:
+                checks += args[1:]
         levels.append(level)
-        operations.append(Operation(node.expression, args, node.dtype.name, level, table))
+        operations.append(Operation(node.expression, args, node.dtype.name, level, table, guard))
     checks += [number(e) for e in draft.checks]
     results = [
         Result(

@@ -74,13 +74,15 @@ def _pad(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
     x, value = args
     if out.dtype not in NATIVE or 0 in x.shape:
         return None
+    config = params["padding_config"]
+    if x.dtype in NATIVE and not any(interior for _, _, interior in config):
+        around = plan.spread(value, out.shape, ())
+        return plan.placed(x, around, [low for low, _, _ in config], out.shape)
     leaf = plan.new_array(out.shape, out.dtype)
     fill = plan.spread(value, out.shape, ())
     plan.add(Root(fill, leaf.slot, leaf.view), out.shape)
     starts, first, sizes, steps = [], [], [], []
-    for size, total, (low, _, interior) in zip(
-        x.shape, out.shape, params["padding_config"], strict=True
-    ):
+    for size, total, (low, _, interior) in zip(x.shape, out.shape, config, strict=True):
         step = interior + 1
         # The elements of x that land inside: low + i * step in [0, total).
         begin = max(0, -(low // step))

@@ -120,6 +120,12 @@ class _Writer:
             place = self.place("tab", operation.table, table, operation.level)
             test = " != 0" if table.dtype == "bool" else ""
             text = f"tab{operation.table}[{place} + {text}]{test}"
+        if operation.guard >= 0:
+            nothing = "False" if operation.dtype == "bool" else f"np.{operation.dtype}(0)"
+            self.line(f"v{number} = {nothing}")
+            self.line(f"if {self.value(operation.guard)}:")
+            self.line(f"    v{number} = {text}")
+            return
         self.line(f"v{number} = {text}")
         if number in self.kernel.checks:
             self.line(f"bad = bad | v{number}")

@@ -8,7 +8,7 @@ here find out which those are and make the new body; the primitives bind it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import add
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from ..transforms.batch import Axis
 from ..transforms.derived import batched, jvp_of, split_linear, transposed
 from ..transforms.evaluate import eval_jaxpr, run_eqns
 from ..transforms.stage import live_eqns, stage
+from .loop_sums import Term, terms_of
 from .structural import batched_at
 
 Flags = tuple[bool, ...]
@@ -191,41 +192,95 @@ def linear_body(jaxpr: Jaxpr, shape: Shape, ins: Flags, outs: Flags) -> LinearBo
     residuals = forward.outvars[count:]
     eqns, invariant = _invariant_eqns(forward, shape.consts)
     elements = {v: i for i, v in enumerate(shape.split(forward.invars)[2])}
-    fixed = [i for i, v in enumerate(residuals) if v in invariant]
-    passed = [i for i, v in enumerate(residuals) if v in elements]
-    kept = [i for i, v in enumerate(residuals) if v not in invariant and v not in elements]
+    kept, again = _kept(forward, residuals, invariant, elements)
+    used = {a for e in again for a in e.invars if type(a) is Var} | set(residuals)
+    made = {v for e in again for v in e.outvars}
+    fixed = [v for v in invariant if v in used and v not in made]
+    passed = [v for v in elements if v in used]
 
     def invariants(consts: Sequence[Any]) -> list[Any]:
         env = dict(zip(forward.constvars, forward.consts, strict=True))
         env.update(zip(forward.invars[: shape.consts], consts, strict=True))
-        wanted = [residuals[i] for i in fixed]
-        run_eqns(live_eqns(eqns, wanted), env)
-        return [env[v] for v in wanted]
+        run_eqns(live_eqns(eqns, fixed), env)
+        return [env[v] for v in fixed]
 
     d_consts, d_carry, _ = (sum(part) for part in shape.split(ins))
-    tangents = list(range(len(residuals), len(linear.invars)))
-    first, last = tangents[: d_consts + d_carry], tangents[d_consts + d_carry :]
+    tangents = linear.in_avals[len(residuals) :]
+    first = tangents[: d_consts + d_carry]
+
+    def run(*values: Any) -> list[Any]:
+        rest = iter(values)
+        env = {v: next(rest) for v in fixed}
+        given = [next(rest) for _ in first]
+        env.update((v, next(rest)) for v in (*passed, *kept))
+        run_eqns(again, env)
+        return eval_jaxpr(linear, [*(env[v] for v in residuals), *given, *rest])
+
+    groups = [[v.aval for v in fixed], first, [v.aval for v in (*passed, *kept)]]
+    avals = [a for group in groups for a in group] + tangents[len(first) :]
+    outvars = [*forward.outvars[:count], *kept]
     return LinearBody(
-        rearranged(
-            forward, range(len(forward.invars)), [*range(count), *(count + i for i in kept)]
+        Jaxpr(
+            forward.constvars,
+            forward.consts,
+            forward.invars,
+            live_eqns(forward.eqns, outvars),
+            outvars,
         ),
-        rearranged(linear, [*fixed, *first, *passed, *kept, *last], range(sum(outs))),
+        stage(run, avals, "linearize"),
         invariants,
-        [elements[residuals[i]] for i in passed],
+        [elements[v] for v in passed],
         Shape(len(fixed) + d_consts, d_carry),
     )
 
 
-def _invariant_eqns(jaxpr: Jaxpr, consts: int) -> tuple[list[Eqn], set[Var]]:
+#: What is computed again in a turn of the linear loop rather than kept of a turn of the other: it
+#: costs less than a number in memory.
+_CHEAP = frozenset(
+    "add sub mul neg abs sign max min clamp integer_pow select_n convert_element_type eq ne lt le "
+    "gt ge bitwise_and bitwise_or bitwise_xor bitwise_not is_nan is_inf is_finite stop_gradient "
+    "broadcast_in_dim reshape transpose slice rev iota dynamic_slice".split()
+)
+
+
+def _kept(
+    forward: Jaxpr, residuals: Sequence[Var], invariant: Sequence[Var], elements: dict[Var, int]
+) -> tuple[list[Var], list[Eqn]]:
+    """What a turn has to keep for its residuals, and the equations that make the rest again."""
+    fixed = {*invariant, *elements}
+    kept = {v: None for v in residuals if v not in fixed}
+    eqns = {v: e for e in forward.eqns for v in e.outvars if e.primitive.name in _CHEAP}
+    bases = set(forward.invars) | fixed | {v for v in kept if v not in eqns}
+    cheap: set[Var] = set()
+    for eqn in forward.eqns:
+        needs = [a for a in eqn.invars if type(a) is Var]
+        if eqn.primitive.name in _CHEAP and all(a in bases or a in cheap for a in needs):
+            cheap.update(eqn.outvars)
+    again = [v for v in kept if v in cheap and v not in bases]
+    wanted = live_eqns([e for e in forward.eqns if cheap.issuperset(e.outvars)], again)
+    read = {a: None for e in wanted for a in e.invars if type(a) is Var}
+    made = {v for e in wanted for v in e.outvars}
+    fewer = [v for v in kept if v not in again]
+    fewer += [v for v in read if v not in kept and v not in fixed and v not in made]
+    if _bytes(fewer) <= _bytes(kept):
+        return fewer, wanted
+    return list(kept), []
+
+
+def _bytes(variables: Iterable[Var]) -> int:
+    return sum(v.aval.size * v.aval.dtype.itemsize for v in variables)
+
+
+def _invariant_eqns(jaxpr: Jaxpr, consts: int) -> tuple[list[Eqn], list[Var]]:
     """The equations that need nothing but a body's constants, and the variables that are the same
     in each turn."""
-    known: set[Var] = {*jaxpr.constvars, *jaxpr.invars[:consts]}
+    known = dict.fromkeys([*jaxpr.constvars, *jaxpr.invars[:consts]])
     eqns = []
     for eqn in jaxpr.eqns:
         if all(a in known for a in eqn.invars if type(a) is Var) and not has_effect(eqn):
             eqns.append(eqn)
-            known.update(eqn.outvars)
-    return eqns, known
+            known.update(dict.fromkeys(eqn.outvars))
+    return eqns, list(known)
 
 
 # --- reverse mode ------------------------------------------------------------------------------
@@ -255,24 +310,35 @@ class TransposedBody(NamedTuple):
     Attributes:
       jaxpr: its constants are the known ones; it carries the sums of the cotangents of linear
         constants and the cotangents of carried values; its elements are the known ones and the
-        cotangents of the outputs; its outputs are the cotangents of linear elements.
-      consts, carry, elements: which of the linear ones have a cotangent.
+        cotangents of the outputs; its outputs are the cotangents of linear elements, and factors.
+      consts, carry, elements: which of the linear ones have a cotangent; of the constants those
+        whose cotangents are added up turn by turn.
+      later: for the other linear constants that have one, by number, the terms of the cotangent.
+      factors: the factors of all terms, in the order in which they are outputs.
     """
 
     jaxpr: Jaxpr
     consts: Flags
     carry: Flags
     elements: Flags
+    later: dict[int, list[Term]]
+    factors: list[Var]
 
 
 def transposed_body(
-    jaxpr: Jaxpr, shape: Shape, is_linear: Flags, carry_cts: Flags, out_cts: Flags
+    jaxpr: Jaxpr,
+    shape: Shape,
+    is_linear: Flags,
+    carry_cts: Flags,
+    out_cts: Flags,
+    sum_later: bool = False,
 ) -> TransposedBody:
     """Transpose the body of a loop that is linear in all that it carries.
 
     Args:
       is_linear: the inputs to transpose.
       carry_cts, out_cts: which carried and which other outputs have a cotangent.
+      sum_later: whether sums over turns may be made after the loop.
     """
     linear_avals = [chosen(*pair) for pair in zip(
         shape.split(jaxpr.in_avals), shape.split(is_linear), strict=True)]  # fmt: skip
@@ -284,6 +350,21 @@ def transposed_body(
     carry = settle(flow, carry_cts)
     back, found = transposed(jaxpr, is_linear, (*carry, *out_cts))
     consts, found_carry, elements = (tuple(part) for part in counts.split(found))
+    later: dict[int, list[Term]] = {}
+    if sum_later:
+        outs = iter(back.outvars)
+        fixed = {*back.constvars, *back.invars[: shape.consts - len(consts)]}
+        for number, flag in enumerate(consts):
+            terms = terms_of(back, next(outs), fixed) if flag else None
+            if terms is not None:
+                later[number] = terms
+    factors = list(dict.fromkeys(v for terms in later.values() for t in terms for v in t.factors))
+    wanted = [v for i, v in zip(chosen(range(len(consts)), consts), back.outvars, strict=False)
+              if i not in later]  # fmt: skip
+    wanted += [*back.outvars[sum(consts) :], *factors]
+    eqns = live_eqns(back.eqns, wanted)
+    back = Jaxpr(back.constvars, back.consts, back.invars, eqns, wanted)
+    consts = tuple(flag and i not in later for i, flag in enumerate(consts))
     known = [chosen(part, [not flag for flag in flags]) for part, flags in zip(
         shape.split(jaxpr.in_avals), shape.split(is_linear), strict=True)]  # fmt: skip
     groups = [
@@ -303,7 +384,8 @@ def transposed_body(
         return [*after_sums, *filled(spread, carry, linear_avals[1]), *made]
 
     avals = [aval for group in groups for aval in group]
-    return TransposedBody(stage(run, avals, "transpose"), consts, carry, elements)
+    body = stage(run, avals, "transpose")
+    return TransposedBody(body, consts, carry, elements, later, factors)
 
 
 # --- batching ----------------------------------------------------------------------------------

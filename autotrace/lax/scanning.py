@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from operator import index as as_int
 from typing import Any
@@ -37,6 +38,7 @@ from .bodies import (
     tangent_flags,
     transposed_body,
 )
+from .families import add_p
 from .functions import Function, as_function, bind_whole, check_same, flatten_operands, name_of
 from .structural import batched_at, move_axis
 
@@ -314,12 +316,12 @@ def _scan_transpose(
     carry_flags = shape.split(is_linear)[1]
     carry_cts, out_cts = cts[: shape.carry], cts[shape.carry :]
     if not all(carry_flags):
-        stacks = _known_carry(args, is_linear, jaxpr, shape, loop)
+        known = _known_carry(args, is_linear, jaxpr, shape, loop)
         jaxpr, is_linear = _carry_as_elements(jaxpr, shape, is_linear)
-        elements += stacks
+        elements += known
         carry, carry_cts = chosen(carry, carry_flags), chosen(carry_cts, carry_flags)
         shape = Shape(shape.consts, len(carry))
-    back = transposed_body(jaxpr, shape, is_linear, present(carry_cts), present(out_cts))
+    back = transposed_body(jaxpr, shape, is_linear, present(carry_cts), present(out_cts), True)
     const_flags, _, element_flags = shape.split(is_linear)
     known_consts = [x for x, flag in zip(consts, const_flags, strict=True) if not flag]
     known_elements = [x for x, flag in zip(elements, element_flags, strict=True) if not flag]
@@ -338,8 +340,14 @@ def _scan_transpose(
         length=length,
         reverse=not reverse,
     )
-    found = iter(scatter_outputs(made, (*back.consts, *back.carry, *back.elements)))
-    by_input = [next(found) if flag else None for flag in is_linear]
+    count = len(made) - len(back.factors)
+    found = scatter_outputs(made[:count], (*back.consts, *back.carry, *back.elements))
+    stacks = dict(zip(back.factors, made[count:], strict=True))
+    for number, terms in back.later.items():
+        totals = [term.total([stacks[v] for v in term.factors]) for term in terms]
+        found[number] = functools.reduce(add_p.bind, totals)
+    rest = iter(found)
+    by_input = [next(rest) if flag else None for flag in is_linear]
     spread = iter(by_input[: shape.consts + shape.carry])
     results = [next(spread) for _ in consts]
     results += [next(spread) if flag else None for flag in carry_flags]
