@@ -12,6 +12,9 @@ from ..core.source import Location
 from .build import Source
 from .views import View
 
+#: Arrays of up to so many elements are kept in registers where only a loop uses them.
+REGISTERS = 32
+
 
 class NoKernelError(Exception):
     """Something within a loop or a branch that only Python can do: then Python runs the loop."""

@@ -27,6 +27,7 @@ from ..core.jaxpr import Eqn, Jaxpr, Literal, Var
 from ..transforms.simplify import simplify_jaxpr
 from . import control, indexing, products, scans, shapes
 from .expressions import (
+    REGISTERS,
     Control,
     Expression,
     HostStep,
@@ -247,6 +248,11 @@ class Plan:
     def aval(self, slot: int) -> ShapedArray:
         """The type of an array that kernels write."""
         return self.temporaries.get(slot) or self.outputs[slot]
+
+    def in_registers(self, aval: ShapedArray) -> bool:
+        """Whether an array made here is so small that a loop keeps it in registers: then it is
+        better stored, element by element, than computed wherever it is used."""
+        return self._depth > 0 and aval.size <= REGISTERS
 
     def owns(self, slot: int) -> bool:
         """Whether only the block at hand uses a slot."""

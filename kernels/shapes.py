@@ -75,7 +75,7 @@ def _pad(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
     if out.dtype not in NATIVE or 0 in x.shape:
         return None
     config = params["padding_config"]
-    if x.dtype in NATIVE and not any(interior for _, _, interior in config):
+    if not plan.in_registers(out) and not any(interior for _, _, interior in config):
         around = plan.spread(value, out.shape, ())
         return plan.placed(x, around, [low for low, _, _ in config], out.shape)
     leaf = plan.new_array(out.shape, out.dtype)

@@ -18,15 +18,13 @@ import numpy as np
 
 from . import team
 from .build import Helper, Source
-from .expressions import Branch, Control, KernelDraft, Leaf, Loop, Loops, Routine
+from .expressions import REGISTERS, Branch, Control, KernelDraft, Leaf, Loop, Loops, Routine
 from .lowering import STATUS_SLOT, Lowered, lower
 from .source import parameters, python_source
 
 if TYPE_CHECKING:
     from .fusion import Plan
 
-#: Arrays of up to so many elements are rooms.
-_ROOM_UP_TO = 32
 #: Kernels over up to so many elements have their sizes in the source, so that their loops can be
 #: unrolled; others take them from the table, so that another size compiles nothing.
 _TINY_UP_TO = 64
@@ -190,7 +188,7 @@ class _Writer:
         """The pointer to a slot; a room where it is small and nothing outside uses it."""
         if slot not in self.pointers:
             inner = slot in self.plan.temporaries and slot not in self.outside
-            if inner and self.size(slot) <= _ROOM_UP_TO:
+            if inner and self.size(slot) <= REGISTERS:
                 self.head.append(f"r{slot} = room_{dtype}({max(self.size(slot), 1)})")
                 self.pointers[slot] = f"r{slot}"
             else:
@@ -293,7 +291,7 @@ class _Writer:
                 self.status()
             dynamic = slot in self.moving or (slot in self.pointers and self.is_room(slot))
             inner = slot in self.plan.temporaries and slot not in self.outside
-            if dynamic or (inner and self.size(slot) <= _ROOM_UP_TO):
+            if dynamic or (inner and self.size(slot) <= REGISTERS):
                 pointer = self.pointer(slot, self.known_dtype(slot))
                 self.line(f"words[{base + at}] = address_of({pointer}, 0) + {self.word(offset)}")
             else:
@@ -342,7 +340,7 @@ class _Writer:
         for slot in carry:
             dtype = self.dtype(slot)
             home = self.pointer(slot, dtype)
-            if slot in visible and self.size(slot) <= _ROOM_UP_TO:
+            if slot in visible and self.size(slot) <= REGISTERS:
                 rooms[slot] = home
                 self.head.append(f"r{slot} = room_{dtype}({self.size(slot)})")
                 self.pointers[slot] = f"r{slot}"

@@ -17,6 +17,8 @@ A primitive takes arrays by position and static parameters by keyword. Its rules
                 than noting one equation
 ``simplify``    ``(args, params) -> replacement or None``: identities that are exact in IEEE
                 arithmetic; see ``autotrace.transforms.simplify``
+``prune``       ``(params, used) -> (params, inputs, outputs) or None``: the same with fewer
+                results, given which are used; the numbers of the inputs and outputs that stay
 ==============  =====================================================================
 
 With ``multiple_results`` single outputs above become lists.
@@ -35,7 +37,9 @@ from .errors import MissingRuleError, NanError, located
 from .source import user_location
 from .trace import Tracer, active_traces, get_aval, innermost_guarded
 
-_RULES = ("impl", "abstract", "jvp", "transpose", "batch", "jvp_call", "stage", "simplify")
+_RULES = (
+    "impl", "abstract", "jvp", "transpose", "batch", "jvp_call", "stage", "simplify", "prune",
+)  # fmt: skip
 
 #: Each primitive that exists, by name; what the tests and backends enumerate.
 primitives: dict[str, Primitive] = {}
@@ -82,6 +86,7 @@ class Primitive:
     jvp_call: Callable[..., Any] | None
     stage: Callable[..., Any] | None
     simplify: Callable[..., Any] | None
+    prune: Callable[..., Any] | None
 
     def __init__(
         self,
@@ -146,6 +151,10 @@ class Primitive:
     def def_simplify(self, rule: Callable) -> Callable:
         """Set the simplification rule."""
         return self._define("simplify", rule)
+
+    def def_prune(self, rule: Callable) -> Callable:
+        """Set the rule that leaves out unused results."""
+        return self._define("prune", rule)
 
     def rule(self, kind: str, transform: str) -> Callable:
         """The rule of a kind, or an error that says which is missing and what to do."""

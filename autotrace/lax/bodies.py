@@ -236,7 +236,7 @@ def linear_body(jaxpr: Jaxpr, shape: Shape, ins: Flags, outs: Flags) -> LinearBo
 
 #: What is computed again in a turn of the linear loop rather than kept of a turn of the other: it
 #: costs less than a number in memory.
-_CHEAP = frozenset(
+CHEAP = frozenset(
     "add sub mul neg abs sign max min clamp integer_pow select_n convert_element_type eq ne lt le "
     "gt ge bitwise_and bitwise_or bitwise_xor bitwise_not is_nan is_inf is_finite stop_gradient "
     "broadcast_in_dim reshape transpose slice rev iota dynamic_slice".split()
@@ -249,12 +249,12 @@ def _kept(
     """What a turn has to keep for its residuals, and the equations that make the rest again."""
     fixed = {*invariant, *elements}
     kept = {v: None for v in residuals if v not in fixed}
-    eqns = {v: e for e in forward.eqns for v in e.outvars if e.primitive.name in _CHEAP}
+    eqns = {v: e for e in forward.eqns for v in e.outvars if e.primitive.name in CHEAP}
     bases = set(forward.invars) | fixed | {v for v in kept if v not in eqns}
     cheap: set[Var] = set()
     for eqn in forward.eqns:
         needs = [a for a in eqn.invars if type(a) is Var]
-        if eqn.primitive.name in _CHEAP and all(a in bases or a in cheap for a in needs):
+        if eqn.primitive.name in CHEAP and all(a in bases or a in cheap for a in needs):
             cheap.update(eqn.outvars)
     again = [v for v in kept if v in cheap and v not in bases]
     wanted = live_eqns([e for e in forward.eqns if cheap.issuperset(e.outvars)], again)

@@ -22,7 +22,7 @@ from ..transforms.evaluate import eval_jaxpr
 from ..transforms.simplify import Inline, View
 from ..transforms.stage import stage
 from .arithmetic import clamp, convert_element_type, ne
-from .bodies import batched_body, chosen, completed, present
+from .bodies import batched_body, chosen, completed, present, rearranged
 from .families import BOOL
 from .functions import Function, as_function, bind_whole, check_same, flatten_operands, name_of
 from .indexing import INDEX
@@ -318,3 +318,12 @@ def _cond_simplify(view: View, args: Sequence[Any], params: dict) -> Any:
     if index is not None:
         return Inline(branches[int(index)], args[1:])
     return Inline(branches[0], args[1:]) if len(branches) == 1 else None
+
+
+@cond_p.def_prune
+def _cond_prune(params: dict, used: Sequence[bool]) -> tuple | None:
+    branches = params["branches"]
+    outputs = [i for i, flag in enumerate(used) if flag]
+    inputs = range(len(branches[0].invars) + 1)
+    fewer = tuple(rearranged(b, inputs[:-1], outputs) for b in branches)
+    return {"branches": fewer}, inputs, outputs

@@ -35,6 +35,7 @@ from .bodies import (
 from .families import BOOL, add_p
 from .functions import as_function, bind_whole, name_of
 from .indexing import INDEX
+from .loop_passes import inputs_of, needed_carry
 from .scanning import batched_front, by_lanes, carried_function, scan_as
 from .structural import array
 from .sweeping import linear_sweeps
@@ -329,3 +330,25 @@ def _while_batch(
         body_consts=body_consts,
     )
     return outs, inner
+
+
+@while_p.def_prune
+def _while_prune(params: dict, used: Sequence[bool]) -> tuple | None:
+    test, body = params["cond_jaxpr"], params["body_jaxpr"]
+    if test.effectful or body.effectful:
+        return None
+    first, consts = params["cond_consts"], params["body_consts"]
+    asked = inputs_of(test, test.outvars)
+    asked_flags = [v in asked for v in test.invars[first:]]
+    keep = needed_carry(
+        body, Shape(consts, len(used)), [a or b for a, b in zip(used, asked_flags, strict=True)]
+    )
+    if all(keep):
+        return None
+    kept = [i for i, flag in enumerate(keep) if flag]
+    made = {
+        **params,
+        "cond_jaxpr": rearranged(test, [*range(first), *(first + i for i in kept)], [0]),
+        "body_jaxpr": rearranged(body, [*range(consts), *(consts + i for i in kept)], kept),
+    }
+    return made, [*range(first + consts), *(first + consts + i for i in kept)], kept

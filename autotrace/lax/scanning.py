@@ -21,6 +21,7 @@ from ..core.tree import TreeDef
 from ..transforms.backends import compile_jaxpr
 from ..transforms.batch import Axis
 from ..transforms.derived import batched, scatter_outputs
+from ..transforms.simplify import View
 from ..transforms.stage import live_eqns, stage
 from .arithmetic import convert_element_type
 from .bodies import (
@@ -40,6 +41,7 @@ from .bodies import (
 )
 from .families import add_p
 from .functions import Function, as_function, bind_whole, check_same, flatten_operands, name_of
+from .loop_passes import prune_scan, simplify_scan
 from .structural import batched_at, move_axis
 
 scan_p = Primitive("scan", multiple_results=True)
@@ -382,6 +384,14 @@ def _carry_as_elements(
     kept = [i for i, flag in enumerate(flags) if flag]
     outputs = [*kept, *range(shape.carry, len(jaxpr.outvars))]
     return rearranged(jaxpr, order, outputs), tuple(is_linear[i] for i in order)
+
+
+@scan_p.def_simplify
+def _scan_simplify(view: View, args: Sequence[Any], params: dict) -> Any:
+    return simplify_scan(scan_p, args, params)
+
+
+scan_p.def_prune(prune_scan)
 
 
 @scan_p.def_batch

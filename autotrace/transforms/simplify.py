@@ -162,6 +162,29 @@ def _fold(eqn: Eqn) -> list[Literal] | None:
     return [Literal(v.aval.dtype.type(x)) for v, x in zip(eqn.outvars, outs, strict=True)]
 
 
+def _pruned(eqns: Sequence[Eqn], outvars: Sequence[Any]) -> list[Eqn]:
+    """As ``live_eqns``; of equations with several results also without those that are unused."""
+    needed = {a for a in outvars if type(a) is Var}
+    live = []
+    for eqn in reversed(live_eqns(eqns, outvars)):
+        used = [v in needed for v in eqn.outvars]
+        if eqn.primitive.prune is not None and not all(used):
+            fewer = eqn.primitive.prune(eqn.params, used)
+            if fewer is not None:
+                params, inputs, outputs = fewer
+                eqn = Eqn(
+                    eqn.primitive,
+                    [eqn.invars[i] for i in inputs],
+                    [eqn.outvars[i] for i in outputs],
+                    params,
+                    eqn.location,
+                )
+        needed.update(a for a in eqn.invars if type(a) is Var)
+        if eqn.outvars or has_effect(eqn):
+            live.append(eqn)
+    return live_eqns(live[::-1], outvars)
+
+
 def _key(eqn: Eqn) -> tuple | None:
     """What makes two equations the same, or None for one whose parameters cannot be compared."""
     key = (
@@ -207,7 +230,7 @@ def simplify_jaxpr(jaxpr: Jaxpr) -> Jaxpr:
     with patient_collector():
         simplifier.walk(jaxpr.eqns)
         outvars = [simplifier.atom(a) for a in jaxpr.outvars]
-        eqns = live_eqns(simplifier.eqns, outvars)
+        eqns = _pruned(simplifier.eqns, outvars)
     used = {a for e in eqns for a in e.invars if type(a) is Var}
     used.update(a for a in outvars if type(a) is Var)
     kept = [(v, c) for v, c in simplifier.constants.values() if v in used]
