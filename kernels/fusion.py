@@ -25,7 +25,7 @@ import numpy as np
 from ..core.avals import ShapedArray
 from ..core.jaxpr import Eqn, Jaxpr, Literal, Var
 from ..transforms.simplify import simplify_jaxpr
-from . import control, indexing, products, scans, shapes
+from . import control, indexing, products, scans, shapes, windows
 from .expressions import (
     REGISTERS,
     Control,
@@ -83,7 +83,7 @@ _REDUCTIONS = {
 #: What a plan is made of.
 Step = KernelDraft | HostStep | Routine | Control
 
-_RULES = shapes.RULES | products.RULES | indexing.RULES | scans.RULES
+_RULES = shapes.RULES | products.RULES | indexing.RULES | scans.RULES | windows.RULES
 
 
 class Plan:

@@ -48,6 +48,18 @@ class View(NamedTuple):
         strides = tuple(s * k for s, k in zip(self.strides, steps, strict=True))
         return View(tuple(shape), strides, offset)
 
+    def windows(
+        self,
+        places: Sequence[int],
+        window: Sequence[int],
+        strides: Sequence[int],
+        dilation: Sequence[int],
+    ) -> View:
+        """For each place of a window its elements: those of several may be the same."""
+        moving = [s * k for s, k in zip(self.strides, strides, strict=True)]
+        within = [s * k for s, k in zip(self.strides, dilation, strict=True)]
+        return View((*places, *window), (*moving, *within), self.offset)
+
     def reverse(self, dims: Sequence[int]) -> View:
         offset = self.offset + sum((self.shape[d] - 1) * self.strides[d] for d in dims)
         strides = tuple(-s if d in dims else s for d, s in enumerate(self.strides))

@@ -29,13 +29,15 @@ _ELEMENTARY_NAMES = frozenset(
 _SPECIAL_NAMES = frozenset("digamma erf erf_inv erfc lgamma logistic polygamma".split())
 #: The primitives that add or multiply several numbers, in an order that is not promised.
 _SUM_NAMES = frozenset(
-    "cumprod cumsum dot_general linear_recurrence reduce_prod reduce_sum scatter".split()
+    "cumprod cumsum dot_general linear_recurrence overlap_add reduce_prod reduce_sum "
+    "reduce_window_prod reduce_window_sum scatter window_reached".split()
 )
 #: Whose relative error has no bound where the result crosses zero; the absolute one has.
 _CROSSING_NAMES = frozenset("digamma lgamma logaddexp logaddexp2".split())
 #: What may return either zero where both are among its arguments.
 _EITHER_ZERO_NAMES = frozenset(
-    "maximum minimum fmax fmin max min clamp reduce_max reduce_min cummax cummin".split()
+    "maximum minimum fmax fmin max min clamp reduce_max reduce_min cummax cummin "
+    "reduce_window_max reduce_window_min".split()
 )
 
 

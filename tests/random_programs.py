@@ -516,6 +516,32 @@ class Program:
         function = lax.reduce_max if choice == 4 else lax.reduce_min
         return Value(function(v.x, axes), v.size, v.error)
 
+    def windows(self) -> Value | None:
+        v = self.pick(lambda v: len(v.shape) > 0 and v.kind != "complex128")
+        if v is None:
+            return None
+        window, strides, dilation = (
+            tuple(map(int, self.rng.integers(1, most, len(v.shape)))) for most in (4, 3, 3)
+        )
+        padding = [tuple(map(int, self.rng.integers(0, 3, 2))) for _ in window]
+        v = self.tame(v) if v.is_float else v
+        count = math.prod(window)
+        choice = int(self.rng.integers(3))
+        if v.kind == "bool":
+            function, init = (lax.bitwise_and, True) if choice else (lax.bitwise_or, False)
+        elif choice and not self.smooth:
+            # What is padded with is as good as any element.
+            function, init = (lax.max, -2.0) if choice == 1 else (lax.min, 2.0)
+        else:
+            function, init = lax.add, 0.0
+        init = number(v, init)
+        made = lax.reduce_window(v.x, init, function, window, strides, padding, None, dilation)
+        if math.prod(made.shape) > _SIZE:
+            return None
+        if not v.is_float or function is not lax.add:
+            return Value(made, max(v.size, 2.0), v.error)
+        return Value(made, v.size * count, count * v.error + count**2 * 8 * v.eps * v.size)
+
     def host(self) -> Value | None:
         choice = int(self.rng.integers(4))
         v = self.pick(lambda v: len(v.shape) > 0 and v.kind not in ("bool", "complex128"))
@@ -545,7 +571,8 @@ class Program:
 _WEIGHTS = {
     "unary": 5, "binary": 7, "integers": 3, "bools": 1.5, "compare": 2, "complexes": 0.3,
     "select": 3, "convert": 1.5, "broadcast": 3, "reshape": 3, "transpose": 3, "slice": 2.5,
-    "rev": 1.5, "pad": 2, "concatenate": 2, "iota": 1, "reduce": 5, "host": 1.2,
+    "rev": 1.5, "pad": 2, "concatenate": 2, "iota": 1, "reduce": 5, "windows": 1.5,
+    "host": 1.2,
 }  # fmt: skip
 _NOT_SMOOTH = frozenset("integers bools compare complexes select convert iota".split())
 

@@ -73,6 +73,9 @@ def _custom_rule(primals, tangents):
     return [at.lax.sin(x)], [t * at.lax.cos(x)]
 
 
+#: Windows of 2 x 3 elements, two apart along the first dimension, in steps of 1 and 2.
+WINDOWS = {"window": (2, 3), "strides": (1, 2), "dilation": (2, 1)}
+
 EXAMPLES: dict[str, Example] = {
     **{
         name: Example((real(2, 3),))
@@ -184,6 +187,23 @@ EXAMPLES: dict[str, Example] = {
         for name in ["cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp", "shift"]
     },
     "linear_recurrence": Example((real(2, 3), real(2, 3)), {"axis": 1, "reverse": False}),
+    "windows": Example((real(4, 5),), WINDOWS),
+    "overlap_add": Example((real(2, 2, 2, 3),), {"shape": (4, 5), **WINDOWS}),
+    **{
+        f"reduce_window_{name}": Example((real(4, 5),), WINDOWS)
+        for name in ["sum", "prod", "max", "min"]
+    },
+    **{f"reduce_window_{name}": Example((bools(4, 5),), WINDOWS) for name in ["and", "or", "xor"]},
+    "window_reached": Example(
+        (
+            real(4, 5),
+            np.arange(20.0).reshape(4, 5),
+            np.array([[4.0, 3.0], [14.0, 9.0]]),
+            real(2, 2),
+        ),
+        WINDOWS,
+        differentiate=(0,),
+    ),
     "sort": Example((real(2, 3),), {"dimension": 1, "is_stable": True, "num_keys": 1}),
     "top_k": Example((real(2, 3),), {"k": 2}),
     "dot_general": Example(

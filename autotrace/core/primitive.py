@@ -57,6 +57,8 @@ class Primitive:
         that are at its place; scalars go with any shape.
       rearranges: whether an element of the output is one of the operands' or the sum of several
         (of the operands in which it has a transpose).
+      passes_zeros: whether its transpose rule takes and returns pending cotangents; see
+        ``autotrace.transforms.pending``.
 
     Raises:
       ValueError: when the name is taken.
@@ -74,6 +76,7 @@ class Primitive:
         "elementwise",
         "multiple_results",
         "name",
+        "passes_zeros",
         "rearranges",
         *_RULES,
     )
@@ -96,6 +99,7 @@ class Primitive:
         effectful: bool = False,
         elementwise: bool = False,
         rearranges: bool = False,
+        passes_zeros: bool = False,
     ):
         if name in primitives:
             raise ValueError(f"there is a primitive named {name!r} already")
@@ -104,6 +108,7 @@ class Primitive:
         self.effectful = effectful
         self.elementwise = elementwise
         self.rearranges = rearranges
+        self.passes_zeros = passes_zeros
         for rule in _RULES:
             setattr(self, rule, None)
         primitives[name] = self

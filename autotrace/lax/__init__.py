@@ -56,6 +56,7 @@ from .arithmetic import (
     sub,
     trunc,
 )
+from .associative import associative_scan
 from .branching import cond, switch
 from .collectives import (
     all_gather,
@@ -128,6 +129,7 @@ from .linear import (
 )
 from .looping import fori_loop, while_loop
 from .mapping import map
+from .monoids import reduce
 from .reductions import (
     argmax,
     argmin,
@@ -168,6 +170,7 @@ from .structural import (
     transpose,
     zeros_like,
 )
+from .windows import reduce_window
 
 __all__ = [
     "abs",
@@ -179,6 +182,7 @@ __all__ = [
     "argmin",
     "asin",
     "asinh",
+    "associative_scan",
     "atan",
     "atan2",
     "atanh",
@@ -275,12 +279,14 @@ __all__ = [
     "psum",
     "real",
     "reciprocal",
+    "reduce",
     "reduce_and",
     "reduce_max",
     "reduce_min",
     "reduce_or",
     "reduce_prod",
     "reduce_sum",
+    "reduce_window",
     "reduce_xor",
     "rem",
     "reshape",

@@ -23,10 +23,11 @@ from ..transforms.derived import (
     scatter_outputs,
     split_linear,
     tangent_of,
-    transposed,
+    transposed_pending,
 )
 from ..transforms.evaluate import eval_jaxpr
 from ..transforms.jvp import instantiate_all
+from ..transforms.pending import Pending, settled, unsettled
 from ..transforms.simplify import Inline, View
 from ..transforms.stage import stage
 from .slicing import concatenate, index_in_dim
@@ -34,7 +35,7 @@ from .structural import batched_at, broadcast_to_shape, expand_dims, reduce_sum
 
 # --- jit ---------------------------------------------------------------------------------------
 
-jit_p = Primitive("jit", multiple_results=True)
+jit_p = Primitive("jit", multiple_results=True, passes_zeros=True)
 
 
 @jit_p.def_impl
@@ -85,13 +86,13 @@ def _jit_jvp(
 def _call_transpose(primitive: Primitive) -> Callable:
     def rule(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, **params: Any) -> list[Any]:
         is_linear = tuple(isinstance(a, LinearInput) for a in args)
-        back, in_present = transposed(jaxpr, is_linear, _present(cts))
+        pending = tuple(type(c) is Pending for c in cts)
+        back, nonzero, out_pending = transposed_pending(jaxpr, is_linear, _present(cts), pending)
         known = [a for a, lin in zip(args, is_linear, strict=True) if not lin]
-        given = [c for c in cts if c is not None]
-        found = iter(
-            scatter_outputs(primitive.bind(*known, *given, jaxpr=back, **params), in_present)
-        )
-        return [next(found) if lin else None for lin in is_linear]
+        given = [settled(c) for c in cts if c is not None]
+        found = scatter_outputs(primitive.bind(*known, *given, jaxpr=back, **params), nonzero)
+        made = iter([unsettled(c) if p else c for c, p in zip(found, out_pending, strict=True)])
+        return [next(made) if lin else None for lin in is_linear]
 
     return rule
 
@@ -130,7 +131,7 @@ def call_compiled(primitive: Primitive, args: Sequence[Any], params: dict) -> li
 
 #: Calls a jaxpr whose intermediate values are not kept for reverse mode but computed again. It is
 #: never inlined, since common-subexpression elimination would undo the recomputation.
-checkpoint_p = Primitive("checkpoint", multiple_results=True)
+checkpoint_p = Primitive("checkpoint", multiple_results=True, passes_zeros=True)
 
 
 @checkpoint_p.def_impl

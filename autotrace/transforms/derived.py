@@ -78,8 +78,19 @@ def split_linear(jaxpr: Jaxpr, nonzero: tuple[bool, ...]) -> tuple[Jaxpr, Jaxpr,
 def transposed(
     jaxpr: Jaxpr, is_linear: tuple[bool, ...], has_ct: tuple[bool, ...]
 ) -> tuple[Jaxpr, list[bool]]:
+    """See ``transpose_jaxpr``; without pending cotangents."""
+    return transpose_jaxpr(jaxpr, is_linear, has_ct)[:2]
+
+
+@_once
+def transposed_pending(
+    jaxpr: Jaxpr,
+    is_linear: tuple[bool, ...],
+    has_ct: tuple[bool, ...],
+    pending: tuple[bool, ...],
+) -> tuple[Jaxpr, list[bool], list[bool]]:
     """See ``transpose_jaxpr``."""
-    return transpose_jaxpr(jaxpr, is_linear, has_ct)
+    return transpose_jaxpr(jaxpr, is_linear, has_ct, pending)
 
 
 @_once

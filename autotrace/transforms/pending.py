@@ -6,7 +6,8 @@ the transpose of a select puts no zeros into the cotangents of its cases. It lea
 the cotangent as it came, and the lanes in which it counts. Elementwise linear primitives work on
 it and leave it pending; the select is made where something else needs the array, after infinities
 and NaN have got into the lanes that it drops. Primitives that rearrange elements take the select
-at once, but remember which of their cotangent's elements came from a lane that counts.
+at once, but remember which of their cotangent's elements came from a lane that counts. So do calls
+of a jaxpr; within it, and behind it, the lanes are those where the cotangent is not zero.
 """
 
 from __future__ import annotations
@@ -81,6 +82,11 @@ class Pending:
 def settled(ct: Any) -> Any:
     """A cotangent (or None) with the selects made that it is under."""
     return ct.beneath(0) if type(ct) is Pending else ct
+
+
+def unsettled(ct: Any) -> Pending:
+    """A cotangent that has been settled, and counts where it is not zero."""
+    return Pending(ct, ((_where_nonzero(lambda: ct), 1),), exact=True)
 
 
 def add_cts(x: Any, y: Any) -> Any:

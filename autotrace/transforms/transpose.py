@@ -10,7 +10,7 @@ from ..core.source import current
 from ..core.tangents import LinearInput
 from .evaluate import run_eqns
 from .linearize import Linear
-from .pending import Pending, add_cts, settled, transpose_pending
+from .pending import Pending, add_cts, settled, transpose_pending, unsettled
 from .stage import stage
 
 
@@ -44,9 +44,11 @@ def _backward(eqns: Sequence[Eqn], ct_env: dict[Var, Any], known: dict[Var, Any]
         for eqn in reversed(eqns):
             primitive = eqn.primitive
             if primitive.multiple_results:
-                ct: Any = [settled(ct_env.pop(v, None)) for v in eqn.outvars]
+                ct: Any = [ct_env.pop(v, None) for v in eqn.outvars]
                 if all(c is None for c in ct):
                     continue
+                if not primitive.passes_zeros:
+                    ct = [settled(c) for c in ct]
             else:
                 ct = ct_env.pop(eqn.outvars[0], None)
                 if ct is None:
@@ -82,6 +84,10 @@ def backward_pass(jaxpr: Jaxpr, args: Sequence[Any], cts: Sequence[Any]) -> list
     Returns:
       A cotangent for each input, None where zero or where the input is not linear.
     """
+    return [settled(c) for c in _pending_backward_pass(jaxpr, args, cts)]
+
+
+def _pending_backward_pass(jaxpr: Jaxpr, args: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
     known: dict[Var, Any] = dict(zip(jaxpr.constvars, jaxpr.consts, strict=True))
     linear: set[Var] = set()
     for var, arg in zip(jaxpr.invars, args, strict=True):
@@ -102,24 +108,31 @@ def backward_pass(jaxpr: Jaxpr, args: Sequence[Any], cts: Sequence[Any]) -> list
         if ct is not None and type(atom) is Var and atom in linear:
             _accumulate(ct_env, atom, ct)
     _backward(backward, ct_env, known)
-    return [settled(ct_env.get(v)) if v in linear else None for v in jaxpr.invars]
+    return [ct_env.get(v) if v in linear else None for v in jaxpr.invars]
 
 
 def transpose_jaxpr(
-    jaxpr: Jaxpr, is_linear: Sequence[bool], has_ct: Sequence[bool]
-) -> tuple[Jaxpr, list[bool]]:
+    jaxpr: Jaxpr,
+    is_linear: Sequence[bool],
+    has_ct: Sequence[bool],
+    pending: Sequence[bool] | None = None,
+) -> tuple[Jaxpr, list[bool], list[bool]]:
     """The transpose of a jaxpr, as a jaxpr.
 
     Args:
       jaxpr: the program.
       is_linear: the inputs to transpose.
       has_ct: the outputs whose cotangent is not zero.
+      pending: the outputs whose cotangent counts where it is not zero only (see ``pending``);
+        None for none.
 
     Returns:
       A jaxpr from the other inputs, in order, followed by the nonzero cotangents, to the nonzero
-      cotangents of the linear inputs; and which of the linear inputs those are.
+      cotangents of the linear inputs; which of the linear inputs those are; and which of those
+      count where they are not zero only.
     """
     nonzero: list[bool] = []
+    out_pending: list[bool] = []
     known_avals = [a for a, lin in zip(jaxpr.in_avals, is_linear, strict=True) if not lin]
     ct_avals = [a for a, has in zip(jaxpr.out_avals, has_ct, strict=True) if has]
 
@@ -130,9 +143,13 @@ def transpose_jaxpr(
             LinearInput(v.aval) if lin else next(known)
             for v, lin in zip(jaxpr.invars, is_linear, strict=True)
         ]
-        cts = backward_pass(jaxpr, args, [next(given) if has else None for has in has_ct])
-        wanted = [c for c, lin in zip(cts, is_linear, strict=True) if lin]
+        cts = [next(given) if has else None for has in has_ct]
+        if pending is not None:
+            cts = [unsettled(c) if p else c for c, p in zip(cts, pending, strict=True)]
+        found = _pending_backward_pass(jaxpr, args, cts)
+        wanted = [c for c, lin in zip(found, is_linear, strict=True) if lin]
         nonzero[:] = [c is not None for c in wanted]
-        return [c for c in wanted if c is not None]
+        out_pending[:] = [type(c) is Pending for c in wanted]
+        return [settled(c) for c in wanted if c is not None]
 
-    return stage(run, known_avals + ct_avals, "transpose"), nonzero
+    return stage(run, known_avals + ct_avals, "transpose"), nonzero, out_pending

@@ -44,7 +44,8 @@ def shapes_of(size: int):
 def change(draw, view: View, right: np.ndarray) -> tuple[View | None, np.ndarray]:
     """One shape change, of a view and of the array of its elements."""
     shape = view.shape
-    kind = draw(st.sampled_from(["broadcast", "transpose", "slice", "reverse", "reshape"]))
+    kinds = ["broadcast", "transpose", "slice", "reverse", "reshape", "windows"]
+    kind = draw(st.sampled_from(kinds[:-1] if 0 in shape or right.size > 2000 else kinds))
     if kind == "broadcast":
         rank = draw(st.integers(len(shape), max(len(shape), min(len(shape) + 2, 5))))
         dims = sorted(draw(st.permutations(range(rank)))[: len(shape)])
@@ -64,6 +65,15 @@ def change(draw, view: View, right: np.ndarray) -> tuple[View | None, np.ndarray
         made = right[tuple(parts)]
         view = view.slice([p.start for p in parts], made.shape, [p.step for p in parts])
         return view, made
+    if kind == "windows":
+        window = [draw(st.integers(1, n)) for n in shape]
+        dilation = [draw(st.integers(1, 2)) for _ in shape]
+        window = [(w - 1) // d + 1 for w, d in zip(window, dilation, strict=True)]
+        spans = [(w - 1) * d + 1 for w, d in zip(window, dilation, strict=True)]
+        strides = [draw(st.integers(1, 3)) for _ in shape]
+        seen = np.lib.stride_tricks.sliding_window_view(right, spans) if shape else right
+        made = seen[tuple(slice(None, None, s) for s in (*strides, *dilation))]
+        return view.windows(made.shape[: len(shape)], window, strides, dilation), made
     if kind == "reverse":
         dims = [d for d in range(len(shape)) if draw(st.booleans())]
         return view.reverse(dims), np.flip(right, dims)

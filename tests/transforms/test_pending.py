@@ -147,6 +147,8 @@ def test_norms_at_the_origin():
         lambda f: at.jacrev(at.jacfwd(f)),
         lambda f: at.jit(at.hessian(f)),
         lambda f: at.jacrev(at.jit(at.grad(f))),
+        lambda f: at.jacrev(at.grad(at.jit(f))),
+        lambda f: at.jacrev(at.grad(at.checkpoint(f))),
     ],
 )
 def test_second_derivatives(hessian):
@@ -158,6 +160,19 @@ def test_second_derivatives(hessian):
         return np.sum(np.where(x > 0, np.log(np.sqrt(y)) / y, x * x))
 
     np.testing.assert_allclose(hessian(f)(X), at.hessian(safe)(X), rtol=1e-12)
+
+
+@pytest.mark.parametrize("call", [at.jit, at.checkpoint, lambda f: at.jit(at.checkpoint(f))])
+def test_the_choice_and_the_derivative_on_different_sides_of_a_call(call):
+    root, either = call(np.sqrt), call(lambda c, a, b: np.where(c, a, b))
+    expected = [0, 0.25]
+    assert_gradient(lambda x: np.where(x > 0, root(x), 0.0), (X,), (expected,))
+    assert_gradient(lambda x: either(x > 0, np.sqrt(x), 0 * x), (X,), (expected,))
+    assert_gradient(lambda x: either(x > 0, root(x), 0 * x), (X,), (expected,))
+    np.testing.assert_array_equal(
+        at.jacrev(at.grad(lambda x: np.sum(either(x > 0, root(x), x))))(X),
+        [[0, 0], [0, -1 / 32]],
+    )
 
 
 def test_under_vmap():
