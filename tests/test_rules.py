@@ -67,6 +67,8 @@ _vector, _count = ShapedArray((3,), "f8"), ShapedArray((), "i8")
 _scan_body = stage(lambda a, c, x: [at.lax.sin(c * a) + x, c * x], [_vector, _vector, _vector])
 _scan_body_alone = stage(lambda a, c: [at.lax.sin(c) * a, c + a], [_vector, _vector])
 
+_quotient = stage(lambda a, b: [b / a], [_vector, _vector])
+
 
 def _custom_rule(primals, tangents):
     (x,), (t,) = primals, tangents
@@ -216,6 +218,25 @@ EXAMPLES: dict[str, Example] = {
             "sweeps": (Sweep(Shape(1, 1), (), False), Sweep(Shape(1, 1), (0,), True)),
             "outs": (1, 0),
         },
+    ),
+    "custom_linear_solve": Example(
+        (real(3, **POSITIVE), real(3)),
+        {
+            "matvec": stage(lambda a, x: [a * x], [_vector, _vector]),
+            "solve": _quotient,
+            "transpose_solve": _quotient,
+            "consts": 1,
+        },
+    ),
+    "custom_root": Example(
+        (real(3, **POSITIVE), real(3)),
+        {
+            "f": stage(lambda a, x: [x * x - a], [_vector, _vector]),
+            "solve": stage(lambda a, x: [at.lax.sqrt(a)], [_vector, _vector]),
+            "tangent_solve": stage(lambda a, x, y: [y / (x + x)], [_vector] * 3),
+            "consts": 1,
+        },
+        differentiate=(0,),
     ),
     "custom_jvp_call": Example(
         (real(3),),

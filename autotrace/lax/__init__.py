@@ -111,6 +111,7 @@ from .elementary import (
     tan,
     tanh,
 )
+from .implicit import custom_linear_solve, custom_root
 from .indexing import (
     broadcasted_iota,
     gather,
@@ -207,6 +208,8 @@ __all__ = [
     "cummin",
     "cumprod",
     "cumsum",
+    "custom_linear_solve",
+    "custom_root",
     "digamma",
     "div",
     "dot",

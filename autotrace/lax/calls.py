@@ -42,14 +42,15 @@ def _jit_impl(*args: Any, jaxpr: Jaxpr, backend: str, **_: Any) -> list[Any]:
     return compile_jaxpr(jaxpr, backend)(*args)
 
 
-def _call_abstract(*avals: ShapedArray, jaxpr: Jaxpr, **_: Any) -> list[ShapedArray]:
+def call_abstract(*avals: ShapedArray, jaxpr: Jaxpr, **_: Any) -> list[ShapedArray]:
+    """The type rule of a call of a jaxpr."""
     for given, var in zip(avals, jaxpr.invars, strict=True):
         if given.shape != var.aval.shape or given.dtype != var.aval.dtype:
             raise TypeError(f"a call of a jaxpr that takes {var.aval} got {given}")
     return jaxpr.out_avals
 
 
-jit_p.def_abstract(_call_abstract)
+jit_p.def_abstract(call_abstract)
 
 
 def _present(values: Sequence[Any]) -> tuple[bool, ...]:
@@ -138,7 +139,7 @@ def _checkpoint_impl(*args: Any, jaxpr: Jaxpr, **_: Any) -> list[Any]:
     return compile_jaxpr(jaxpr, config.backend)(*args)
 
 
-checkpoint_p.def_abstract(_call_abstract)
+checkpoint_p.def_abstract(call_abstract)
 checkpoint_p.def_batch(_call_batch(checkpoint_p))
 checkpoint_p.def_transpose(_call_transpose(checkpoint_p))
 
