@@ -22,6 +22,7 @@ from autotrace.core.avals import ShapedArray
 from autotrace.core.primitive import Primitive, primitives
 from autotrace.core.trace import get_aval
 from autotrace.lax.bodies import Shape
+from autotrace.lax.checkpointing import nothing_saveable
 from autotrace.lax.families import def_partials, elementwise
 from autotrace.lax.sweeping import Sweep
 from autotrace.transforms.batch import Axis, batch_flat
@@ -192,7 +193,10 @@ EXAMPLES: dict[str, Example] = {
         (real(2, 3), real(3, 4)), {"dimension_numbers": (((1,), (0,)), ((), ()))}
     ),
     "jit": Example((real(3), real(3)), {"jaxpr": _jaxpr, "backend": "numpy", "name": "f"}),
-    "checkpoint": Example((real(3), real(3)), {"jaxpr": _jaxpr, "name": "f"}),
+    "checkpoint": Example(
+        (real(3), real(3)), {"jaxpr": _jaxpr, "policy": nothing_saveable, "name": "f"}
+    ),
+    "checkpoint_name": Example((real(2, 3),), {"name": "f"}),
     "scan": Example(
         (real(3), real(3), real(4, 3)),
         {"jaxpr": _scan_body, "shape": Shape(1, 1), "length": 4, "reverse": True},

@@ -129,6 +129,7 @@ from .linear import (
 )
 from .looping import fori_loop, while_loop
 from .mapping import map
+from .recomputing import checkpointed_scan
 from .reductions import (
     argmax,
     argmin,
@@ -194,6 +195,7 @@ __all__ = [
     "broadcasted_iota",
     "cbrt",
     "ceil",
+    "checkpointed_scan",
     "clamp",
     "complex",
     "concatenate",
