@@ -4,7 +4,7 @@ A plain function over NumPy arrays is traced into a jaxpr; interpreters over it 
 batch it. NumPy arrays go in, NumPy arrays come out.
 """
 
-from . import debug, extend, lax, numpy, testing, tree
+from . import checkpoint_policies, debug, extend, lax, numpy, testing, tree
 from .api.compile import jit
 from .api.custom import checkpoint, custom_jvp, custom_vjp
 from .api.differentiate import (
@@ -35,6 +35,7 @@ from .core.errors import (
     NonDifferentiableError,
     TracerArrayError,
 )
+from .lax.checkpointing import checkpoint_name
 
 __version__ = "0.1.0"
 
@@ -50,6 +51,8 @@ __all__ = [
     "ShapeDtypeStruct",
     "TracerArrayError",
     "checkpoint",
+    "checkpoint_name",
+    "checkpoint_policies",
     "config",
     "custom_jvp",
     "custom_vjp",

@@ -22,6 +22,7 @@ from autotrace.core.avals import ShapedArray
 from autotrace.core.primitive import Primitive, primitives
 from autotrace.core.trace import get_aval
 from autotrace.lax.bodies import Shape
+from autotrace.lax.checkpointing import nothing_saveable
 from autotrace.lax.families import def_partials, elementwise
 from autotrace.lax.sweeping import Sweep
 from autotrace.transforms.batch import Axis, batch_flat
@@ -66,6 +67,8 @@ _other_jaxpr = stage(lambda x, y: [x + y, at.lax.cos(y)], [ShapedArray((3,), "f8
 _vector, _count = ShapedArray((3,), "f8"), ShapedArray((), "i8")
 _scan_body = stage(lambda a, c, x: [at.lax.sin(c * a) + x, c * x], [_vector, _vector, _vector])
 _scan_body_alone = stage(lambda a, c: [at.lax.sin(c) * a, c + a], [_vector, _vector])
+
+_quotient = stage(lambda a, b: [b / a], [_vector, _vector])
 
 
 def _custom_rule(primals, tangents):
@@ -210,7 +213,10 @@ EXAMPLES: dict[str, Example] = {
         (real(2, 3), real(3, 4)), {"dimension_numbers": (((1,), (0,)), ((), ()))}
     ),
     "jit": Example((real(3), real(3)), {"jaxpr": _jaxpr, "backend": "numpy", "name": "f"}),
-    "checkpoint": Example((real(3), real(3)), {"jaxpr": _jaxpr, "name": "f"}),
+    "checkpoint": Example(
+        (real(3), real(3)), {"jaxpr": _jaxpr, "policy": nothing_saveable, "name": "f"}
+    ),
+    "checkpoint_name": Example((real(2, 3),), {"name": "f"}),
     "scan": Example(
         (real(3), real(3), real(4, 3)),
         {"jaxpr": _scan_body, "shape": Shape(1, 1), "length": 4, "reverse": True},
@@ -236,6 +242,25 @@ EXAMPLES: dict[str, Example] = {
             "sweeps": (Sweep(Shape(1, 1), (), False), Sweep(Shape(1, 1), (0,), True)),
             "outs": (1, 0),
         },
+    ),
+    "custom_linear_solve": Example(
+        (real(3, **POSITIVE), real(3)),
+        {
+            "matvec": stage(lambda a, x: [a * x], [_vector, _vector]),
+            "solve": _quotient,
+            "transpose_solve": _quotient,
+            "consts": 1,
+        },
+    ),
+    "custom_root": Example(
+        (real(3, **POSITIVE), real(3)),
+        {
+            "f": stage(lambda a, x: [x * x - a], [_vector, _vector]),
+            "solve": stage(lambda a, x: [at.lax.sqrt(a)], [_vector, _vector]),
+            "tangent_solve": stage(lambda a, x, y: [y / (x + x)], [_vector] * 3),
+            "consts": 1,
+        },
+        differentiate=(0,),
     ),
     "custom_jvp_call": Example(
         (real(3),),

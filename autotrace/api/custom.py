@@ -12,7 +12,8 @@ from ..core.errors import located
 from ..core.tangents import float0_zeros
 from ..core.trace import get_aval
 from ..lax.arithmetic import convert_element_type
-from ..lax.calls import checkpoint_p, custom_jvp_call_p, custom_vjp_call_p
+from ..lax.calls import custom_jvp_call_p, custom_vjp_call_p
+from ..lax.checkpointing import Policy, checkpoint_p, nothing_saveable, without_calls
 from ..lax.structural import array
 from ..transforms.stage import as_numpy, hoist_tracers, stage
 from .arguments import (
@@ -369,19 +370,31 @@ class _VjpRule:
         ]
 
 
-def checkpoint(fun: Callable | None = None, *, static_argnums: int | Sequence[int] = ()) -> Any:
+def checkpoint(
+    fun: Callable | None = None,
+    *,
+    policy: Policy | None = None,
+    static_argnums: int | Sequence[int] = (),
+) -> Any:
     """A function whose intermediate values reverse mode computes again instead of keeping them.
 
-    Trades time for memory: reverse mode keeps only the inputs of ``fun``.
+    Trades time for memory: reverse mode keeps the inputs of ``fun``, and what ``policy`` says.
 
     Args:
       fun: a function of pytrees of arrays to a pytree of arrays. When left out, ``checkpoint``
         returns a decorator.
+      policy: which values are kept where reverse mode needs them; none when None. There are some
+        in ``autotrace.checkpoint_policies``; one of your own is a function ``(primitive, *avals of
+        its operands, **its parameters) -> bool`` that is asked of each operation. A loop or a
+        branch is one operation, a jitted function those that it is made of.
       static_argnums: positions of arguments that are Python values to the function.
 
     Returns:
       The function. It is traced abstractly, so Python control flow on values raises, as under
       ``jit``.
+
+    Raises:
+      TypeError: when the policy is no function.
 
     >>> import autotrace as at, numpy as np
     >>> f = lambda x: np.sin(np.sin(x))
@@ -389,9 +402,17 @@ def checkpoint(fun: Callable | None = None, *, static_argnums: int | Sequence[in
     np.True_
     """
     if fun is None:
-        return functools.partial(checkpoint, static_argnums=static_argnums)
+        return functools.partial(checkpoint, policy=policy, static_argnums=static_argnums)
     check_callable(fun, "checkpoint")
     what = f"checkpoint of {name_of(fun)}"
+    if policy is not None and not callable(policy):
+        raise TypeError(
+            located(
+                f"{what}: policy must be a function, got {policy!r:.80}",
+                "What to do: take one of autotrace.checkpoint_policies.",
+            )
+        )
+    keeps = nothing_saveable if policy is None else policy
 
     @wraps(fun, "checkpoint")
     def checkpoint_f(*args: Any, **kwargs: Any) -> Any:
@@ -401,7 +422,9 @@ def checkpoint(fun: Callable | None = None, *, static_argnums: int | Sequence[in
         jaxpr = stage(flat, [get_aval(x) for x in leaves], "checkpoint")
         jaxpr, closed_over = hoist_tracers(jaxpr)
         values = [*closed_over, *map(as_numpy, leaves)]
-        outs = checkpoint_p.bind(*values, jaxpr=jaxpr, name=name_of(fun))
+        outs = checkpoint_p.bind(
+            *values, jaxpr=without_calls(jaxpr), policy=keeps, name=name_of(fun)
+        )
         return tree.unflatten(flat.out_tree, plain(outs, [*leaves, *jaxpr.consts]))
 
     return checkpoint_f

@@ -112,6 +112,7 @@ from .elementary import (
     tan,
     tanh,
 )
+from .implicit import custom_linear_solve, custom_root
 from .indexing import (
     broadcasted_iota,
     gather,
@@ -130,6 +131,7 @@ from .linear import (
 from .looping import fori_loop, while_loop
 from .mapping import map
 from .monoids import reduce
+from .recomputing import checkpointed_scan
 from .reductions import (
     argmax,
     argmin,
@@ -197,6 +199,7 @@ __all__ = [
     "broadcasted_iota",
     "cbrt",
     "ceil",
+    "checkpointed_scan",
     "clamp",
     "complex",
     "concatenate",
@@ -211,6 +214,8 @@ __all__ = [
     "cummin",
     "cumprod",
     "cumsum",
+    "custom_linear_solve",
+    "custom_root",
     "digamma",
     "div",
     "dot",

@@ -24,7 +24,14 @@ from ..transforms.stage import stage
 from .arithmetic import clamp, convert_element_type, ne
 from .bodies import batched_body, chosen, completed, present, rearranged
 from .families import BOOL
-from .functions import Function, as_function, bind_whole, check_same, flatten_operands, name_of
+from .functions import (
+    as_function,
+    bind_whole,
+    check_same,
+    flatten_operands,
+    name_of,
+    with_all_closed,
+)
 from .indexing import INDEX
 from .scanning import by_lanes
 from .structural import array
@@ -135,22 +142,9 @@ def _choose(what: str, index: Any, branches: list[Callable], operands: tuple) ->
             "What to do: have them return the same structure of arrays of the same types; "
             "0.0 instead of 0, x.astype(...), np.zeros_like(x).",
         )
-    closed = [x for f in functions for x in f.closed]
-    jaxprs = tuple(_of_all(functions, i) for i in range(len(functions)))
-    outs = bind_whole(cond_p, [index, *closed, *leaves], {"branches": jaxprs})
+    closed, jaxprs = with_all_closed(functions)
+    outs = bind_whole(cond_p, [index, *closed, *leaves], {"branches": tuple(jaxprs)})
     return tree.unflatten(first.out_tree, outs)
-
-
-def _of_all(functions: Sequence[Function], which: int) -> Jaxpr:
-    """A function as a jaxpr that takes what all of them close over."""
-    counts = [len(f.closed) for f in functions]
-    start, stop = sum(counts[:which]), sum(counts[: which + 1])
-    total, jaxpr = sum(counts), functions[which].jaxpr
-    if total == stop - start:
-        return jaxpr
-    avals = [get_aval(x).strong() for f in functions for x in f.closed]
-    avals += jaxpr.in_avals[counts[which] :]
-    return stage(lambda *xs: eval_jaxpr(jaxpr, [*xs[start:stop], *xs[total:]]), avals, "cond")
 
 
 @cond_p.def_impl

@@ -1,4 +1,4 @@
-"""Primitives that call a jaxpr or a Python function: jit, checkpoint, custom rules, callbacks."""
+"""Primitives that call a jaxpr or a Python function: jit, custom rules, callbacks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from ..transforms.derived import (
     jvp_of,
     scatter_outputs,
     split_linear,
-    tangent_of,
     transposed_pending,
 )
 from ..transforms.evaluate import eval_jaxpr
@@ -30,6 +29,7 @@ from ..transforms.jvp import instantiate_all
 from ..transforms.pending import Pending, settled, unsettled
 from ..transforms.simplify import Inline, View
 from ..transforms.stage import stage
+from .bodies import present
 from .slicing import concatenate, index_in_dim
 from .structural import batched_at, broadcast_to_shape, expand_dims, reduce_sum
 
@@ -43,23 +43,20 @@ def _jit_impl(*args: Any, jaxpr: Jaxpr, backend: str, **_: Any) -> list[Any]:
     return compile_jaxpr(jaxpr, backend)(*args)
 
 
-def _call_abstract(*avals: ShapedArray, jaxpr: Jaxpr, **_: Any) -> list[ShapedArray]:
+def call_abstract(*avals: ShapedArray, jaxpr: Jaxpr, **_: Any) -> list[ShapedArray]:
+    """The type rule of a call of a jaxpr."""
     for given, var in zip(avals, jaxpr.invars, strict=True):
         if given.shape != var.aval.shape or given.dtype != var.aval.dtype:
             raise TypeError(f"a call of a jaxpr that takes {var.aval} got {given}")
     return jaxpr.out_avals
 
 
-jit_p.def_abstract(_call_abstract)
+jit_p.def_abstract(call_abstract)
 
 
-def _present(values: Sequence[Any]) -> tuple[bool, ...]:
-    return tuple(v is not None for v in values)
-
-
-def _call_jvp(primitive: Primitive, primals: Any, tangents: Any, jaxpr: Jaxpr, params: Any) -> Any:
-    """Forward mode: one call that makes both."""
-    both, out_present = jvp_of(jaxpr, _present(tangents))
+def call_jvp(primitive: Primitive, primals: Any, tangents: Any, jaxpr: Jaxpr, params: Any) -> Any:
+    """The derivative of a call of a jaxpr, in forward mode: one call that makes both."""
+    both, out_present = jvp_of(jaxpr, present(tangents))
     given = [t for t in tangents if t is not None]
     out = primitive.bind(*primals, *given, jaxpr=both, **params)
     return out[: len(out_present)], scatter_outputs(out[len(out_present) :], out_present)
@@ -69,13 +66,13 @@ def _call_jvp(primitive: Primitive, primals: Any, tangents: Any, jaxpr: Jaxpr, p
 def _jit_jvp(
     linear: bool, primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, **params: Any
 ) -> tuple:
-    present = _present(tangents)
-    if not any(present):
+    flags = present(tangents)
+    if not any(flags):
         outs = jit_p.bind(*primals, jaxpr=jaxpr, **params)
         return outs, [None] * len(outs)
     if not linear:
-        return _call_jvp(jit_p, primals, tangents, jaxpr, params)
-    forward, linear_jaxpr, out_present = split_linear(jaxpr, present)
+        return call_jvp(jit_p, primals, tangents, jaxpr, params)
+    forward, linear_jaxpr, out_present = split_linear(jaxpr, flags)
     made = jit_p.bind(*primals, jaxpr=forward, **params)
     outs, residuals = made[: len(out_present)], made[len(out_present) :]
     given = [t for t in tangents if t is not None]
@@ -83,11 +80,13 @@ def _jit_jvp(
     return outs, scatter_outputs(out_tangents, out_present)
 
 
-def _call_transpose(primitive: Primitive) -> Callable:
+def call_transpose(primitive: Primitive) -> Callable:
+    """The transpose rule of a primitive that calls a jaxpr."""
+
     def rule(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, **params: Any) -> list[Any]:
         is_linear = tuple(isinstance(a, LinearInput) for a in args)
         pending = tuple(type(c) is Pending for c in cts)
-        back, nonzero, out_pending = transposed_pending(jaxpr, is_linear, _present(cts), pending)
+        back, nonzero, out_pending = transposed_pending(jaxpr, is_linear, present(cts), pending)
         known = [a for a, lin in zip(args, is_linear, strict=True) if not lin]
         given = [settled(c) for c in cts if c is not None]
         found = scatter_outputs(primitive.bind(*known, *given, jaxpr=back, **params), nonzero)
@@ -97,10 +96,12 @@ def _call_transpose(primitive: Primitive) -> Callable:
     return rule
 
 
-jit_p.def_transpose(_call_transpose(jit_p))
+jit_p.def_transpose(call_transpose(jit_p))
 
 
-def _call_batch(primitive: Primitive) -> Callable:
+def call_batch(primitive: Primitive) -> Callable:
+    """The batching rule of a primitive that calls a jaxpr."""
+
     def rule(
         axis: Axis, args: Sequence[Any], dims: Sequence[int | None], *, jaxpr: Jaxpr, **params: Any
     ) -> tuple:
@@ -110,7 +111,7 @@ def _call_batch(primitive: Primitive) -> Callable:
     return rule
 
 
-jit_p.def_batch(_call_batch(jit_p))
+jit_p.def_batch(call_batch(jit_p))
 
 
 @jit_p.def_simplify
@@ -125,40 +126,6 @@ def call_compiled(primitive: Primitive, args: Sequence[Any], params: dict) -> li
     eqn = Eqn(primitive, invars, outvars, params, user_location())
     jaxpr = Jaxpr([], [], invars, [eqn], outvars)
     return jit_p.bind(*args, jaxpr=jaxpr, backend=config.backend, name=primitive.name)
-
-
-# --- checkpoint --------------------------------------------------------------------------------
-
-#: Calls a jaxpr whose intermediate values are not kept for reverse mode but computed again. It is
-#: never inlined, since common-subexpression elimination would undo the recomputation.
-checkpoint_p = Primitive("checkpoint", multiple_results=True, passes_zeros=True)
-
-
-@checkpoint_p.def_impl
-def _checkpoint_impl(*args: Any, jaxpr: Jaxpr, **_: Any) -> list[Any]:
-    return compile_jaxpr(jaxpr, config.backend)(*args)
-
-
-checkpoint_p.def_abstract(_call_abstract)
-checkpoint_p.def_batch(_call_batch(checkpoint_p))
-checkpoint_p.def_transpose(_call_transpose(checkpoint_p))
-
-
-@checkpoint_p.def_jvp_call
-def _checkpoint_jvp(
-    linear: bool, primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, **params: Any
-) -> tuple:
-    present = _present(tangents)
-    if any(present) and not linear:
-        return _call_jvp(checkpoint_p, primals, tangents, jaxpr, params)
-    outs = checkpoint_p.bind(*primals, jaxpr=jaxpr, **params)
-    if not any(present):
-        return outs, [None] * len(outs)
-    # The linear program holds the inputs only, and makes what it needs of them when it is run.
-    tangent_jaxpr, out_present = tangent_of(jaxpr, present)
-    given = [t for t in tangents if t is not None]
-    out_tangents = checkpoint_p.bind(*primals, *given, jaxpr=tangent_jaxpr, **params)
-    return outs, scatter_outputs(out_tangents, out_present)
 
 
 # --- custom derivative rules -------------------------------------------------------------------
@@ -239,7 +206,7 @@ def _custom_jvp_stage(trace: Any, args: tuple, params: dict) -> Any:
 def _custom_jvp_jvp(
     linear: bool, primals: Sequence[Any], tangents: Sequence[Any], *, call: Any, jvp: Any, name: str
 ) -> tuple:
-    if not any(_present(tangents)):
+    if not any(present(tangents)):
         outs = custom_jvp_call_p.bind(*primals, call=call, jvp=jvp, name=name)
         return outs, [None] * len(outs)
     return jvp(primals, instantiate_all(tangents, primals))
@@ -301,8 +268,8 @@ def _custom_vjp_jvp(
     bwd: Any,
     name: str,
 ) -> tuple:
-    present = _present(tangents)
-    if not any(present):
+    flags = present(tangents)
+    if not any(flags):
         outs = custom_vjp_call_p.bind(*primals, call=call, fwd=fwd, bwd=bwd, name=name)
         return outs, [None] * len(outs)
     if not linear:
@@ -322,7 +289,7 @@ def _custom_vjp_jvp(
         *residuals,
         *(t for t in tangents if t is not None),
         bwd=bwd,
-        present=present,
+        given=flags,
         num_residuals=len(residuals),
         out_avals=tuple(tangent_aval(get_aval(x)) for x in outs),
         name=name,
@@ -366,7 +333,7 @@ def _custom_tangent_transpose(
     cts: Sequence[Any],
     *args: Any,
     bwd: Callable,
-    present: tuple,
+    given: tuple,
     num_residuals: int,
     out_avals: tuple,
     name: str,
@@ -377,7 +344,7 @@ def _custom_tangent_transpose(
         for c, a in zip(cts, out_avals, strict=True)
     ]
     in_cts = bwd(residuals, full)
-    return [None] * num_residuals + [c for c, p in zip(in_cts, present, strict=True) if p]
+    return [None] * num_residuals + [c for c, p in zip(in_cts, given, strict=True) if p]
 
 
 @custom_vjp_call_p.def_batch
@@ -406,15 +373,15 @@ def _custom_vjp_batch(
 
     def batched_bwd(residuals: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
         count = len(residuals)
-        present: list[bool] = []
+        found_flags: list[bool] = []
 
         def flat_bwd(*values: Any) -> list[Any]:
             in_cts = bwd(values[:count], values[count:])
-            present[:] = _present(in_cts)
+            found_flags[:] = present(in_cts)
             return [c for c in in_cts if c is not None]
 
         run_bwd = _batched_function(flat_bwd, axis, [0] * (count + len(cts)))
-        found = scatter_outputs(run_bwd(*residuals, *cts), present)
+        found = scatter_outputs(run_bwd(*residuals, *cts), found_flags)
         # What was the same for all examples gets the sum of their cotangents.
         return [
             c if c is None or d == 0 else reduce_sum(c, (0,)) if d is None else _to_dim(c, d)
@@ -495,7 +462,7 @@ def _pure_callback_abstract(*avals: ShapedArray, result_avals: tuple, **_: Any) 
 
 @pure_callback_p.def_jvp_call
 def _pure_callback_jvp(linear: bool, primals: Any, tangents: Any, **params: Any) -> tuple:
-    if any(_present(tangents)):
+    if any(present(tangents)):
         raise NonDifferentiableError(
             located(
                 "a derivative of pure_callback was asked for; nothing is known of its function",

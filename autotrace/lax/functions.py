@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ..core import tree
 from ..core.avals import ShapedArray
 from ..core.errors import located
-from ..core.jaxpr import Jaxpr
+from ..core.jaxpr import Jaxpr, Var
 from ..core.primitive import Primitive, innermost_staging
 from ..core.trace import Tracer, get_aval
 from ..core.tree import TreeDef
@@ -67,6 +67,20 @@ def as_function(
 
     jaxpr, closed = hoist_tracers(stage(flat, avals, what, guarded))
     return Function(jaxpr, closed, out_trees[0])
+
+
+def with_all_closed(functions: Sequence[Function]) -> tuple[list[Any], list[Jaxpr]]:
+    """What some functions close over, each value once; and the functions as jaxprs that all take
+    the whole of that as leading inputs."""
+    closed = {id(x): x for f in functions for x in f.closed}
+    jaxprs = []
+    for function in functions:
+        jaxpr, count = function.jaxpr, len(function.closed)
+        own = dict(zip(map(id, function.closed), jaxpr.invars[:count], strict=True))
+        leading = [own.get(key) or Var(get_aval(x).strong()) for key, x in closed.items()]
+        invars = [*leading, *jaxpr.invars[count:]]
+        jaxprs.append(Jaxpr(jaxpr.constvars, jaxpr.consts, invars, jaxpr.eqns, jaxpr.outvars))
+    return list(closed.values()), jaxprs
 
 
 def flatten_operands(value: Any, what: str) -> tuple[list[Any], TreeDef]:

@@ -10,7 +10,7 @@ import numpy as np
 from ..core import tree
 from ..core.avals import ShapedArray, make_aval
 from ..core.config import config
-from ..core.errors import located
+from ..core.errors import NonDifferentiableError, located
 from ..core.jaxpr import Jaxpr
 from ..core.primitive import Primitive
 from ..core.trace import Tracer, get_aval
@@ -261,6 +261,18 @@ def _while_jvp(
     for place, x in zip(out_order, made, strict=True):
         placed[place] = x
     return placed[: len(carry)], scatter_outputs(placed[len(carry) :], outs_present)
+
+
+@while_p.def_transpose
+def _while_transpose(cts: Sequence[Any], *args: Any, **_: Any) -> list[Any]:
+    raise NonDifferentiableError(
+        located(
+            "reverse mode met a while_loop (or a fori_loop with traced bounds) within what has to "
+            "be a linear function: the tangent_solve of custom_root, or the rule of a custom_jvp",
+            "What to do: where it solves a linear equation, give it to lax.custom_linear_solve; "
+            "where the number of turns is known, use scan or fori_loop.",
+        )
+    )
 
 
 def _ignoring(

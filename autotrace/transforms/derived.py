@@ -13,11 +13,11 @@ from .batch import Axis, batch_flat
 from .evaluate import eval_jaxpr
 from .jvp import jvp_flat
 from .linearize import split_linear_jaxpr
-from .stage import live_eqns, stage
+from .stage import stage
 from .transpose import transpose_jaxpr
 
 
-def _once(derive: Callable) -> Callable:
+def once(derive: Callable) -> Callable:
     """Keep what a function derives from a jaxpr, as long as that lives.
 
     The named axes in force are part of the key: a jaxpr may hold collectives over them.
@@ -37,7 +37,7 @@ def _once(derive: Callable) -> Callable:
     return derived
 
 
-@_once
+@once
 def jvp_of(
     jaxpr: Jaxpr, nonzero: tuple[bool, ...], linear: bool = False
 ) -> tuple[Jaxpr, list[bool]]:
@@ -59,22 +59,13 @@ def jvp_of(
     return stage(run, jaxpr.in_avals + tangent_avals, "jvp"), out_nonzero
 
 
-@_once
-def tangent_of(jaxpr: Jaxpr, nonzero: tuple[bool, ...]) -> tuple[Jaxpr, list[bool]]:
-    """As ``jvp_of`` without the primal outputs: linear in its tangents."""
-    both, out_nonzero = jvp_of(jaxpr, nonzero, True)
-    tangents = both.outvars[len(out_nonzero) :]
-    eqns = live_eqns(both.eqns, tangents)
-    return Jaxpr(both.constvars, both.consts, both.invars, eqns, tangents), out_nonzero
-
-
-@_once
+@once
 def split_linear(jaxpr: Jaxpr, nonzero: tuple[bool, ...]) -> tuple[Jaxpr, Jaxpr, list[bool]]:
     """See ``split_linear_jaxpr``."""
     return split_linear_jaxpr(jaxpr, nonzero)
 
 
-@_once
+@once
 def transposed(
     jaxpr: Jaxpr, is_linear: tuple[bool, ...], has_ct: tuple[bool, ...]
 ) -> tuple[Jaxpr, list[bool]]:
@@ -82,7 +73,7 @@ def transposed(
     return transpose_jaxpr(jaxpr, is_linear, has_ct)[:2]
 
 
-@_once
+@once
 def transposed_pending(
     jaxpr: Jaxpr,
     is_linear: tuple[bool, ...],
@@ -93,7 +84,7 @@ def transposed_pending(
     return transpose_jaxpr(jaxpr, is_linear, has_ct, pending)
 
 
-@_once
+@once
 def batched(
     jaxpr: Jaxpr, axis: Axis, dims: tuple[int | None, ...]
 ) -> tuple[Jaxpr, list[int | None]]:
