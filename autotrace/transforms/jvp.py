@@ -41,11 +41,13 @@ class DualTracer(Tracer):
         self._aval = weak_aval(get_aval(self.primal).strong())
         return self
 
-    def concrete(self, asked: str) -> Any:
+    def concrete(self, asked: str, kind: Callable[[Any], Any] | None = None) -> Any:
         if not self.owner.alive:
             raise leaked(self.owner)
         primal = self.primal
-        return primal.concrete(asked) if isinstance(primal, Tracer) else primal
+        if isinstance(primal, Tracer):
+            return primal.concrete(asked, kind)
+        return primal if kind is None else kind(primal)
 
 
 class JVPTrace(Trace):
