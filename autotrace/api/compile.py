@@ -316,7 +316,7 @@ class JitFunction:
 
     def _keep(self, call: Call, program: Any) -> Any:
         """Keep what a signature was staged into, and no more than the setting allows."""
-        if not program.closed_over:
+        if not program.once:
             self._programs[call.key] = program
             if self._last is not None:
                 self._last.touch()

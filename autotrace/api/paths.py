@@ -62,8 +62,8 @@ class Paths:
         self._warned = False
         self.tree = Tree()
         self._counts = counts
-        #: Whether it uses tracers of enclosing transforms: then it is good for one call only.
-        self.closed_over = False
+        #: As of a ``StagedProgram``.
+        self.once = False
         #: Whether results of the process's backend share memory with nothing.
         self._fresh = False
         #: When it was last used, as ``StagedProgram`` has it.
@@ -103,9 +103,9 @@ class Paths:
             outs = flat(*[trace.new_input(a) for a in self._avals])
             if trace.node is None and not trail:
                 jaxpr, closed_over = hoist_tracers(trace.program(outs))
-                return StagedProgram(jaxpr, flat.out_tree, closed_over), None
+                return StagedProgram(jaxpr, flat.out_tree, closed_over, trace.closed_over), None
             end, results = trace.end(outs, flat.out_tree)
-        self.closed_over = self.closed_over or trace.closed_over
+        self.once = self.once or trace.closed_over
         return None, self._result(end, results, leaves)
 
     def _extend(self, values: Values, trail: list[Any], backend: str, leaves: Sequence[Any]) -> Any:
@@ -183,10 +183,13 @@ class Paths:
             if key not in guards:
                 guards[key] = (len(guards) + 1, {}, node.question.location)
             number, answers, _ = guards[key]
-            for answer, after in reversed(list(node.children.items())):
+            children = list(node.children.items())
+            for answer, after in children:
                 text = node.question.text(answer)
                 answers[text] = answers.get(text, 0) + after.hits
-                waiting.append((after, _further(way, f"[{number}] {text}")))
+            for answer, after in reversed(children):
+                step = f"[{number}] {node.question.text(answer)}"
+                waiting.append((after, _further(way, step)))
         out = [f"{self.name} asks for values:"]
         for (_, asked), (number, answers, location) in guards.items():
             told = [f"{text} {_times(hits)}" for text, hits in answers.items()]

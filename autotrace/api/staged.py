@@ -36,13 +36,21 @@ staging = _Staging()
 class StagedProgram:
     """What one signature was staged into."""
 
-    __slots__ = ("closed_over", "jaxpr", "out_tree", "used")
+    __slots__ = ("closed_over", "jaxpr", "once", "out_tree", "used")
 
-    def __init__(self, jaxpr: Jaxpr, out_tree: tree.TreeDef, closed_over: list[Any]):
+    def __init__(
+        self,
+        jaxpr: Jaxpr,
+        out_tree: tree.TreeDef,
+        closed_over: list[Any],
+        once: bool = False,
+    ):
         self.jaxpr = jaxpr
         self.out_tree = out_tree
-        #: Tracers of enclosing transforms, the leading inputs; a program with any is used once.
+        #: Tracers of enclosing transforms, the leading inputs.
         self.closed_over = closed_over
+        #: Whether it is good for one call only: it depends on such tracers.
+        self.once = once or bool(closed_over)
         #: When it was last used, by ``clock``.
         self.used = next(clock)
 

@@ -89,6 +89,9 @@ class Trace:
         """Apply a primitive to arguments at least one of which is a tracer of this trace."""
         raise NotImplementedError
 
+    def tie(self) -> None:
+        """Note that Python saw a number of an enclosing trace's: what is made is good once."""
+
 
 def active_traces() -> list[Trace]:
     """The traces of this thread, outermost first."""
@@ -100,6 +103,14 @@ def innermost_guarded() -> Trace | None:
     if not _stack.guarded:
         return None
     return next((t for t in reversed(_stack.traces) if t.guarded), None)
+
+
+def tie_within(owner: Trace) -> None:
+    """Tell the traces within another that Python saw a number of that one's."""
+    for trace in reversed(_stack.traces):
+        if trace.level <= owner.level:
+            break
+        trace.tie()
 
 
 @contextmanager

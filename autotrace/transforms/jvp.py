@@ -15,7 +15,7 @@ from ..core.avals import ShapedArray, weak_aval
 from ..core.errors import NonDifferentiableError, located
 from ..core.primitive import Primitive
 from ..core.tangents import instantiate
-from ..core.trace import Trace, Tracer, get_aval, leaked
+from ..core.trace import Trace, Tracer, get_aval, leaked, tie_within
 from .stage import as_numpy
 
 
@@ -47,6 +47,7 @@ class DualTracer(Tracer):
         primal = self.primal
         if isinstance(primal, Tracer):
             return primal.concrete(asked, kind)
+        tie_within(self.owner)
         return primal if kind is None else kind(primal)
 
 

@@ -25,7 +25,7 @@ import numpy as np
 from ..core.avals import ShapedArray
 from ..core.jaxpr import Jaxpr, Literal, Var, has_effect
 from ..core.source import Location, current, user_location
-from ..core.trace import Tracer, leaked, suspended
+from ..core.trace import Tracer, leaked, suspended, tie_within
 from .stage import (
     JaxprTrace,
     StagedTracer,
@@ -125,8 +125,15 @@ class Question:
             self.number == other.number
             and self.equations == other.equations
             and self.asked == other.asked
-            and self.location == other.location
+            and _same_line(self.location, other.location)
         )
+
+
+def _same_line(a: Location | None, b: Location | None) -> bool:
+    # Once Python has specialized its code, a call may be made by an instruction before.
+    if a is None or b is None:
+        return a is b
+    return a == b or (a.code == b.code and a.lineno == b.lineno)
 
 
 class Segment:
@@ -322,7 +329,7 @@ class PathTrace(JaxprTrace):
 
     Attributes:
       node: the last node; None before the first question.
-      closed_over: whether a segment needs tracers of an enclosing transform.
+      closed_over: whether the path depends on tracers of an enclosing transform.
     """
 
     __slots__ = (
@@ -359,6 +366,7 @@ class PathTrace(JaxprTrace):
             if isinstance(atom.value, Tracer):
                 return atom.value.concrete(asked, kind)
             return atom.value if kind is None else kind(atom.value)
+        tie_within(self)
         numbers = self._numbers()
         if atom not in numbers:
             raise leaked(self)
@@ -377,7 +385,8 @@ class PathTrace(JaxprTrace):
                 self._attach(node)
             node.hits = 1
             state = self.values + self._run(node, closed)
-            answer = question.answer(state[node.place])
+            with suspended(self):
+                answer = question.answer(state[node.place])
             self.values = node.pick(state)
             self.trail.append(answer)
         self.node = node
@@ -388,6 +397,10 @@ class PathTrace(JaxprTrace):
         if isinstance(answer, Failure):
             raise answer.error
         return answer
+
+    def tie(self) -> None:
+        self.closed_over = True
+        self.keep = False
 
     def _run(self, node: Node | End, closed: Values) -> Values:
         if node.segment is None:

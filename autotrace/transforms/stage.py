@@ -187,7 +187,8 @@ def hoist_constants(
       invars, eqns, outvars: the program so far.
       keep: makes what the program keeps of a constant, which its owner may change later.
     """
-    consts: dict[int, tuple[Var, Any]] = {}
+    consts: dict[int, tuple[Var, Any]] = {}  # by the identity of what is kept
+    variables: dict[int, Var] = {}  # by the identity of the literal's value
     made: list[Eqn] = []
 
     def hoist(atom: Any) -> Any:
@@ -196,26 +197,27 @@ def hoist_constants(
         value = atom.value
         if not isinstance(value, Tracer) and not atom.aval.shape:
             return Literal(atom.aval.dtype.type(value)) if type(value) is np.ndarray else atom
-        if id(value) not in consts:
+        if id(value) not in variables:
             var = Var(atom.aval.strong())
             repeated = None if isinstance(value, Tracer) else uniform_value(value)
             if repeated is not None:
                 params = {"shape": value.shape, "broadcast_dimensions": ()}
                 broadcast = primitives["broadcast_in_dim"]
                 made.append(Eqn(broadcast, [Literal(repeated)], [var], params, None))
-            consts[id(value)] = (var, value)
-        return consts[id(value)][0]
+            else:
+                kept = value if isinstance(value, Tracer) else keep(value)
+                var, _ = consts.setdefault(id(kept), (var, kept))
+            variables[id(value)] = var
+        return variables[id(value)]
 
     out_eqns = [
         Eqn(e.primitive, [hoist(a) for a in e.invars], e.outvars, e.params, e.location)
         for e in eqns
     ]
     outs = [hoist(a) for a in outvars]
-    computed = {e.outvars[0] for e in made}
-    kept = [(var, value) for var, value in consts.values() if var not in computed]
     return Jaxpr(
-        [var for var, _ in kept],
-        [v if isinstance(v, Tracer) else keep(v) for _, v in kept],
+        [var for var, _ in consts.values()],
+        [value for _, value in consts.values()],
         invars,
         made + out_eqns,
         outs,
