@@ -15,6 +15,7 @@ from ..core import tree
 from ..core.avals import ShapedArray
 from ..core.config import attention, config, on_update
 from ..core.errors import located
+from ..core.jaxpr import Jaxpr
 from ..core.trace import Tracer, active_traces, get_aval
 from ..lax.calls import jit_p
 from ..transforms.backends import (
@@ -34,10 +35,10 @@ from .arguments import (
     signature_of,
 )
 from .differentiate import aval_like
-from .staged import Call, Shortcut, StagedProgram, checking, leaf_key
+from .paths import Follow, Paths
+from .staged import Call, Shortcut, StagedProgram, checking, leaf_key, staging
 from .stages import Lowered, Traced
 
-_staging = threading.RLock()
 _functions: weakref.WeakSet[JitFunction] = weakref.WeakSet()
 
 
@@ -50,13 +51,16 @@ def _forget_all_shortcuts() -> None:
 def _after_fork() -> None:
     # A thread that the child does not have may hold the lock; and programs are bound anew, with
     # threads of the child's own.
-    global _staging
-    _staging = threading.RLock()
+    staging.lock = threading.RLock()
     _forget_all_shortcuts()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
+
+
+#: In place of a result: the program has yet to be run.
+_PENDING: Any = object()
 
 
 class JitFunction:
@@ -72,11 +76,15 @@ class JitFunction:
         static_argnames: str | Iterable[str] | None = None,
         backend: str | None = None,
         donate_argnums: int | Sequence[int] | None = None,
+        max_paths: int = 256,
     ):
         check_callable(fun, "jit")
+        if max_paths < 1:
+            raise ValueError(f"jit of {name_of(fun)}: max_paths must be positive, got {max_paths}")
         functools.update_wrapper(self, fun)
         self.__wrapped__ = fun
-        self._options = (static_argnums, static_argnames, backend, donate_argnums)
+        self._options = (static_argnums, static_argnames, backend, donate_argnums, max_paths)
+        self._max_paths = max_paths
         self._chosen_backend = backend
         if backend is not None:
             get_backend(backend)
@@ -85,11 +93,11 @@ class JitFunction:
         )
         self._all_dynamic = not (self._static_numbers or self._static_names)
         self._donated = _donated_arguments(fun, donate_argnums, self._static_numbers)
-        self._programs: dict[Hashable, StagedProgram] = {}
+        self._programs: dict[Hashable, StagedProgram | Paths] = {}
         self._counts = {"traces": 0, "compiled": 0, "loaded": 0}
-        self._shortcuts: dict[Hashable, Shortcut] = {}
+        self._shortcuts: dict[Hashable, Shortcut | Follow] = {}
         #: The shortcut taken last: its native function checks the arguments itself.
-        self._last: Shortcut | None = None
+        self._last: Shortcut | Follow | None = None
         self._native: Callable[..., Any] | None = None
         _functions.add(self)
 
@@ -119,7 +127,15 @@ class JitFunction:
             if shortcut is not None:
                 return self._take(shortcut, leaves, leaves is args)
         call = self._sort(args, kwargs)
-        program = self._program(call)
+        program, result = self._program(call)
+        if isinstance(program, Paths):
+            if result is not _PENDING:
+                return result
+            if key is None or attention.count:
+                return program.call(call.leaves, self._backend)
+            follow = Follow(program, leaves, self._backend)
+            self._shortcuts[key] = follow
+            return self._take(follow, leaves, leaves is args)
         if any(isinstance(x, Tracer) for x in call.leaves) or program.closed_over:
             outs = jit_p.bind(
                 *program.closed_over,
@@ -129,17 +145,17 @@ class JitFunction:
                 name=name_of(self.__wrapped__),
             )
             return tree.unflatten(program.out_tree, outs)
-        executable = self._compiled(program)
+        executable = self._compiled(program.jaxpr, self._backend)
         if key is None:
             return Shortcut(program, executable)(call.leaves)
         shortcut = Shortcut(program, executable, leaves, self._donated_leaves(args))
         self._shortcuts[key] = shortcut
         return self._take(shortcut, leaves, leaves is args)
 
-    def _compiled(self, program: StagedProgram) -> Executable:
-        before = compile_counts(self._backend)
-        executable = compile_jaxpr(program.jaxpr, self._backend)
-        for name, count in compile_counts(self._backend).items():
+    def _compiled(self, jaxpr: Jaxpr, backend: str) -> Executable:
+        before = compile_counts(backend)
+        executable = compile_jaxpr(jaxpr, backend)
+        for name, count in compile_counts(backend).items():
             self._counts[name] += count - before[name]
         return executable
 
@@ -168,7 +184,7 @@ class JitFunction:
             first += count
         return donated
 
-    def _take(self, shortcut: Shortcut, leaves: Sequence[Any], flat: bool) -> Any:
+    def _take(self, shortcut: Shortcut | Follow, leaves: Sequence[Any], flat: bool) -> Any:
         """Call, and try this shortcut first next time; ``flat``: the leaves are the arguments."""
         if shortcut is not self._last:
             if self._last is not None:
@@ -181,6 +197,9 @@ class JitFunction:
     def _forget_shortcuts(self) -> None:
         self._shortcuts.clear()
         self._last = self._native = None
+        for program in list(self._programs.values()):
+            if isinstance(program, Paths):
+                program.forget()
 
     def trace(self, *args: Any, **kwargs: Any) -> Traced:
         """Stage for a signature without running.
@@ -192,7 +211,11 @@ class JitFunction:
           The staged program.
         """
         call = self._sort(args, kwargs, abstract=True)
-        program = self._program(call)
+        program = self._programs.get(call.key)
+        if not isinstance(program, StagedProgram):
+            with staging.lock:
+                program = self._keep(call, self._stage(call))
+        program.touch()
         if program.closed_over:
             raise TypeError(
                 located(
@@ -207,7 +230,9 @@ class JitFunction:
         return self.trace(*args, **kwargs).lower()
 
     def explain(self, *args: Any, **kwargs: Any) -> str:
-        """What a call would run: as ``lower(...).as_text("fusion")``, and which backend.
+        """What a call would run: as ``lower(...).as_text("fusion")``, and which backend. Of a
+        function whose Python asks for values: the questions, with the user's lines, the answers
+        that calls have met, and the paths; the call is run where there are none yet.
 
         >>> import numpy as np
         >>> print(jit(lambda x: np.sum(np.sin(x) ** 2), backend="numba").explain(np.ones(7)))
@@ -215,6 +240,9 @@ class JitFunction:
         kernel over (7,): 1 loop, 1 read, 2 operations, 1 sum, 1 for later steps
         memory for intermediate values: 8 bytes, kept for later calls
         """
+        found = self._programs.get(self._sort(args, kwargs, abstract=True).key)
+        if isinstance(found, Paths):
+            return f"backend {self._backend}\n{found.describe()}"
         lowered = self.lower(*args, **kwargs)
         stage = "fusion" if "fusion" in stages_of(self._backend) else "source"
         return f"backend {self._backend}\n{lowered.as_text(stage)}"
@@ -233,7 +261,8 @@ class JitFunction:
         >>> f.stats()["traces"]
         2
         """
-        return {**self._counts, "signatures": len(self._programs)}
+        paths = [p.tree.ends if isinstance(p, Paths) else 1 for p in list(self._programs.values())]
+        return {**self._counts, "signatures": len(paths), "paths": sum(paths)}
 
     def clear_cache(self) -> None:
         """Forget each signature."""
@@ -272,27 +301,55 @@ class JitFunction:
             ) from None
         return Call(leaves, in_tree, tuple(static), [get_aval(x) for x in leaves])
 
-    def _program(self, call: Call) -> StagedProgram:
+    def _program(self, call: Call) -> tuple[StagedProgram | Paths, Any]:
+        """What a signature was staged into, and where that computed it this call's result."""
         program = self._programs.get(call.key)
+        result = _PENDING
         if program is None:
-            # One thread stages while others wait. One lock for all functions, since staging one
-            # may stage another; reentrant for the same reason.
-            with _staging:
-                program = self._programs.get(call.key) or self._stage(call)
-                if program.closed_over:
-                    return program
-                self._programs[call.key] = program
-                if self._last is not None:
-                    self._last.touch()
-                while len(self._programs) > config.jit_cache_size:
-                    del self._programs[min(self._programs, key=lambda k: self._programs[k].used)]
-                    self._forget_shortcuts()
+            with staging.lock:
+                program = self._programs.get(call.key)
+                if program is None:
+                    program, result = self._trace(call)
+                    self._keep(call, program)
         program.touch()
+        return program, result
+
+    def _keep(self, call: Call, program: Any) -> Any:
+        """Keep what a signature was staged into, and no more than the setting allows."""
+        if not program.once:
+            self._programs[call.key] = program
+            if self._last is not None:
+                self._last.touch()
+            while len(self._programs) > config.jit_cache_size:
+                del self._programs[min(self._programs, key=lambda k: self._programs[k].used)]
+                self._forget_shortcuts()
         return program
 
+    def _trace(self, call: Call) -> tuple[StagedProgram | Paths, Any]:
+        """Stage for a call, which is run where the function asks for values."""
+        in_tree, static = call.in_tree, call.static
+        paths = Paths(
+            name_of(self.__wrapped__),
+            lambda: self._flat(in_tree, static),
+            call.key[1],  # type: ignore[index]
+            self._compiled,
+            self._max_paths,
+            self._counts,
+        )
+        program, result = paths.begin(call.leaves, self._backend)
+        return (paths, result) if program is None else (program, _PENDING)
+
     def _stage(self, call: Call) -> StagedProgram:
+        """Stage for a signature, whatever the values."""
+        flat = self._flat(call.in_tree, call.static)
+        avals: Sequence[ShapedArray] = call.key[1]  # type: ignore[index]
+        self._counts["traces"] += 1
+        jaxpr, closed_over = hoist_tracers(stage(flat, avals, "jit"))
+        return StagedProgram(jaxpr, flat.out_tree, closed_over)
+
+    def _flat(self, in_tree: tree.TreeDef, static: tuple) -> FlatFunction:
+        """The function of the array leaves."""
         fun = self.__wrapped__
-        static = call.static
 
         def with_static(dynamic: list, keywords: dict) -> Any:
             given = iter(dynamic)
@@ -303,11 +360,7 @@ class JitFunction:
             return fun(*args, **keywords, **named)
 
         with_static.__name__ = name_of(fun)
-        flat = FlatFunction(with_static, call.in_tree)
-        avals: Sequence[ShapedArray] = call.key[1]  # type: ignore[index]
-        self._counts["traces"] += 1
-        jaxpr, closed_over = hoist_tracers(stage(flat, avals, "jit"))
-        return StagedProgram(jaxpr, flat.out_tree, closed_over)
+        return FlatFunction(with_static, in_tree)
 
 
 def _hashable(value: Any, what: str) -> Any:
@@ -385,6 +438,7 @@ def jit(
     static_argnames: str | Iterable[str] | None = None,
     backend: str | None = None,
     donate_argnums: int | Sequence[int] | None = None,
+    max_paths: int = 256,
 ) -> Any:
     """Stage a function when it is first called with each signature, and run the staged program.
 
@@ -429,5 +483,6 @@ def jit(
             static_argnames=static_argnames,
             backend=backend,
             donate_argnums=donate_argnums,
+            max_paths=max_paths,
         )
-    return JitFunction(fun, static_argnums, static_argnames, backend, donate_argnums)
+    return JitFunction(fun, static_argnums, static_argnames, backend, donate_argnums, max_paths)

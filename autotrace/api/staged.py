@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import threading
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
@@ -17,25 +18,45 @@ from ..core.trace import active_traces, axis_sizes
 from ..transforms.backends import Executable
 from .arguments import plain
 
-_clock = itertools.count()
+#: Says what was used last.
+clock = itertools.count()
+
+
+class _Staging:
+    """The lock that a thread holds while it stages a function and others wait. One for all
+    functions, since staging one may stage another; reentrant for the same reason."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+
+
+staging = _Staging()
 
 
 class StagedProgram:
     """What one signature was staged into."""
 
-    __slots__ = ("closed_over", "jaxpr", "out_tree", "used")
+    __slots__ = ("closed_over", "jaxpr", "once", "out_tree", "used")
 
-    def __init__(self, jaxpr: Jaxpr, out_tree: tree.TreeDef, closed_over: list[Any]):
+    def __init__(
+        self,
+        jaxpr: Jaxpr,
+        out_tree: tree.TreeDef,
+        closed_over: list[Any],
+        once: bool = False,
+    ):
         self.jaxpr = jaxpr
         self.out_tree = out_tree
-        #: Tracers of enclosing transforms, the leading inputs; a program with any is used once.
+        #: Tracers of enclosing transforms, the leading inputs.
         self.closed_over = closed_over
-        #: When it was last used, by ``_clock``.
-        self.used = next(_clock)
+        #: Whether it is good for one call only: it depends on such tracers.
+        self.once = once or bool(closed_over)
+        #: When it was last used, by ``clock``.
+        self.used = next(clock)
 
     def touch(self) -> None:
         """Note that it is being used."""
-        self.used = next(_clock)
+        self.used = next(clock)
 
 
 class Call:

@@ -10,6 +10,8 @@ with no transform knowing of another.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -87,6 +89,9 @@ class Trace:
         """Apply a primitive to arguments at least one of which is a tracer of this trace."""
         raise NotImplementedError
 
+    def tie(self) -> None:
+        """Note that Python saw a number of an enclosing trace's: what is made is good once."""
+
 
 def active_traces() -> list[Trace]:
     """The traces of this thread, outermost first."""
@@ -98,6 +103,34 @@ def innermost_guarded() -> Trace | None:
     if not _stack.guarded:
         return None
     return next((t for t in reversed(_stack.traces) if t.guarded), None)
+
+
+def tie_within(owner: Trace) -> None:
+    """Tell the traces within another that Python saw a number of that one's."""
+    for trace in reversed(_stack.traces):
+        if trace.level <= owner.level:
+            break
+        trace.tie()
+
+
+@contextmanager
+def suspended(trace: Trace) -> Iterator[None]:
+    """Step out of a trace, and of those within it, for the length of a block: what runs there runs
+    as if called from outside."""
+    traces, quiet = _stack.traces, _stack.quiet
+    at = traces.index(trace)
+    held = traces[at:]
+    guarded = sum(t.guarded for t in held)
+    del traces[at:]
+    attention.count -= len(held)
+    _stack.guarded -= guarded
+    try:
+        yield
+    finally:
+        traces.extend(held)
+        attention.count += len(held)
+        _stack.guarded += guarded
+        _stack.quiet = quiet
 
 
 def axis_sizes() -> tuple[tuple[Any, int], ...]:
@@ -161,19 +194,24 @@ class Tracer:
         """Mark this fresh value as standing for a Python scalar, and return it."""
         raise NotImplementedError
 
-    def concrete(self, asked: str) -> Any:
+    def concrete(self, asked: str, kind: Callable[[Any], Any] | None = None) -> Any:
         """The number itself, where this trace runs on numbers; else an error for the user.
 
         Args:
           asked: what Python asked for, such as ``bool()``.
+          kind: all that is wanted of the number, such as ``bool``: a program that depends on the
+            answer depends on that only. None: everything.
+
+        Returns:
+          The number, as ``kind`` makes it where that is given.
         """
         raise NotImplementedError
 
     def __bool__(self) -> bool:
-        return bool(self.concrete("bool() (an if, while, and, or, not, assert)"))
+        return self.concrete("bool() (an if, while, and, or, not, assert)", bool)
 
     def __int__(self) -> int:
-        return int(self.concrete("int()"))
+        return self.concrete("int()", int)
 
     def __float__(self) -> float:
         return float(self.concrete("float()"))
@@ -186,7 +224,7 @@ class Tracer:
             raise TypeError(
                 located(f"only integer scalars can be used as an index or a count, got {self.aval}")
             )
-        return int(self.concrete("an index or a count (range(), a list's or a slice's index)"))
+        return self.concrete("an index or a count (range(), a list's or a slice's index)", int)
 
     def item(self, *args: Any) -> Any:
         """The number as a Python scalar, where it is known (see ``float``)."""
@@ -208,7 +246,9 @@ class Tracer:
         )
 
     def __format__(self, spec: str) -> str:
-        return format(repr(self), spec) if not spec else format(self.concrete("format()"), spec)
+        if not spec:
+            return repr(self)
+        return self.concrete("format()", lambda number: format(number, spec))
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(located("a traced value cannot be pickled or copied to another process"))

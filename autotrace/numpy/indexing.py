@@ -787,7 +787,9 @@ class _IndexUpdate:
         values = _cast(values, x.dtype)
         mask = _traced_mask(self._index)
         if mask is not None:
-            return _masked_update(x, mask, function, values)
+            updated = _masked_update(x, mask, function, values)
+            if updated is not None:
+                return updated
         selection = _Selection(x.shape, self._index, how == "raise")
         if not selection.arrays and all(s == 1 for s in selection.strides):
             return _static_update(x, selection, function, values)
@@ -807,8 +809,8 @@ def _traced_mask(index: Any) -> Any:
 
 
 def _masked_update(x: Any, mask: Any, function: Callable | None, values: Any) -> Any:
-    """An update at a traced mask: a choice between old and new, for values that are not counted
-    by the mask's True ones."""
+    """An update at a traced mask: a choice between old and new. None for values that are counted
+    by the mask's True ones, for which the mask has to be known."""
     rank = mask.ndim
     if mask.shape != x.shape[:rank]:
         raise IndexError(
@@ -818,8 +820,7 @@ def _masked_update(x: Any, mask: Any, function: Callable | None, values: Any) ->
     try:
         values = _assignable(values, (1, *rest) if values.ndim > len(rest) else rest)
     except ValueError:
-        concrete_mask(mask, "a boolean mask")
-        raise
+        return None
     values = broadcast_to(values, x.shape)
     new = values if function is None else function(x, values)
     kept = broadcast_in_dim(mask, x.shape, range(rank))

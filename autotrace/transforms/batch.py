@@ -48,7 +48,7 @@ class BatchTracer(Tracer):
         self._weak = True
         return self
 
-    def concrete(self, asked: str) -> Any:
+    def concrete(self, asked: str, kind: Callable[[Any], Any] | None = None) -> Any:
         if not self.owner.alive:
             raise leaked(self.owner)
         raise concretization_error(

@@ -15,7 +15,7 @@ from ..core.avals import ShapedArray, weak_aval
 from ..core.errors import NonDifferentiableError, located
 from ..core.primitive import Primitive
 from ..core.tangents import instantiate
-from ..core.trace import Trace, Tracer, get_aval, leaked
+from ..core.trace import Trace, Tracer, get_aval, leaked, tie_within
 from .stage import as_numpy
 
 
@@ -41,11 +41,14 @@ class DualTracer(Tracer):
         self._aval = weak_aval(get_aval(self.primal).strong())
         return self
 
-    def concrete(self, asked: str) -> Any:
+    def concrete(self, asked: str, kind: Callable[[Any], Any] | None = None) -> Any:
         if not self.owner.alive:
             raise leaked(self.owner)
         primal = self.primal
-        return primal.concrete(asked) if isinstance(primal, Tracer) else primal
+        if isinstance(primal, Tracer):
+            return primal.concrete(asked, kind)
+        tie_within(self.owner)
+        return primal if kind is None else kind(primal)
 
 
 class JVPTrace(Trace):

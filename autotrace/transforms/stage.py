@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,6 +31,8 @@ class StagedTracer(Tracer):
         self.owner = trace
         self.atom = atom
         self._aval = atom.aval
+        if trace.made is not None:
+            trace.made.append(weakref.ref(self))
 
     @property
     def aval(self) -> ShapedArray:
@@ -40,22 +43,19 @@ class StagedTracer(Tracer):
         self._aval = weak_aval(self._aval)
         return self
 
-    def concrete(self, asked: str) -> Any:
+    def concrete(self, asked: str, kind: Callable[[Any], Any] | None = None) -> Any:
         if not self.owner.alive:
             raise leaked(self.owner)
-        raise concretization_error(
-            self,
-            asked,
-            f"under {self.owner.transform} a function is traced once for all values, "
-            "so the number is not known.",
-            _CONCRETE_REMEDY,
-        )
+        return self.owner.answer(self, asked, kind)
 
 
 class JaxprTrace(Trace):
     """Notes each primitive as an equation."""
 
-    __slots__ = ("eqns", "guarded", "invars", "locate", "stages_effects", "transform")
+    __slots__ = ("eqns", "guarded", "invars", "locate", "made", "stages_effects", "transform")
+
+    #: The tracers that were made, where the trace has to find them again.
+    made: list[weakref.ref[StagedTracer]] | None
 
     def __init__(
         self,
@@ -68,6 +68,7 @@ class JaxprTrace(Trace):
         self.guarded = guarded
         self.stages_effects = stages_effects
         self.locate = locate
+        self.made = None
         self.eqns: list[Eqn] = []
         self.invars: list[Var] = []
 
@@ -116,11 +117,25 @@ class JaxprTrace(Trace):
             return [StagedTracer(self, v) for v in outvars]
         return StagedTracer(self, outvars[0])
 
+    def answer(self, tracer: StagedTracer, asked: str, kind: Callable[[Any], Any] | None) -> Any:
+        """What Python asks of a value: see ``Tracer.concrete``."""
+        raise concretization_error(
+            tracer,
+            asked,
+            f"under {self.transform} a function is traced once for all values, "
+            "so the number is not known.",
+            _CONCRETE_REMEDY,
+        )
+
     def finish(self, outs: Sequence[Any]) -> Jaxpr:
         """The jaxpr from the inputs to the given outputs, without what they do not need."""
         outvars = [self.atom(x) for x in outs]
         eqns = live_eqns(self.eqns, outvars)
-        return _hoist_constants(self.invars, eqns, outvars)
+        return hoist_constants(self.invars, eqns, outvars)
+
+    def program(self, outs: Sequence[Any]) -> Jaxpr:
+        """As ``finish``, when nothing more is to be noted."""
+        return checked_program(self.finish(outs))
 
 
 def lift_constant(x: Any) -> Any:
@@ -131,6 +146,15 @@ def lift_constant(x: Any) -> Any:
     """
     trace = innermost_staging()
     return x if trace is None else trace.lift(x)
+
+
+def checked_program(jaxpr: Jaxpr) -> Jaxpr:
+    """A finished program: without the weak flags of its inputs, and type-checked in tests."""
+    for var in jaxpr.invars:  # the weak flag belongs to the signature, not to the program
+        var.aval = var.aval.strong()
+    if config.check_jaxprs:
+        check_jaxpr(jaxpr, "staging")
+    return jaxpr
 
 
 def live_eqns(eqns: Sequence[Eqn], outvars: Sequence[Any]) -> list[Eqn]:
@@ -145,10 +169,26 @@ def live_eqns(eqns: Sequence[Eqn], outvars: Sequence[Any]) -> list[Eqn]:
     return live
 
 
-def _hoist_constants(invars: Sequence[Var], eqns: list[Eqn], outvars: Sequence[Any]) -> Jaxpr:
+def _snapshot(value: Any) -> Any:
+    """A constant as it is now: the caller may write into an array that a function closes over."""
+    return np.array(value, order="C")
+
+
+def hoist_constants(
+    invars: Sequence[Var],
+    eqns: list[Eqn],
+    outvars: Sequence[Any],
+    keep: Callable[[Any], Any] = _snapshot,
+) -> Jaxpr:
     """Give each literal that is not a scalar a variable: a constant's, or, for an array of one
-    repeated value, that of an equation that makes it."""
-    consts: dict[int, tuple[Var, Any]] = {}
+    repeated value, that of an equation that makes it.
+
+    Args:
+      invars, eqns, outvars: the program so far.
+      keep: makes what the program keeps of a constant, which its owner may change later.
+    """
+    consts: dict[int, tuple[Var, Any]] = {}  # by the identity of what is kept
+    variables: dict[int, Var] = {}  # by the identity of the literal's value
     made: list[Eqn] = []
 
     def hoist(atom: Any) -> Any:
@@ -157,35 +197,31 @@ def _hoist_constants(invars: Sequence[Var], eqns: list[Eqn], outvars: Sequence[A
         value = atom.value
         if not isinstance(value, Tracer) and not atom.aval.shape:
             return Literal(atom.aval.dtype.type(value)) if type(value) is np.ndarray else atom
-        if id(value) not in consts:
+        if id(value) not in variables:
             var = Var(atom.aval.strong())
             repeated = None if isinstance(value, Tracer) else uniform_value(value)
             if repeated is not None:
                 params = {"shape": value.shape, "broadcast_dimensions": ()}
                 broadcast = primitives["broadcast_in_dim"]
                 made.append(Eqn(broadcast, [Literal(repeated)], [var], params, None))
-            consts[id(value)] = (var, value)
-        return consts[id(value)][0]
+            else:
+                kept = value if isinstance(value, Tracer) else keep(value)
+                var, _ = consts.setdefault(id(kept), (var, kept))
+            variables[id(value)] = var
+        return variables[id(value)]
 
     out_eqns = [
         Eqn(e.primitive, [hoist(a) for a in e.invars], e.outvars, e.params, e.location)
         for e in eqns
     ]
     outs = [hoist(a) for a in outvars]
-    computed = {e.outvars[0] for e in made}
-    kept = [(var, value) for var, value in consts.values() if var not in computed]
     return Jaxpr(
-        [var for var, _ in kept],
-        [_snapshot(value) for _, value in kept],
+        [var for var, _ in consts.values()],
+        [value for _, value in consts.values()],
         invars,
         made + out_eqns,
         outs,
     )
-
-
-def _snapshot(value: Any) -> Any:
-    """A constant as it is now: the caller may write into an array that a function closes over."""
-    return value if isinstance(value, Tracer) else np.array(value, order="C")
 
 
 def stage(
@@ -215,13 +251,7 @@ def stage(
     """
     trace = JaxprTrace(transform, guarded=guarded)
     with patient_collector(), trace:
-        outs = fun(*[trace.new_input(a) for a in avals])
-        jaxpr = trace.finish(outs)
-    for var in jaxpr.invars:  # the weak flag belongs to the signature, not to the program
-        var.aval = var.aval.strong()
-    if config.check_jaxprs:
-        check_jaxpr(jaxpr, "staging")
-    return jaxpr
+        return trace.program(fun(*[trace.new_input(a) for a in avals]))
 
 
 def hoist_tracers(jaxpr: Jaxpr) -> tuple[Jaxpr, list[Any]]:

@@ -393,7 +393,7 @@ def test_out_allocates_nothing(function):
 
 def test_stats():
     jitted = at.jit(lambda x: np.sum(np.sin(x) * 1.2345) + x * 0.777, backend="numba")
-    none = {"traces": 0, "compiled": 0, "loaded": 0, "signatures": 0}
+    none = {"traces": 0, "compiled": 0, "loaded": 0, "signatures": 0, "paths": 0}
     assert jitted.stats() == none
     jitted(np.ones(50))
     first = jitted.stats()
@@ -404,15 +404,15 @@ def test_stats():
         assert jitted.stats() == first
     for count, size in enumerate((60, 7, 3000), 2):  # a new size compiles nothing
         jitted(np.ones(size))
-        assert jitted.stats() == {**first, "traces": count, "signatures": count}
+        assert jitted.stats() == {**first, "traces": count, "signatures": count, "paths": count}
     jitted(np.ones(50, np.float32))
     other = jitted.stats()
     assert other["traces"] == other["signatures"] == 5
     assert other["compiled"] + other["loaded"] > first["compiled"] + first["loaded"]
     jitted.clear_cache()
-    assert jitted.stats() == {**other, "signatures": 0}
+    assert jitted.stats() == {**other, "signatures": 0, "paths": 0}
     jitted(np.ones(50))
-    assert jitted.stats() == {**other, "traces": 6, "signatures": 1}
+    assert jitted.stats() == {**other, "traces": 6, "signatures": 1, "paths": 1}
 
 
 def test_stats_of_two_functions_and_of_the_interpreter():
@@ -422,7 +422,7 @@ def test_stats_of_two_functions_and_of_the_interpreter():
     for f in (first, second, plain):
         f(X)
     assert second.stats() == plain.stats() == {
-        "traces": 1, "compiled": 0, "loaded": 0, "signatures": 1
+        "traces": 1, "compiled": 0, "loaded": 0, "signatures": 1, "paths": 1
     }  # fmt: skip
 
 

@@ -504,7 +504,7 @@ def test_control_flow_error():
     with pytest.raises(
         at.ConcretizationError, match=r"bool\(\).*of a traced value of bool\[\]"
     ) as e:
-        f(1.0)
+        f.lower(1.0)
     text = str(e.value)
     line = f.__wrapped__.__code__.co_firstlineno + 2
     assert f"{__file__}:{line} (f)" in text and "if x > 0:" in text and "static_argnums" in text

@@ -293,15 +293,15 @@ def test_out_of_bounds_when_run():
 def test_traced_masks_and_bounds():
     x = numbered((3,))
     with pytest.raises(ConcretizationError, match=r"(?s)mask.*test_indexing.*np\.where"):
-        jit(lambda x: x[x > 1])(x)
+        make_jaxpr(lambda x: x[x > 1])(x)
     with pytest.raises(ConcretizationError, match=r"np\.where"):
         vmap(lambda x: x[x > 1])(numbered((2, 3)))
     with pytest.raises(ConcretizationError, match=r"(?s)slice.*dynamic_slice_in_dim"):
-        jit(lambda x, n: x[:n])(x, 2)
+        make_jaxpr(lambda x, n: x[:n])(x, 2)
     with pytest.raises(ConcretizationError, match=r"np\.nonzero"):
-        jit(lambda x: np.nonzero(x)[0])(x)
+        make_jaxpr(lambda x: np.nonzero(x)[0])(x)
     with pytest.raises(ConcretizationError, match="a condition"):
-        jit(lambda x: np.compress(x > 1, x))(x)
+        make_jaxpr(lambda x: np.compress(x > 1, x))(x)
 
 
 def test_assignment_is_refused():
@@ -476,8 +476,9 @@ def test_at_traced_mask():
             got = jit(lambda x, m, v, op=op: getattr(x.at[m], op)(v))(x, x[:, 0] > 1, values)
             same(got, numpy_update(x, x[:, 0] > 1, op, values_at))
     same(jit(lambda x: x.at[x > 2].set(0))(x), np.where(x > 2, 0, x))
+    same(jit(lambda x: x.at[x > 2].set(np.ones(4)))(x), np.where(x > 2, 1, x))
     with pytest.raises(ConcretizationError, match="a boolean mask"):
-        jit(lambda x: x.at[x > 2].set(np.ones(4)))(x)
+        make_jaxpr(lambda x: x.at[x > 2].set(np.ones(4)))(x)
 
 
 def test_at_dtypes():

@@ -1,0 +1,410 @@
+"""A jitted function whose Python asks for values: calls that follow its paths.
+
+See ``autotrace.transforms.paths`` for what a path is. A call starts at the root of the signature's
+tree and goes from question to question; where its answer is new the function is traced again.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core import tree
+from ..core.avals import ShapedArray
+from ..core.collector import patient_collector
+from ..core.config import attention
+from ..core.errors import located
+from ..core.jaxpr import Jaxpr
+from ..core.source import Location, describe
+from ..core.trace import Tracer
+from ..lax.calls import jit_p
+from ..transforms.backends import Executable
+from ..transforms.paths import Diverged, End, Node, PathTrace, Segment, Tree, Values
+from ..transforms.stage import as_numpy, hoist_tracers
+from .arguments import FlatFunction, plain
+from .staged import StagedProgram, checking, clock, staging
+
+#: How many layouts of its arguments a segment keeps native functions for.
+_MOST_LAYOUTS = 8
+#: How many answers of a question, and how many paths, ``describe`` lists.
+_MOST_LINES = 20
+
+
+class Paths:
+    """The paths of one signature of a jitted function.
+
+    Args:
+      name: the function's, for messages.
+      flat: makes the function of arrays to be traced, anew for each trace.
+      avals: the types of its arguments.
+      compile: from a jaxpr and a backend to an executable.
+      max_paths: how many paths are kept.
+      counts: where ``traces`` are counted.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        flat: Callable[[], FlatFunction],
+        avals: Sequence[ShapedArray],
+        compile: Callable[[Jaxpr, str], Executable],  # noqa: A002
+        max_paths: int,
+        counts: dict[str, int],
+    ):
+        self.name = name
+        self._flat = flat
+        self._avals = avals
+        self._compile = compile
+        self._max_paths = max_paths
+        self._warned = False
+        self.tree = Tree()
+        self._counts = counts
+        #: As of a ``StagedProgram``.
+        self.once = False
+        #: Whether results of the process's backend share memory with nothing.
+        self._fresh = False
+        #: When it was last used, as ``StagedProgram`` has it.
+        self.used = next(clock)
+
+    def touch(self) -> None:
+        """Note that it is being used."""
+        self.used = next(clock)
+
+    def forget(self) -> None:
+        """Forget what was made for the settings in force."""
+        for segment in list(self.tree.segments.values()):
+            segment.forget()
+
+    # --- tracing -------------------------------------------------------------------------------
+
+    def begin(self, leaves: Sequence[Any], backend: str) -> tuple[StagedProgram | None, Any]:
+        """Trace for the first time.
+
+        Returns:
+          The program, where the function asked for no values; else None, and the result.
+        """
+        return self._trace(tuple(map(as_numpy, leaves)), (), backend, leaves)
+
+    def _trace(
+        self, values: Values, trail: Sequence[Any], backend: str, leaves: Sequence[Any]
+    ) -> tuple[StagedProgram | None, Any]:
+        self._counts["traces"] += 1
+        keep = self.tree.ends < self._max_paths
+        if not keep:
+            self._warn_of_many()
+        trace = PathTrace(
+            self.tree, lambda s, args: self._run(s, args, backend), values, trail, keep
+        )
+        flat = self._flat()
+        with patient_collector(), trace:
+            outs = flat(*[trace.new_input(a) for a in self._avals])
+            if trace.node is None and not trail:
+                jaxpr, closed_over = hoist_tracers(trace.program(outs))
+                return StagedProgram(jaxpr, flat.out_tree, closed_over, trace.closed_over), None
+            end, results = trace.end(outs, flat.out_tree)
+        self.once = self.once or trace.closed_over
+        return None, self._result(end, results, leaves)
+
+    def _extend(self, values: Values, trail: list[Any], backend: str, leaves: Sequence[Any]) -> Any:
+        """Trace a path that no call has taken yet, from where it leaves the known ones."""
+        try:
+            return self._trace(values, trail, backend, leaves)[1]
+        except Diverged as error:
+            location = error.question.location
+        _warn(
+            located(
+                f"jit of {self.name}: traced again for a path not taken before, the function did "
+                "not ask for the same values as the first time; its paths are forgotten",
+                "What to do: let the function depend on its arguments only; pass what changes "
+                "between calls (an attribute, a global, a random state) as an argument, or mark "
+                "it static (static_argnums, static_argnames).",
+                location,
+            ),
+            location,
+        )
+        self.tree = Tree()
+        return self._anew(leaves, backend)
+
+    def _anew(self, leaves: Sequence[Any], backend: str) -> Any:
+        program, result = self.begin(leaves, backend)
+        if program is None:
+            return result
+        args = (*program.closed_over, *map(as_numpy, leaves))
+        results = self._run(Segment(program.jaxpr), args, backend)
+        return _rebuilt(program.out_tree, self._owned(results, leaves))
+
+    def _warn_of_many(self) -> None:
+        """Say once that there are too many paths, and which question makes them."""
+        if self._warned:
+            return
+        self._warned = True
+        nodes = [node for node in self._nodes() if isinstance(node, Node)]
+        most = max(nodes, key=lambda node: len(node.children))
+        location = most.question.location
+        _warn(
+            located(
+                f"jit of {self.name} has {self.tree.ends} paths for one signature, as many as "
+                f"max_paths allows; {most.question.asked} has had {len(most.children)} different "
+                "answers here; from now on a call that takes a new path traces it anew, which is "
+                "slow",
+                "What to do: for a choice or a loop that depends on values use autotrace.lax.cond, "
+                "lax.while_loop or np.where, which are compiled once; mark arguments that are few "
+                "values in all as static (static_argnums); or raise max_paths.",
+                location,
+            ),
+            location,
+        )
+
+    def _nodes(self) -> Iterator[Node | End]:
+        """Each node and end, parents first."""
+        waiting: list[Node | End] = [] if self.tree.root is None else [self.tree.root]
+        while waiting:
+            node = waiting.pop()
+            yield node
+            if isinstance(node, Node):
+                waiting.extend(reversed(node.children.values()))
+
+    def describe(self) -> str:
+        """The questions with their answers so far, and the paths."""
+        guards: dict[tuple, tuple[int, dict[str, int], Location | None]] = {}
+        lines = []
+        waiting: list[tuple[Node | End, tuple]] = []
+        if self.tree.root is not None:
+            waiting.append((self.tree.root, ()))
+        while waiting:
+            node, way = waiting.pop()
+            if isinstance(node, End):
+                lines.append(f"  {_way_text(way)}: {_times(node.hits)}")
+                continue
+            key = (str(node.question.location), node.question.asked)
+            if key not in guards:
+                guards[key] = (len(guards) + 1, {}, node.question.location)
+            number, answers, _ = guards[key]
+            children = list(node.children.items())
+            for answer, after in children:
+                text = node.question.text(answer)
+                answers[text] = answers.get(text, 0) + after.hits
+            for answer, after in reversed(children):
+                step = f"[{number}] {node.question.text(answer)}"
+                waiting.append((after, _further(way, step)))
+        out = [f"{self.name} asks for values:"]
+        for (_, asked), (number, answers, location) in guards.items():
+            told = [f"{text} {_times(hits)}" for text, hits in answers.items()]
+            if len(told) > _MOST_LINES:
+                told[_MOST_LINES:] = [f"{len(told) - _MOST_LINES} others"]
+            out.append(f"[{number}] {asked}: {', '.join(told)}")
+            out.append(describe(location))
+        out.append(f"{self.tree.ends} path{'s' if self.tree.ends != 1 else ''}:")
+        out += lines[:_MOST_LINES]
+        if len(lines) > _MOST_LINES:
+            out.append(f"  and {len(lines) - _MOST_LINES} more")
+        return "\n".join(out)
+
+    # --- calls ---------------------------------------------------------------------------------
+
+    def call(self, leaves: Sequence[Any], backend: str) -> Any:
+        """The result for arrays, numbers or tracers."""
+        self.touch()
+        if attention.count or checking():
+            return self._follow(leaves, backend)
+        return self.walk(tuple(leaves), backend)
+
+    def bind_like(self, leaves: Sequence[Any], backend: str) -> Callable[..., Any] | None:
+        """A function for arguments like these, which checks them itself: it returns
+        ``NotImplemented`` or ``Ellipsis`` where it has done nothing. None where there is none."""
+        root = self.tree.root
+        if root is None or root.segment is None or not leaves:
+            return None
+        if not hasattr(self._compile(root.segment.jaxpr, backend), "bind_like"):
+            return None
+        walk = self.walk
+        return lambda *args: walk(args, backend, False)
+
+    def walk(self, leaves: Values, backend: str, fitting: bool = True) -> Any:
+        """The result for arrays and numbers, with the settings of the process.
+
+        Args:
+          leaves: the arguments.
+          backend: the process's.
+          fitting: whether they are known to be of the signature.
+        """
+        node: Node | End | None = self.tree.root
+        if node is None:
+            return self._first(leaves, backend)
+        state = leaves
+        trail: list[Any] = []
+        while True:
+            node.hits += 1
+            segment = node.segment
+            if segment is not None:
+                args = state if node.take is None else node.take(state)
+                outs = segment.native(*args)
+                if type(outs) is not tuple:
+                    if not fitting and not trail:
+                        return outs
+                    outs = self._bound(segment, args, backend)
+                state = state + outs
+            if isinstance(node, End):
+                return self._result(node, node.pick(state), leaves, self._fresh)
+            value = state[node.place]
+            after = node.children.get(value if node.key is None else node.key(value))
+            if after is None:
+                return self._new_answer(node, value, state, trail, leaves, backend)
+            trail.append(value)
+            state = node.pick(state)
+            node = after
+
+    def _bound(self, segment: Segment, args: Values, backend: str) -> Values:
+        """Run a segment on arguments that its native function does not take."""
+        executable = self._compile(segment.jaxpr, backend)
+        self._fresh = getattr(executable, "fresh_outputs", False)
+        layouts = tuple(
+            [
+                (type(x), x.strides if type(x) is np.ndarray and not x.flags.c_contiguous else None)
+                for x in args
+            ]
+        )
+        native = segment.natives.get(layouts)
+        if native is None and len(segment.natives) < _MOST_LAYOUTS:
+            bind = getattr(executable, "bind_like", None)
+            if bind is not None and args:
+                native = segment.natives[layouts] = bind(args)
+        if native is not None:
+            segment.native = native
+            outs = native(*args)
+            if type(outs) is tuple:
+                return outs
+        return tuple(executable(*args))
+
+    def _follow(
+        self,
+        leaves: Sequence[Any],
+        backend: str,
+        node: Node | End | None = None,
+        state: Values = (),
+        trail: Sequence[Any] = (),
+    ) -> Any:
+        """As ``walk``, for tracers too, with any settings, and from any place on."""
+        answers = list(trail)
+        if node is None:
+            node = self.tree.root
+            state = tuple(map(as_numpy, leaves))
+        if node is None:
+            return self._first(leaves, backend)
+        while True:
+            node.hits += 1
+            if node.segment is not None:
+                args = state if node.take is None else node.take(state)
+                state = state + self._run(node.segment, args, backend)
+            if isinstance(node, End):
+                return self._result(node, node.pick(state), leaves)
+            answer = node.question.answer(state[node.place])
+            after = node.child(answer)
+            state = node.pick(state)
+            answers.append(answer)
+            if after is None:
+                with staging.lock:
+                    after = node.child(answer)
+                    if after is None:
+                        return self._extend(state, answers, backend, leaves)
+            node = after
+
+    def _first(self, leaves: Sequence[Any], backend: str) -> Any:
+        with staging.lock:
+            if self.tree.root is None:
+                return self._anew(leaves, backend)
+        return self._follow(leaves, backend)
+
+    def _new_answer(
+        self,
+        node: Node,
+        value: Any,
+        state: Values,
+        trail: list[Any],
+        leaves: Values,
+        backend: str,
+    ) -> Any:
+        """Go on where ``walk`` cannot."""
+        answers = []
+        at: Any = self.tree.root
+        for given in trail:
+            answers.append(at.question.answer(given))
+            at = at.child(answers[-1])
+        answers.append(node.question.answer(value))
+        with staging.lock:
+            after = node.child(answers[-1])
+            if after is None:
+                return self._extend(node.pick(state), answers, backend, leaves)
+        return self._follow(leaves, backend, after, node.pick(state), answers)
+
+    def _run(self, segment: Segment, args: Values, backend: str) -> Values:
+        if any(isinstance(x, Tracer) for x in args):
+            outs = jit_p.bind(*args, jaxpr=segment.jaxpr, backend=backend, name=self.name)
+        else:
+            outs = self._compile(segment.jaxpr, backend)(*args)
+        return tuple(outs)
+
+    def _result(
+        self, end: End, results: Values, leaves: Sequence[Any], fresh: bool = False
+    ) -> Any:
+        return _rebuilt(end.out_tree, results if fresh else self._owned(results, leaves))
+
+    def _owned(self, results: Values, leaves: Sequence[Any]) -> Sequence[Any]:
+        """Results that share memory with nothing."""
+        if any(isinstance(x, Tracer) for x in leaves):
+            return results  # whoever made the tracers sees to it
+        return plain(results, [*leaves, *self.tree.constants.values()])
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _further(way: tuple, step: str) -> tuple:
+    """A way with one more step; it is linked from its end: (steps before, step, how often)."""
+    if way and way[1] == step:
+        return (way[0], step, way[2] + 1)
+    return (way, step, 1)
+
+
+def _way_text(way: tuple) -> str:
+    steps = []
+    while way:
+        way, step, count = way
+        steps.append(step if count == 1 else f"{step} ({count} times)")
+    return ", ".join(reversed(steps))
+
+
+def _rebuilt(out_tree: tree.TreeDef, results: Sequence[Any]) -> Any:
+    return results[0] if out_tree is tree.LEAF else tree.unflatten(out_tree, results)
+
+
+def _warn(text: str, location: Location | None) -> None:
+    if location is None:
+        warnings.warn(text, RuntimeWarning, stacklevel=2)
+    else:
+        warnings.warn_explicit(text, RuntimeWarning, location.filename, location.lineno)
+
+
+class Follow:
+    """As ``Shortcut``, for a signature with paths."""
+
+    __slots__ = ("_backend", "_paths", "native")
+
+    #: The results need nothing more.
+    rebuild = None
+
+    def __init__(self, paths: Paths, leaves: Sequence[Any], backend: str):
+        self._paths = paths
+        self._backend = backend
+        self.native = paths.bind_like(leaves, backend)
+
+    def touch(self) -> None:
+        """Note that the paths have been used."""
+        self._paths.touch()
+
+    def __call__(self, leaves: Sequence[Any]) -> Any:
+        return self._paths.call(leaves, self._backend)

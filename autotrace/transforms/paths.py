@@ -1,0 +1,529 @@
+"""Tracing a function whose Python asks for values: the trace behind ``jit``.
+
+A question (``if x > 0``, ``float(x)``, ``range(int(n))``) cuts the trace. What has been noted so
+far becomes a *segment*, a program of its own, which is run at once; the trace goes on with the
+answer. The values that Python can still get at, those whose tracers are alive, become the inputs
+of the next segment: their tracers are pointed at new variables, in place, so that whatever holds
+them (the user's frames, dual tracers, the residuals of a linear program) notices nothing.
+
+The segments of a function make a tree: a ``Node`` for each question, with a child for each answer
+that was given so far, and an ``End`` where the function returned. A call runs a node's segment,
+looks at the answer, and goes to that child. Where there is none the function is traced again from
+the start: up to there the equations are noted but not run, the answers being those of this call;
+from there on as above.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from ..core.avals import ShapedArray
+from ..core.jaxpr import Jaxpr, Literal, Var, has_effect
+from ..core.source import Location, current, user_location
+from ..core.trace import Tracer, leaked, suspended, tie_within
+from .stage import (
+    JaxprTrace,
+    StagedTracer,
+    checked_program,
+    hoist_constants,
+    hoist_tracers,
+    live_eqns,
+)
+
+Values = tuple[Any, ...]
+Kind = Callable[[Any], Any] | None
+
+
+class Diverged(BaseException):
+    """The function did not ask what it asked before, for the same answers: it depends on something
+    else than its arguments. Not an ``Exception``, so that the function cannot catch it."""
+
+    def __init__(self, question: Question):
+        self.question = question
+
+
+class Failure:
+    """An answer: Python's conversion failed, as ``int()`` of a NaN does."""
+
+    def __init__(self, error: Exception):
+        self.error = error
+
+
+class Question:
+    """What Python asked at a node.
+
+    Attributes:
+      asked: what for, in words.
+      kind: what of the number the answer is; see ``Tracer.concrete``.
+      location: the user's line.
+      number: which variable was asked, counted from the beginning of the segment.
+      equations: how many equations the segment had then.
+      pinned: whether the answer is all there is to know of the value.
+    """
+
+    __slots__ = ("_shape", "_type", "asked", "equations", "kind", "location", "number", "pinned")
+
+    def __init__(
+        self,
+        asked: str,
+        kind: Kind,
+        location: Location | None,
+        number: int,
+        equations: int,
+        aval: ShapedArray,
+    ):
+        self.asked = asked
+        self.kind = kind
+        self.location = location
+        self.number = number
+        self.equations = equations
+        self._type = aval.dtype.type
+        self._shape = aval.shape
+        self.pinned = aval.dtype.kind in "biu" and (
+            kind is None
+            or (aval.shape == () and (kind is bool if aval.dtype.kind == "b" else kind is int))
+        )
+
+    def answer(self, value: Any) -> Any:
+        """The answer, where the value asked for is a number or a tracer of an outer trace."""
+        if not isinstance(value, Tracer):
+            try:
+                return value if self.kind is None else self.kind(value)
+            except Exception as error:
+                return Failure(error)
+        outside = current.location
+        current.location = self.location
+        try:
+            return value.concrete(self.asked, self.kind)
+        finally:
+            current.location = outside
+
+    def key(self, answer: Any) -> Any:
+        """What tells answers apart: numbers by their bits."""
+        if isinstance(answer, Failure):
+            return (type(answer.error), str(answer.error))
+        if self.kind is None:
+            return np.asarray(answer).tobytes()
+        return self._type(answer) if self.pinned else answer
+
+    def text(self, key: Any) -> str:
+        """An answer's key as text."""
+        if isinstance(key, bytes):
+            if self._shape == ():
+                return str(np.frombuffer(key, self._type)[0])
+            return f"an array of {self._shape}"
+        return f"{key[0].__name__}" if isinstance(key, tuple) else str(key)
+
+    def same(self, other: Question) -> bool:
+        """Whether this is the same question at the same place."""
+        return (
+            self.number == other.number
+            and self.equations == other.equations
+            and self.asked == other.asked
+            and _same_line(self.location, other.location)
+        )
+
+
+def _same_line(a: Location | None, b: Location | None) -> bool:
+    # Once Python has specialized its code, a call may be made by an instruction before.
+    if a is None or b is None:
+        return a is b
+    return a == b or (a.code == b.code and a.lineno == b.lineno)
+
+
+class Segment:
+    """The program between two questions, shared by all nodes with an equal one.
+
+    Attributes:
+      native, natives: for whoever runs it: its functions for arguments of given types.
+    """
+
+    __slots__ = ("jaxpr", "native", "natives")
+
+    def __init__(self, jaxpr: Jaxpr):
+        self.jaxpr = jaxpr
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget what was made to run it."""
+        self.native: Callable[..., Any] = _not_yet
+        self.natives: dict[Any, Callable[..., Any]] = {}
+
+
+def _not_yet(*_: Any) -> Any:
+    return NotImplemented
+
+
+class Node:
+    """A question: what to run before it, and where to go on.
+
+    It comes with a state, a tuple of values. ``take`` picks the segment's arguments out of it
+    (None: all are), ``place`` is where in the state followed by the segment's outputs the asked
+    value is, and ``pick`` picks the next state out of these.
+
+    Attributes:
+      carried: what ``pick`` picks, as numbers of variables counted from the segment's beginning;
+        None where the state stays as it is and the segment goes on.
+      children: by the key of the answer.
+      hits: how often it was reached.
+    """
+
+    __slots__ = (
+        "carried", "children", "hits", "key", "pick", "place", "question", "segment", "take",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        question: Question,
+        segment: Segment | None,
+        take: Callable[[Values], Values] | None,
+        place: int,
+        pick: Callable[[Values], Values],
+        carried: Sequence[int] | None,
+    ):
+        self.question = question
+        self.segment = segment
+        self.take = take
+        self.place = place
+        self.pick = pick
+        self.carried = carried
+        # A NumPy bool or integer is a key as it is.
+        self.key = None if question.pinned and question.kind is not None else self._key
+        self.children: dict[Any, Node | End] = {}
+        self.hits = 0
+
+    def _key(self, value: Any) -> Any:
+        return self.question.key(self.question.answer(value))
+
+    def child(self, answer: Any) -> Node | End | None:
+        """Where an answer leads, None where it has not been given yet."""
+        return self.children.get(self.question.key(answer))
+
+
+class End:
+    """Where the function returned: the last segment, and where the results are.
+
+    Attributes:
+      out_tree: the structure of the output.
+    """
+
+    __slots__ = ("hits", "out_tree", "pick", "segment", "take")
+
+    def __init__(
+        self,
+        segment: Segment | None,
+        take: Callable[[Values], Values] | None,
+        pick: Callable[[Values], Values],
+        out_tree: Any,
+    ):
+        self.segment = segment
+        self.take = take
+        self.pick = pick
+        self.out_tree = out_tree
+        self.hits = 0
+
+
+class Tree:
+    """The paths of one signature.
+
+    Attributes:
+      root: the first question, once it has been met.
+      segments: the programs, by what they compute.
+      constants: the arrays that they have as constants, by content.
+      ends: how many paths there are.
+    """
+
+    def __init__(self) -> None:
+        self.root: Node | None = None
+        self.segments: dict[Any, Segment] = {}
+        self.constants: dict[Any, np.ndarray] = {}
+        self.ends = 0
+
+    def segment(self, jaxpr: Jaxpr) -> Segment:
+        """The segment of a program, one that computes the same where there is one."""
+        key = _jaxpr_key(jaxpr)
+        try:
+            return self.segments.setdefault(key, Segment(jaxpr))
+        except TypeError:  # a parameter that cannot be compared
+            return self.segments.setdefault(id(jaxpr), Segment(jaxpr))
+
+    def constant(self, value: Any) -> np.ndarray:
+        """A constant as it is now, the same array for the same content."""
+        array = np.asarray(value, order="C")
+        content = hashlib.blake2b(array.data if array.size else b"", digest_size=16).digest()
+        key = (array.shape, array.dtype, content)
+        found = self.constants.get(key)
+        if found is None:
+            found = self.constants[key] = np.array(value, order="C")
+        return found
+
+
+def _jaxpr_key(jaxpr: Jaxpr) -> tuple:
+    """What two programs that compute the same have in common: everything but their variables."""
+    numbers: dict[Var, int] = {}
+
+    def number(variables: Iterable[Var]) -> tuple:
+        out = []
+        for var in variables:
+            numbers[var] = len(numbers)
+            out.append((var.aval.shape, var.aval.dtype))
+        return tuple(out)
+
+    def read(atom: Any) -> Any:
+        if type(atom) is Var:
+            return numbers[atom]
+        value = np.asarray(atom.value)
+        return (value.dtype, value.tobytes())
+
+    inputs = number((*jaxpr.constvars, *jaxpr.invars))
+    eqns = tuple(
+        (
+            eqn.primitive,
+            tuple([read(a) for a in eqn.invars]),
+            tuple([(name, _param_key(value)) for name, value in eqn.params.items()]),
+            number(eqn.outvars),
+        )
+        for eqn in jaxpr.eqns
+    )
+    outs = tuple([read(a) for a in jaxpr.outvars])
+    return (tuple(map(id, jaxpr.consts)), inputs, eqns, outs)
+
+
+def _param_key(value: Any) -> Any:
+    if isinstance(value, Jaxpr):
+        return _jaxpr_key(value)
+    if isinstance(value, tuple):
+        return (type(value), tuple(map(_param_key, value)))
+    return (type(value), value)  # 1, 1.0 and True are equal, but not the same
+
+
+def picker(places: Sequence[int]) -> Callable[[Values], Values]:
+    """A function from a tuple to the tuple of its values at some places."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    if not places:
+        return lambda values: ()
+    (place,) = places
+    return lambda values: (values[place],)
+
+
+def _everything(values: Values) -> Values:
+    return values
+
+
+class PathTrace(JaxprTrace):
+    """Notes equations and answers questions.
+
+    Args:
+      tree: where nodes are added.
+      run: runs a segment on its arguments, of which the first may be values that the function
+        closes over.
+      keep: whether nodes are added to the tree.
+      values: the state at the beginning; with ``trail``, at its end.
+      trail: the answers that this call has met already.
+
+    Attributes:
+      node: the last node; None before the first question.
+      closed_over: whether the path depends on tracers of an enclosing transform.
+    """
+
+    __slots__ = (
+        "answered", "closed_over", "keep", "node", "own", "root", "run", "state", "trail", "tree",
+        "values",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        tree: Tree,
+        run: Callable[[Segment, Values], Values],
+        values: Values,
+        trail: Sequence[Any] = (),
+        keep: bool = True,
+    ):
+        super().__init__("jit", locate=not trail)
+        self.made = []
+        self.tree = tree
+        self.run = run
+        self.values = values
+        self.trail = list(trail)
+        self.keep = keep
+        self.root = tree.root
+        self.node: Node | None = None
+        self.answered = 0
+        self.closed_over = False
+        #: The variables of the state, and which of them hold values that segments have made.
+        self.state = self.invars
+        self.own: list[bool] = []
+
+    def answer(self, tracer: StagedTracer, asked: str, kind: Kind) -> Any:
+        atom = tracer.atom
+        if isinstance(atom, Literal):
+            if isinstance(atom.value, Tracer):
+                return atom.value.concrete(asked, kind)
+            return atom.value if kind is None else kind(atom.value)
+        tie_within(self)
+        numbers = self._numbers()
+        if atom not in numbers:
+            raise leaked(self)
+        question = Question(
+            asked, kind, user_location(), numbers[atom], len(self.eqns), atom.aval
+        )
+        if self.answered < len(self.trail):
+            node = self._next()
+            if not isinstance(node, Node) or not question.same(node.question):
+                raise Diverged(question)
+            answer = self.trail[self.answered]
+        else:
+            node, closed = self._cut(question, numbers)
+            self.keep = self.keep and not closed
+            if self.keep:
+                self._attach(node)
+            node.hits = 1
+            state = self.values + self._run(node, closed)
+            with suspended(self):
+                answer = question.answer(state[node.place])
+            self.values = node.pick(state)
+            self.trail.append(answer)
+        self.node = node
+        self.answered += 1
+        self._go_on(node, atom, answer)
+        if self.answered == len(self.trail):
+            self.locate = True
+        if isinstance(answer, Failure):
+            raise answer.error
+        return answer
+
+    def tie(self) -> None:
+        self.closed_over = True
+        self.keep = False
+
+    def _run(self, node: Node | End, closed: Values) -> Values:
+        if node.segment is None:
+            return ()
+        given = self.values if node.take is None else node.take(self.values)
+        with suspended(self):
+            return self.run(node.segment, closed + given)
+
+    def _next(self) -> Node | End | None:
+        """The tree's node after the answers so far."""
+        if self.node is None:
+            return self.root
+        return self.node.child(self.trail[self.answered - 1])
+
+    def _attach(self, node: Node | End) -> None:
+        if self.node is None:
+            self.tree.root = node if isinstance(node, Node) else None
+        else:
+            key = self.node.question.key(self.trail[self.answered - 1])
+            self.node.children[key] = node
+        if isinstance(node, End):
+            self.tree.ends += 1
+
+    def _numbers(self) -> dict[Any, int]:
+        """The variables since the last cut, in order."""
+        made = [v for eqn in self.eqns for v in eqn.outvars]
+        return {var: n for n, var in enumerate([*self.state, *made])}
+
+    def _live(self) -> list[StagedTracer]:
+        """The tracers that something still holds."""
+        refs = self.made or []
+        pairs = [(ref, ref()) for ref in refs]
+        self.made = [ref for ref, tracer in pairs if tracer is not None]
+        return [tracer for _, tracer in pairs if tracer is not None]
+
+    def _cut(self, question: Question, numbers: dict[Any, int]) -> tuple[Node, Values]:
+        """The node of a question, and the tracers that its segment closes over."""
+        known = len(self.state)
+        if (
+            self.node is not None
+            and question.number < known
+            and not any(has_effect(eqn) for eqn in self.eqns)
+        ):
+            return Node(question, None, None, question.number, _everything, None), ()
+        variables = list(numbers)
+        asked = variables[question.number]
+        wanted = {numbers.get(t.atom) for t in self._live() if type(t.atom) is Var}
+        wanted.discard(None)
+        if question.pinned:
+            wanted.discard(question.number)
+        carried = sorted(n for n in wanted if n is not None)
+        outs = [asked, *(variables[n] for n in carried if n >= known and n != question.number)]
+        places = {var: known + n for n, var in reversed(list(enumerate(outs)))}
+        segment, take, closed = self._segment(outs, whole=self.node is None)
+        pick = picker([n if n < known else places[variables[n]] for n in carried])
+        return Node(question, segment, take, known, pick, carried), closed
+
+    def _segment(
+        self, outs: Sequence[Any], whole: bool = False
+    ) -> tuple[Segment, Callable[[Values], Values] | None, Values]:
+        """The equations so far as a segment, what of the state it takes, what it closes over."""
+        eqns = live_eqns(self.eqns, outs)
+        used = {a for eqn in eqns for a in eqn.invars if type(a) is Var}
+        used.update(a for a in outs if type(a) is Var)
+        places = [n for n, v in enumerate(self.state) if whole or v in used]
+        invars = [self.state[n] for n in places]
+        jaxpr = hoist_constants(invars, eqns, outs, self.tree.constant)
+        jaxpr, closed = hoist_tracers(jaxpr)
+        jaxpr = checked_program(jaxpr)
+        self.closed_over = self.closed_over or bool(closed)
+        take = None if len(places) == len(self.state) else picker(places)
+        return self.tree.segment(jaxpr), take, tuple(closed)
+
+    def _go_on(self, node: Node, asked: Var, answer: Any) -> None:
+        """Point what is alive at the inputs of the next segment."""
+        question = node.question
+        known: Any = None
+        if question.pinned and not isinstance(answer, Failure):
+            aval = asked.aval
+            known = Literal(np.asarray(answer, aval.dtype)[()])
+        live = self._live()
+        if node.carried is None:
+            for tracer in live:
+                if tracer.atom is asked and known is not None:
+                    tracer.atom = known
+            return
+        variables = list(self._numbers())
+        own = [*(self.own or [False] * len(self.state)), *[True] * len(variables)]
+        new = {variables[n]: Var(variables[n].aval.strong()) for n in node.carried}
+        self.own = [own[n] for n in node.carried]
+        if known is not None:
+            new[asked] = known
+        for tracer in live:
+            if type(tracer.atom) is Var:
+                tracer.atom = new.get(tracer.atom, tracer.atom)
+        self.state = [new[variables[n]] for n in node.carried]
+        self.eqns = []
+
+    def end(self, outs: Sequence[Any], out_tree: Any) -> tuple[End, Values]:
+        """The end of the path: runs the last segment.
+
+        Returns:
+          The end, and the results.
+        """
+        if self.answered < len(self.trail):
+            assert self.node is not None
+            raise Diverged(self.node.question)
+        known = len(self.state)
+        places: list[int] = []
+        made: list[Any] = []
+        own = dict(zip(self.state, self.own, strict=True))
+        for x in outs:
+            atom = self.atom(x)
+            if type(atom) is Var and own.pop(atom, False):
+                places.append(self.state.index(atom))
+            else:
+                places.append(known + len(made))
+                made.append(atom)
+        segment, take, closed = None, None, ()
+        if made or any(has_effect(eqn) for eqn in self.eqns):
+            segment, take, closed = self._segment(made)
+        end = End(segment, take, picker(places), out_tree)
+        end.hits = 1
+        if self.keep and not closed:
+            self._attach(end)
+        return end, end.pick(self.values + self._run(end, closed))
