@@ -83,7 +83,7 @@ def checkpointed_scan(
     """
     what = "checkpointed_scan"
     elements, xs_tree = flatten_operands(xs, f"{what}: xs")
-    turns = length_of(elements, xs, length)
+    turns = length_of(elements, xs, length, what)
     if levels is not None and as_int(levels) < 1:
         raise ValueError(located(f"{what}: levels must be a positive integer, got {levels}"))
     depth = _depth(turns) if levels is None else as_int(levels)

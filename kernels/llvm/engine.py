@@ -64,8 +64,8 @@ def optimised(text: str, unroll: bool = False) -> tuple[Any, Any]:
     module.data_layout = str(machine.target_data)
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     options.loop_vectorization = True
-    # Of straight code over small matrices it makes shuffles: a Kalman filter of 4 states takes 160 us
-    # with it and 47 us without.
+    # Of straight code over small matrices it makes shuffles: a Kalman filter of 4 states takes
+    # 160 us with it and 47 us without.
     options.slp_vectorization = not unroll
     # The vectoriser interleaves loops; unrolling long ones further costs time and gains none.
     options.loop_unrolling = unroll
