@@ -21,6 +21,7 @@ from ..transforms.transpose import backward_pass, transpose_linear
 from .arguments import (
     DerivativeCall,
     FlatFunction,
+    captured,
     check_callable,
     check_differentiable,
     flatten_arrays,
@@ -221,6 +222,7 @@ def _check_tangents(primals: Sequence[Any], tangents: Sequence[Any], what: str) 
     """Tangents checked against primals; None for those of integers and bools."""
     out: list[Any] = []
     for primal, tangent in zip(primals, tangents, strict=True):
+        tangent = captured(tangent)
         aval = tangent_aval(get_aval(primal))
         if aval.dtype == float0:
             if getattr(tangent, "dtype", None) != float0:

@@ -13,7 +13,7 @@ from ..core.config import config
 from ..core.jaxpr import Eqn, Jaxpr, Literal, Var, check_jaxpr, has_effect
 from ..core.primitive import Primitive, innermost_staging, primitives
 from ..core.source import user_location
-from ..core.trace import Trace, Tracer, concretization_error, get_aval, leaked
+from ..core.trace import Trace, Tracer, concretization_error, from_outside, get_aval, leaked
 
 _CONCRETE_REMEDY = (
     "What to do: for a choice between values use np.where; to have Python see the value, leave "
@@ -24,7 +24,9 @@ _CONCRETE_REMEDY = (
 class StagedTracer(Tracer):
     """Stands for a variable (or a lifted literal) of the jaxpr under construction."""
 
-    __slots__ = ("_aval", "atom")
+    __slots__ = ()
+    atom: Var | Literal = Tracer._carried
+    _aval: ShapedArray = Tracer._noted
 
     def __init__(self, trace: JaxprTrace, atom: Var | Literal):
         self.owner = trace
@@ -85,9 +87,7 @@ class JaxprTrace(Trace):
         """The variable of one of this trace's tracers, or a literal that holds any other value."""
         if type(x) is StagedTracer and x.owner is self:
             return x.atom
-        if isinstance(x, Tracer) and not x.owner.alive:
-            raise leaked(x.owner)
-        return Literal(x)
+        return Literal(from_outside(x))
 
     def process(self, primitive: Primitive, args: tuple, params: dict) -> Any:
         if not self.alive:

@@ -1,0 +1,179 @@
+"""Arrays of plain numbers that a traced function made and may assign traced values to.
+
+An ndarray cannot turn into something else, so an array that the user makes in a traced function is
+*held*: it is a tracer of the lowest trace there is, which knows the numbers and computes at once.
+When a traced value is put into it, it becomes that kind of tracer (``Tracer.become``). To whatever
+else it meets it is the ndarray that it holds.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..core.avals import SUPPORTED_DTYPES, ShapedArray, aval_of, uniform, uniform_value
+from ..core.primitive import Primitive
+from ..core.trace import Trace, Tracer, active_traces
+
+
+class HeldTracer(Tracer):
+    """A tracer of a known array.
+
+    Attributes:
+      array: the array; its memory belongs to this handle and its views, unless it is lent.
+      lent: whether something else has kept the array, so that it must not be written into.
+      born: the level of the innermost trace when it was made.
+      fill: the one value that all of it has, None where that is not known.
+    """
+
+    __slots__ = ()
+    array: np.ndarray = Tracer._carried
+    lent: bool = Tracer._beside
+    born: int = Tracer._noted
+    fill: Any = Tracer._snapshot
+
+    def __init__(self, array: np.ndarray, fill: Any = None):
+        self.owner = _numbers
+        self.array = array
+        # Memory that may be another's is copied before it is written into.
+        self.lent = array.base is not None or not array.flags.writeable
+        self.born = innermost_level()
+        self.fill = fill
+
+    @property
+    def aval(self) -> ShapedArray:
+        return aval_of(self.array)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.array.dtype
+
+    def weaken(self) -> HeldTracer:
+        return self
+
+    def concrete(self, asked: str) -> Any:
+        return self.array
+
+    @property
+    def root(self) -> Any:
+        """The handle whose memory it is."""
+        root: Any = self
+        while (place := getattr(root, "place", None)) is not None and place.base is not None:
+            root = place.base
+        return root
+
+    def captured(self) -> Any:
+        """The array itself, which will not be written into from now on."""
+        array = self.array
+        if not array.ndim:
+            return array[()]
+        root = self.root
+        if root.fill is not None:  # which a program makes rather than keeps
+            return uniform(array.shape, array.dtype, root.fill or None)
+        root.lent = True
+        return array
+
+    def twin(self) -> HeldTracer:
+        return HeldTracer(self.array.copy())
+
+    def __float__(self) -> float:
+        return float(self.array)
+
+    def __complex__(self) -> complex:
+        return complex(self.array)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        # A copy: of what is written into another's array this handle would not know.
+        if copy is False:
+            raise ValueError("an array made in a traced function has no memory to share")
+        return np.array(self.array, dtype)
+
+    def __getattr__(self, name: str) -> Any:
+        # What tracers do not have: flags, strides, flat and the like, to be looked at.
+        if name in ("place", "_snapshot") or name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.view(), name)
+
+    def view(self, *args: Any, **kwargs: Any) -> np.ndarray:
+        """The array, or it under another dtype, to be read."""
+        self.root.lent = True
+        array = self.array.view()
+        array.flags.writeable = False
+        return array.view(*args, **kwargs)
+
+    def __reduce__(self) -> Any:
+        return self.array.__reduce__()
+
+    def __repr__(self) -> str:
+        return repr(self.array)
+
+    def __str__(self) -> str:
+        return str(self.array)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.array, spec)
+
+
+class _Numbers(Trace):
+    """The trace below all others: computes with the numbers."""
+
+    __slots__ = ()
+
+    transform = "no transform"
+    level = 0
+    alive = True
+
+    def process(self, primitive: Primitive, args: tuple, params: dict) -> Any:
+        out = primitive.bind(
+            *[x.captured() if isinstance(x, Tracer) else x for x in args], **params
+        )
+        return [hold(x) for x in out] if primitive.multiple_results else hold(out)
+
+
+_numbers = _Numbers()
+
+
+def innermost_level() -> int:
+    """The level of the innermost trace of this thread, 0 without any."""
+    traces = active_traces()
+    return traces[-1].level if traces else 0
+
+
+def hold(x: Any) -> Any:
+    """An array that was computed as one that can be assigned to; anything else as it is."""
+    if type(x) is not np.ndarray or x.dtype not in SUPPORTED_DTYPES:
+        return x
+    fill = None if x.flags.writeable else uniform_value(x)
+    return HeldTracer(x) if fill is None else HeldTracer(np.array(x, order="C"), fill)
+
+
+class _Plain(threading.local):
+    #: How many blocks of ``plain_arrays`` this thread is in.
+    depth = 0
+
+
+_plain = _Plain()
+
+
+@contextmanager
+def plain_arrays() -> Iterator[None]:
+    """Have arrays made by this thread be ordinary ones: for code that is called from a traced
+    function but is no part of it."""
+    _plain.depth += 1
+    try:
+        yield
+    finally:
+        _plain.depth -= 1
+
+
+def holding() -> bool:
+    """Whether arrays that this thread's user makes are to be held."""
+    return bool(active_traces()) and not _plain.depth
