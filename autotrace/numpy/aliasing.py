@@ -263,7 +263,7 @@ def write(target: Any, value: Any) -> None:
 def _become(handle: Any, new: Any) -> None:
     handle.become(new)
     if type(new) is HeldTracer:
-        handle.fill = new.fill
+        handle.repeated = new.repeated
         if new.lent:
             handle.array, handle.lent = np.array(new.array), False
 
@@ -287,7 +287,7 @@ def _refresh(handle: Any, known: Sequence[Any]) -> None:
         if not any(view is k for k in known):
             if type(handle) is HeldTracer:
                 view.become(HeldTracer(view.place.make(handle.array)))
-                view.fill = None
+                view.repeated = None
             else:
                 view.become(view.place.make(handle))
         _refresh(view, known)
@@ -324,5 +324,5 @@ def write_numbers(target: Any, act: Callable[[np.ndarray], Any]) -> None:
         root.array = root.array.copy(order="K")
         root.lent = False
         _refresh(root, [root])
-    root.fill = None
+    root.repeated = None
     act(target.array)

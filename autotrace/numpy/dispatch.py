@@ -12,7 +12,7 @@ their argument, the results of others are handles of their own; ``out=`` is an a
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,28 +34,6 @@ _view_functions: set[Any] = set()
 _raw_functions: set[Any] = set()
 
 
-def has_tracer(x: Any) -> bool:
-    """Whether a tracer is among some arguments, inside lists, tuples and dicts too."""
-    if isinstance(x, Tracer):
-        return True
-    if isinstance(x, list | tuple):
-        return any(has_tracer(y) for y in x)
-    if isinstance(x, dict):
-        return any(has_tracer(y) for y in x.values())
-    return False
-
-
-def is_traced(x: Any) -> bool:
-    """As ``has_tracer``, but arrays that are merely held do not count."""
-    if isinstance(x, Tracer):
-        return type(x) is not HeldTracer
-    if isinstance(x, list | tuple):
-        return any(is_traced(y) for y in x)
-    if isinstance(x, dict):
-        return any(is_traced(y) for y in x.values())
-    return False
-
-
 def implements(numpy_function: Any, *, view: bool = False, raw: bool = False) -> Callable:
     """Register a function as what a NumPy function does on tracers.
 
@@ -75,31 +53,64 @@ def implements(numpy_function: Any, *, view: bool = False, raw: bool = False) ->
     def decorate(function: Callable) -> Callable:
         traced[numpy_function] = function
 
+        arity = numpy_function.nin if isinstance(numpy_function, np.ufunc) else None
+
         @functools.wraps(function)
         def public(*args: Any, **kwargs: Any) -> Any:
-            if has_tracer(args) or has_tracer(kwargs):
-                if isinstance(numpy_function, np.ufunc) and len(args) > numpy_function.nin:
-                    kwargs["out"] = args[numpy_function.nin :]
-                    args = args[: numpy_function.nin]
-                return _call(numpy_function, function, args, kwargs)
-            return numpy_function(*args, **kwargs)
+            kinds = _kinds(args) | _kinds(kwargs.values()) if kwargs else _kinds(args)
+            if not kinds:
+                return numpy_function(*args, **kwargs)
+            if arity is not None and len(args) > arity:
+                args, kwargs["out"] = args[:arity], args[arity:]
+            return _call(numpy_function, function, args, kwargs, kinds)
 
         return public
 
     return decorate
 
 
-def _call(numpy_function: Any, function: Callable, args: tuple, kwargs: dict) -> Any:
+_TRACED = 1
+_HELD = 2
+
+
+def _kinds(args: Iterable[Any]) -> int:
+    """What kinds of tracers are among some arguments: traced ones, held ones, both or none."""
+    kinds = 0
+    for x in args:
+        if isinstance(x, Tracer):
+            kinds |= _HELD if type(x) is HeldTracer else _TRACED
+        elif isinstance(x, list | tuple):
+            kinds |= _kinds(x)
+        elif isinstance(x, dict):
+            kinds |= _kinds(x.values())
+    return kinds
+
+
+def has_tracer(x: Any) -> bool:
+    """Whether a tracer is among some arguments, inside lists, tuples and dicts too."""
+    return bool(_kinds((x,)))
+
+
+def is_traced(x: Any) -> bool:
+    """As ``has_tracer``, but arrays that are merely held do not count."""
+    return bool(_kinds((x,)) & _TRACED)
+
+
+def _call(numpy_function: Any, function: Callable, args: tuple, kwargs: dict, kinds: int) -> Any:
     """Call the implementation of a function on arguments among which there are tracers."""
-    out = kwargs.pop("out", None) if "out" in kwargs else None
     if numpy_function in _raw_functions:
         return function(*args, **kwargs)
-    if not (is_traced(args) or is_traced(kwargs)):
+    out = None
+    if "out" in kwargs:
+        out = kwargs.pop("out")
+        kinds = _kinds(args) | _kinds(kwargs.values())
+    if not kinds & _TRACED:
         result = on_numbers(numpy_function, args, kwargs)
     elif numpy_function in _view_functions:
         result = _linked(numpy_function, function, args, kwargs)
     else:
-        args, kwargs = lowered(args), lowered(kwargs) if kwargs else kwargs
+        if kinds & _HELD:
+            args, kwargs = lowered(args), lowered(kwargs)
         result = own(function(*args, **kwargs), args)
     return result if out is None else store(_name(numpy_function), result, out)
 
@@ -112,7 +123,7 @@ def own(result: Any, args: Sequence[Any]) -> Any:
     if isinstance(result, Tracer):
         if type(result) is HeldTracer:
             return result
-        if hasattr(result, "place") or hasattr(result, "_snapshot") or _is_among(result, args):
+        if _is_among(result, args) or hasattr(result, "place"):
             return result.twin()
         return result
     if isinstance(result, list | tuple):
@@ -311,7 +322,7 @@ _UFUNC_DEFAULTS: dict[str, Any] = {
 def array_ufunc(ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """What NumPy calls when a ufunc or one of its methods meets a tracer."""
     if method == "__call__" and not kwargs and ufunc in traced:
-        return _call(ufunc, traced[ufunc], inputs, kwargs)
+        return _call(ufunc, traced[ufunc], inputs, kwargs, _kinds(inputs))
     if method == "__call__":
         out = kwargs.pop("out", None)
         if not (is_traced(inputs) or is_traced(kwargs) or is_traced(out)):
@@ -362,4 +373,5 @@ def array_function(function: Callable, types: Any, args: tuple, kwargs: dict) ->
         if is_traced(args) or is_traced(kwargs):
             raise unsupported(_name(function))
         return on_numbers(function, args, kwargs)
-    return _call(function, implementation, args, dict(kwargs))
+    kinds = _kinds(args) | _kinds(kwargs.values())
+    return _call(function, implementation, args, dict(kwargs), kinds)

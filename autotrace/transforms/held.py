@@ -27,14 +27,14 @@ class HeldTracer(Tracer):
       array: the array; its memory belongs to this handle and its views, unless it is lent.
       lent: whether something else has kept the array, so that it must not be written into.
       born: the level of the innermost trace when it was made.
-      fill: the one value that all of it has, None where that is not known.
+      repeated: the one value that all of it has, None where that is not known.
     """
 
     __slots__ = ()
     array: np.ndarray = Tracer._carried
     lent: bool = Tracer._beside
     born: int = Tracer._noted
-    fill: Any = Tracer._snapshot
+    repeated: Any = Tracer._snapshot
 
     def __init__(self, array: np.ndarray, fill: Any = None):
         self.owner = _numbers
@@ -42,7 +42,7 @@ class HeldTracer(Tracer):
         # Memory that may be another's is copied before it is written into.
         self.lent = array.base is not None or not array.flags.writeable
         self.born = innermost_level()
-        self.fill = fill
+        self.repeated = fill
 
     @property
     def aval(self) -> ShapedArray:
@@ -76,8 +76,8 @@ class HeldTracer(Tracer):
         if not array.ndim:
             return array[()]
         root = self.root
-        if root.fill is not None:  # which a program makes rather than keeps
-            return uniform(array.shape, array.dtype, root.fill or None)
+        if root.repeated is not None:  # which a program makes rather than keeps
+            return uniform(array.shape, array.dtype, root.repeated or None)
         root.lent = True
         return array
 
