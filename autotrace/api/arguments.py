@@ -148,6 +148,11 @@ def handle(x: Any) -> Any:
     return x.twin() if isinstance(x, Tracer) else x
 
 
+def copied(x: Any) -> Any:
+    """A value that others keep, for the user's code, which may assign to it."""
+    return np.array(x) if isinstance(x, np.ndarray) else handle(x)
+
+
 def owned(x: Any) -> Any:
     """A copy of an untraced array, which may belong to the caller; anything else as it is."""
     if type(x) is HeldTracer:

@@ -19,9 +19,9 @@ from .arguments import (
     FlatFunction,
     as_array,
     check_callable,
+    copied,
     flatten_arrays,
     global_name,
-    handle,
     name_of,
     normalize_argnums,
     owned,
@@ -194,8 +194,8 @@ class custom_jvp(_CustomRule):  # noqa: N801  JAX's name
             ]
             pair = rule(
                 *fixed,
-                tuple(tree.unflatten(in_tree, [handle(x) for x in primals])),
-                tuple(tree.unflatten(in_tree, [handle(x) for x in given])),
+                tuple(tree.unflatten(in_tree, [copied(x) for x in primals])),
+                tuple(tree.unflatten(in_tree, [copied(x) for x in given])),
             )
             if not isinstance(pair, tuple | list) or len(pair) != 2:
                 raise TypeError(
@@ -315,7 +315,7 @@ class _VjpRule:
 
     def fwd(self, *leaves: Any) -> tuple[list[Any], list[Any]]:
         owner, what = self.owner, self.what
-        dynamic = iter(tree.unflatten(self.in_tree, [handle(x) for x in leaves]))
+        dynamic = iter(tree.unflatten(self.in_tree, [copied(x) for x in leaves]))
         fixed = set(
             normalize_argnums(owner.nondiff_argnums, len(self.args), what, "nondiff_argnums")
             if owner.nondiff_argnums != ()
@@ -335,10 +335,10 @@ class _VjpRule:
 
     def bwd(self, residuals: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
         what = self.what
-        out_ct = tree.unflatten(self.flat.out_tree, [handle(x) for x in cts])
+        out_ct = tree.unflatten(self.flat.out_tree, [copied(x) for x in cts])
         found = self.owner._bwd(  # type: ignore[misc]
             *self.fixed,
-            tree.unflatten(self.residual_tree, [handle(x) for x in residuals]),
+            tree.unflatten(self.residual_tree, [copied(x) for x in residuals]),
             out_ct,
         )
         children = self.in_tree.children

@@ -14,6 +14,7 @@ from ..core.tangents import LinearInput, float0_zeros
 from ..core.trace import Tracer, get_aval
 from ..lax.arithmetic import convert_element_type
 from ..lax.arithmetic import stop_gradient as _stop_gradient
+from ..transforms.held import giving_own
 from ..transforms.jvp import jvp_flat
 from ..transforms.linearize import Linear, eval_linear, linearize_flat
 from ..transforms.stage import lift_constant, stage
@@ -491,4 +492,4 @@ def stop_gradient(x: Any) -> Any:
     >>> grad(lambda x: x * stop_gradient(x * x))(3.0)
     np.float64(9.0)
     """
-    return tree.map(_stop_gradient, x)
+    return tree.map(giving_own(_stop_gradient), x)

@@ -35,7 +35,8 @@ class Place:
 
     Attributes:
       base: the handle of which it is a view; None for a root, which is a view of none.
-      make: from the base, or an ndarray in its place, to the view.
+      make: from the base, or an ndarray in its place, to the view; its attribute ``traced`` says
+        whether traced positions decide which.
       put: from the base and a new value of the view to the base's new value; None to work it out.
       index: what stood between the brackets, where the view is an index of the base.
       shares: whether NumPy would have made a view and not a copy; None until it is asked.
@@ -285,7 +286,7 @@ def _refresh(handle: Any, known: Sequence[Any]) -> None:
         if view is None or not _shares(view):
             continue
         if not any(view is k for k in known):
-            if type(handle) is HeldTracer:
+            if type(handle) is HeldTracer and not view.place.make.traced:
                 view.become(HeldTracer(view.place.make(handle.array)))
                 view.repeated = None
             else:
@@ -326,3 +327,16 @@ def write_numbers(target: Any, act: Callable[[np.ndarray], Any]) -> None:
         _refresh(root, [root])
     root.repeated = None
     act(target.array)
+    _refresh_traced(root)
+
+
+def _refresh_traced(held: Any) -> None:
+    """Make the views of a held array anew that are traced, since they are at traced positions."""
+    place = getattr(held, "place", None)
+    for reference in place.views if place is not None else ():
+        view = reference()
+        if view is not None and type(view) is HeldTracer:
+            _refresh_traced(view)
+        elif view is not None:
+            view.become(view.place.make(held))
+            _refresh(view, ())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from operator import index as as_int
 from typing import Any
 
@@ -27,7 +27,6 @@ from .dispatch import (
     is_traced,
     lowered,
     numbers,
-    own,
     store,
     traced,
     traced_methods,
@@ -43,10 +42,11 @@ from .promotion import broadcast_to, to_dtype
 class _At:
     """What makes a view of an array by basic indexing, and puts a new value of it back."""
 
-    __slots__ = ("index",)
+    __slots__ = ("index", "traced")
 
     def __init__(self, index: Any):
         self.index = index
+        self.traced = is_traced(index)
 
     def __call__(self, base: Any) -> Any:
         if isinstance(base, Tracer):
@@ -82,24 +82,21 @@ def _has_ellipsis(index: Any) -> bool:
 
 def _getitem(self: Any, index: Any) -> Any:
     """As ndarray's: a view where the index has no arrays in it, else a copy."""
-    held = type(self) is HeldTracer
-    if held and not is_traced(index):
+    if type(self) is HeldTracer and not is_traced(index):
         array = self.array[numbers(index)]
         if type(array) is not np.ndarray:
             return array
         out: Any = HeldTracer(array)
         writeable = array.flags.writeable
     else:
-        out = getitem(self.captured() if held else self, index)
-        if held:
-            return own(out, ())
+        out = getitem(self, index)
+        if not out.shape and not _has_ellipsis(index):
+            return out
         writeable = True
-    if not _is_basic(index) or not (out.shape or held or _has_ellipsis(index)):
-        return out
+    if not _is_basic(index):
+        return hold(out)
     made = _At(index)
-    return link(
-        self, out, made, put=made.put, index=index, shares=True, writeable=writeable or None
-    )
+    return link(self, out, made, put=made.put, index=index, shares=True, writeable=writeable)
 
 
 # --- writing -----------------------------------------------------------------------------------
@@ -391,6 +388,58 @@ for _ufunc in list(traced):
     if isinstance(_ufunc, np.ufunc) and _ufunc.nout == 1 and _ufunc.signature is None:
         traced_methods[_ufunc, "at"] = _ufunc_at(_ufunc)
 
+# --- parts -------------------------------------------------------------------------------------
+
+
+def _set_real(self: Any, value: Any) -> None:
+    _setitem(ufuncs.real(self), ..., value)
+
+
+def _set_imag(self: Any, value: Any) -> None:
+    if self.dtype.kind != "c":
+        raise TypeError(located("array does not have imaginary part to set"))
+    _setitem(ufuncs.imag(self), ..., value)
+
+
+class _Flat:
+    """``x.flat``: the elements in C order, to be read and assigned to."""
+
+    __slots__ = ("_x",)
+
+    def __init__(self, x: Any):
+        self._x = x
+
+    def __len__(self) -> int:
+        return self._x.size
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[n] for n in range(self._x.size))
+
+    def __getitem__(self, index: Any) -> Any:
+        return manipulation.reshape(self._x, (-1,)).copy()[index]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        x = self._x
+        if type(x) is HeldTracer and not is_traced((index, value)):
+            where, what = numbers(index), numbers(value)
+            write_numbers(x, lambda array: array.flat.__setitem__(where, what))
+            return
+        flat = reshape(lowered(x), (x.size,))
+        count = math.prod(Selection(flat.shape, lowered(index)).result_shape())
+        new = put_at(flat, index, _cycled(lowered(value), count))
+        write(x, reshape(new, x.shape))
+
+
+def _set_flat(self: Any, value: Any) -> None:
+    _Flat(self)[:] = value
+
+
+_ATTRIBUTES = {
+    "real": property(ufuncs.real, _set_real, doc="As ndarray's."),
+    "imag": property(ufuncs.imag, _set_imag, doc="As ndarray's."),
+    "flat": property(_Flat, _set_flat, doc="As ndarray's."),
+}
+
 # --- methods -----------------------------------------------------------------------------------
 
 
@@ -419,5 +468,6 @@ def install() -> None:
     """Put assignment on ``Tracer``."""
     for name, ufunc in _AUGMENTED.items():
         setattr(Tracer, f"__{name}__", _augmented(ufunc))
-    for name, method in _METHODS.items():
-        setattr(Tracer, name, method)
+    for table in (_METHODS, _ATTRIBUTES):
+        for name, attribute in table.items():
+            setattr(Tracer, name, attribute)

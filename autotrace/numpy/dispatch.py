@@ -20,7 +20,7 @@ import numpy as np
 from ..core.errors import TracerArrayError, located
 from ..core.trace import Tracer
 from ..lax.arithmetic import convert_element_type
-from ..transforms.held import HeldTracer, hold
+from ..transforms.held import HeldTracer, hold, own
 from .aliasing import link, write, write_numbers
 from .promotion import broadcast_to
 
@@ -118,24 +118,6 @@ def _call(numpy_function: Any, function: Callable, args: tuple, kwargs: dict, ki
 # --- results -----------------------------------------------------------------------------------
 
 
-def own(result: Any, args: Sequence[Any]) -> Any:
-    """Results as handles of their own: an implementation may return its argument, or a view."""
-    if isinstance(result, Tracer):
-        if type(result) is HeldTracer:
-            return result
-        if _is_among(result, args) or hasattr(result, "place"):
-            return result.twin()
-        return result
-    if isinstance(result, list | tuple):
-        parts = [own(x, args) for x in result]
-        return type(result)(parts) if type(result) in (list, tuple) else result._make(parts)
-    return hold(result)
-
-
-def _is_among(x: Any, args: Sequence[Any]) -> bool:
-    return any(x is a or (type(a) in (list, tuple) and _is_among(x, a)) for a in args)
-
-
 class _Part:
     """What makes a view again of another base: a function with all arguments but the first."""
 
@@ -149,6 +131,10 @@ class _Part:
         self.args = args
         self.kwargs = kwargs
         self.part = part
+
+    @property
+    def traced(self) -> bool:
+        return False
 
     def __call__(self, base: Any) -> Any:
         function = self.function if isinstance(base, Tracer) else self.numpy_function

@@ -269,8 +269,6 @@ _METHODS: dict[str, Callable] = {
 _ATTRIBUTES: dict[str, Callable] = {
     "T": manipulation.transpose,
     "mT": manipulation.matrix_transpose,
-    "real": ufuncs.real,
-    "imag": ufuncs.imag,
 }
 
 

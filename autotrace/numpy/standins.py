@@ -70,7 +70,11 @@ class _StandIn:
         return repr(self.__wrapped__)
 
     def __reduce__(self) -> tuple:
-        return (getattr, (np, self.__wrapped__.__name__))
+        return (_original, (self.__wrapped__.__name__,))
+
+
+def _original(name: str) -> Callable:
+    return _originals[name]
 
 
 _originals = {name: getattr(np, name) for name in made_here}

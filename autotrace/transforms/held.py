@@ -8,8 +8,9 @@ else it meets it is the ndarray that it holds.
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -148,11 +149,58 @@ def innermost_level() -> int:
 
 
 def hold(x: Any) -> Any:
-    """An array that was computed as one that can be assigned to; anything else as it is."""
+    """An array that was computed as one that can be assigned to; anything else as it is.
+
+    A trace, or the caller, may have kept the array, so it is copied before it is written into.
+    """
     if type(x) is not np.ndarray or x.dtype not in SUPPORTED_DTYPES:
         return x
-    fill = None if x.flags.writeable else uniform_value(x)
-    return HeldTracer(x) if fill is None else HeldTracer(np.array(x, order="C"), fill)
+    repeated = None if x.flags.writeable else uniform_value(x)
+    if repeated is not None:
+        return HeldTracer(np.array(x, order="C"), repeated)
+    tracer = HeldTracer(x)
+    tracer.lent = True
+    return tracer
+
+
+def own(result: Any, args: Iterable[Any]) -> Any:
+    """The results of a function of tracers as handles of their own, to be assigned to.
+
+    Args:
+      result: what the function returned: one of its arguments, or a view that it made within, may
+        be among it.
+      args: its arguments.
+    """
+    if isinstance(result, Tracer):
+        if _is_among(result, args) or hasattr(result, "place"):
+            return result.twin()
+        return result
+    if isinstance(result, list | tuple):
+        parts = [own(x, args) for x in result]
+        return type(result)(parts) if type(result) in (list, tuple) else result._make(parts)
+    return hold(result)
+
+
+def _is_among(x: Any, args: Iterable[Any]) -> bool:
+    return any(x is a or (type(a) in (list, tuple) and _is_among(x, a)) for a in args)
+
+
+def giving_own(function: Callable) -> Callable:
+    """A function of arrays whose results are handles of their own where tracers are given."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        out = function(*args, **kwargs)
+        given = (*args, *kwargs.values()) if kwargs else args
+        return own(out, given) if _holds_tracer(given) else out
+
+    return wrapper
+
+
+def _holds_tracer(args: Iterable[Any]) -> bool:
+    return any(
+        isinstance(x, Tracer) or (type(x) in (list, tuple) and _holds_tracer(x)) for x in args
+    )
 
 
 class _Plain(threading.local):
