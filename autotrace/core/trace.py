@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dis import opmap
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -288,6 +289,12 @@ class Tracer:
 
     def __repr__(self) -> str:
         return f"Traced<{self.aval}> under {self.owner.transform}"
+
+
+def slot(name: str) -> MemberDescriptorType:
+    """One of the slots that all tracers have, for a subclass to give it a name of its own."""
+    descriptor: MemberDescriptorType = Tracer.__dict__[name]
+    return descriptor
 
 
 #: The instructions that an assignment to an element or a slice ends with.

@@ -10,13 +10,12 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from operator import index as as_int
 from typing import Any
 
 import numpy as np
 
-from ..core.errors import TracerArrayError, located
-from ..core.trace import Tracer
+from ..core.errors import located
+from ..core.trace import Tracer, get_aval
 from ..lax import arithmetic as arith
 from ..lax.structural import reshape
 from ..transforms.held import HeldTracer, hold
@@ -24,6 +23,7 @@ from . import manipulation, ufuncs
 from .aliasing import link, write, write_numbers
 from .dispatch import (
     implements,
+    into_ordinary,
     is_traced,
     lowered,
     numbers,
@@ -122,14 +122,13 @@ def _assignable(value: Any, dtype: np.dtype) -> Any:
         )
     if not isinstance(value, int | float | complex | np.generic | Tracer):
         value = operand(value)
-    if dtype.kind not in "cb" and isinstance(value, Tracer | np.ndarray | np.generic):
-        if value.dtype.kind == "c":
-            warnings.warn(
-                "Casting complex values to real discards the imaginary part",
-                np.exceptions.ComplexWarning,
-                stacklevel=4,
-            )
-            value = ufuncs.real(value)
+    if dtype.kind not in "cb" and get_aval(value).dtype.kind == "c":
+        warnings.warn(
+            "Casting complex values to real discards the imaginary part",
+            np.exceptions.ComplexWarning,
+            stacklevel=4,
+        )
+        value = ufuncs.real(value)
     return to_dtype(value, dtype)
 
 
@@ -208,14 +207,7 @@ def _writer(name: str, act: Callable, rule: Callable) -> Callable:
             rest, named = numbers(args), numbers(kwargs)
             write_numbers(target, lambda array: act(array, *rest, **named))
         elif given:
-            raise TracerArrayError(
-                located(
-                    f"{name}: a traced value cannot be put into an ordinary array",
-                    "What to do: make the array in the traced function, by np.zeros(...), "
-                    "np.zeros_like(x), np.array(y) or np.copy(y),\\ncalled as attributes of numpy "
-                    "or autotrace.numpy.".replace("\\n", "\n"),
-                )
-            )
+            raise into_ordinary(name)
         else:
             act(target, *numbers(args), **numbers(kwargs))
 
@@ -315,9 +307,7 @@ def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> Any:
 def put_along_axis_rule(arr: Any, indices: Any, values: Any, axis: int) -> Any:
     indices = operand(indices)
     if indices.ndim != arr.ndim:
-        raise ValueError(
-            located("`indices` and `arr` must have the same number of dimensions")
-        )
+        raise ValueError(located("`indices` and `arr` must have the same number of dimensions"))
     index = [
         indices
         if d == axis
@@ -365,7 +355,9 @@ def _ufunc_at(ufunc: np.ufunc) -> Callable:
     def rule(x: Any, index: Any, *values: Any) -> Any:
         name = f"ufunc '{ufunc.__name__}'"
         values = tuple(operand(v) if isinstance(v, list | tuple) else v for v in values)
-        dtype = x.dtype if not values else np.result_type(x.dtype, manipulation.type_like(values[0]))
+        dtype = (
+            x.dtype if not values else np.result_type(x.dtype, manipulation.type_like(values[0]))
+        )
         if ufunc is np.divide and dtype.kind in "biu":
             dtype = np.dtype(np.float64)
         if not np.can_cast(dtype, x.dtype, "same_kind"):

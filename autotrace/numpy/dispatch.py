@@ -12,7 +12,7 @@ their argument, the results of others are handles of their own; ``out=`` is an a
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ import numpy as np
 from ..core.errors import TracerArrayError, located
 from ..core.trace import Tracer
 from ..lax.arithmetic import convert_element_type
-from ..transforms.held import HeldTracer, hold, own
+from ..transforms.held import HeldTracer, hold, like_sequence, own
 from .aliasing import link, write, write_numbers
 from .promotion import broadcast_to
 
@@ -208,7 +208,7 @@ def on_numbers(numpy_function: Callable, args: tuple, kwargs: dict) -> Any:
 
     if isinstance(result, list | tuple):
         parts = [held(x, n) for n, x in enumerate(result)]
-        return type(result)(parts) if type(result) in (list, tuple) else result._make(parts)
+        return like_sequence(result, parts)
     return held(result, None)
 
 
@@ -241,17 +241,22 @@ def store(name: str, result: Any, out: Any, where: Any = True, casting: str = "s
     )
 
 
+def into_ordinary(name: str) -> TracerArrayError:
+    """The error for a function that is to write a traced value into an ordinary array."""
+    return TracerArrayError(
+        located(
+            f"{name}: a traced value cannot be put into an ordinary array",
+            "What to do: make the array in the traced function, by np.zeros(...), "
+            "np.zeros_like(x), np.array(y) or np.copy(y),\ncalled as attributes of numpy or "
+            "autotrace.numpy.",
+        )
+    )
+
+
 def _store(name: str, result: Any, out: Any, where: Any, casting: str) -> Any:
     if not isinstance(out, Tracer):
         if is_traced((result, where)):
-            raise TracerArrayError(
-                located(
-                    f"{name}: a traced value cannot be written into an ordinary array",
-                    "What to do: make the array that is written into in the traced function, by "
-                    "np.zeros(...), np.zeros_like(x) or\nnp.array(y), called as attributes of numpy "
-                    "or autotrace.numpy; or use the returned array.",
-                )
-            )
+            raise into_ordinary(name)
         np.copyto(out, numbers(result), where=numbers(where), casting=casting)  # type: ignore[arg-type]
         return out
     if not np.can_cast(result.dtype, out.dtype, casting):  # type: ignore[arg-type]

@@ -1129,6 +1129,5 @@ for _ufunc, _rule in _REDUCE.items():
 for _ufunc, _rule in _ACCUMULATE.items():
     traced_methods[_ufunc, "accumulate"] = _rule
 for _ufunc, _rule in list(traced.items()):
-    if isinstance(_ufunc, np.ufunc):
-        if _ufunc.nin == 2 and _ufunc.signature is None:
-            traced_methods[_ufunc, "outer"] = _outer(_rule)
+    if isinstance(_ufunc, np.ufunc) and _ufunc.nin == 2 and _ufunc.signature is None:
+        traced_methods[_ufunc, "outer"] = _outer(_rule)

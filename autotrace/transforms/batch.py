@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ..core.avals import ShapedArray, make_aval, weak_aval
 from ..core.primitive import Primitive
-from ..core.trace import Trace, Tracer, concretization_error, from_outside, get_aval, leaked
+from ..core.trace import Trace, Tracer, concretization_error, from_outside, get_aval, leaked, slot
 
 _CONCRETE_REMEDY = (
     "What to do: for a choice between values use np.where; or loop over the examples in Python "
@@ -29,9 +29,9 @@ class BatchTracer(Tracer):
     """A batched array that shows itself as one example."""
 
     __slots__ = ()
-    value: Any = Tracer._carried
-    bdim: int = Tracer._beside
-    _weak: bool = Tracer._noted
+    value = slot("_carried")
+    bdim = slot("_beside")
+    _weak = slot("_noted")
 
     def __init__(self, trace: BatchTrace, value: Any, bdim: int):
         self.owner = trace

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..core.avals import SUPPORTED_DTYPES, ShapedArray, aval_of, uniform, uniform_value
 from ..core.primitive import Primitive
-from ..core.trace import Trace, Tracer, active_traces
+from ..core.trace import Trace, Tracer, active_traces, slot
 
 
 class HeldTracer(Tracer):
@@ -32,10 +32,10 @@ class HeldTracer(Tracer):
     """
 
     __slots__ = ()
-    array: np.ndarray = Tracer._carried
-    lent: bool = Tracer._beside
-    born: int = Tracer._noted
-    repeated: Any = Tracer._snapshot
+    array = slot("_carried")
+    lent = slot("_beside")
+    born = slot("_noted")
+    repeated = slot("_snapshot")
 
     def __init__(self, array: np.ndarray, fill: Any = None):
         self.owner = _numbers
@@ -177,8 +177,14 @@ def own(result: Any, args: Iterable[Any]) -> Any:
         return result
     if isinstance(result, list | tuple):
         parts = [own(x, args) for x in result]
-        return type(result)(parts) if type(result) in (list, tuple) else result._make(parts)
+        return like_sequence(result, parts)
     return hold(result)
+
+
+def like_sequence(sequence: Any, parts: list[Any]) -> Any:
+    """A list, tuple or named tuple with other parts."""
+    kind = type(sequence)
+    return kind(parts) if kind in (list, tuple) else kind._make(parts)
 
 
 def _is_among(x: Any, args: Iterable[Any]) -> bool:

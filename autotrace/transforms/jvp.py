@@ -15,7 +15,7 @@ from ..core.avals import ShapedArray, weak_aval
 from ..core.errors import NonDifferentiableError, located
 from ..core.primitive import Primitive
 from ..core.tangents import instantiate
-from ..core.trace import Trace, Tracer, from_outside, get_aval, leaked
+from ..core.trace import Trace, Tracer, from_outside, get_aval, leaked, slot
 from .stage import as_numpy
 
 
@@ -23,9 +23,9 @@ class DualTracer(Tracer):
     """A primal and its tangent."""
 
     __slots__ = ()
-    primal: Any = Tracer._carried
-    tangent: Any = Tracer._beside
-    _aval: ShapedArray | None = Tracer._noted
+    primal = slot("_carried")
+    tangent = slot("_beside")
+    _aval = slot("_noted")
 
     def __init__(self, trace: JVPTrace, primal: Any, tangent: Any):
         self.owner = trace

@@ -13,7 +13,7 @@ from ..core.config import config
 from ..core.jaxpr import Eqn, Jaxpr, Literal, Var, check_jaxpr, has_effect
 from ..core.primitive import Primitive, innermost_staging, primitives
 from ..core.source import user_location
-from ..core.trace import Trace, Tracer, concretization_error, from_outside, get_aval, leaked
+from ..core.trace import Trace, Tracer, concretization_error, from_outside, get_aval, leaked, slot
 
 _CONCRETE_REMEDY = (
     "What to do: for a choice between values use np.where; to have Python see the value, leave "
@@ -25,8 +25,8 @@ class StagedTracer(Tracer):
     """Stands for a variable (or a lifted literal) of the jaxpr under construction."""
 
     __slots__ = ()
-    atom: Var | Literal = Tracer._carried
-    _aval: ShapedArray = Tracer._noted
+    atom = slot("_carried")
+    _aval = slot("_noted")
 
     def __init__(self, trace: JaxprTrace, atom: Var | Literal):
         self.owner = trace

@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy_checks import derives, leaves, same
 
@@ -742,6 +742,7 @@ def test_dtypes():
 
     agrees(f, X)
     for name in ("int", "float32"):
+
         def g(x, name=name):
             y = np.ones(2, name)
             y += x
@@ -936,9 +937,13 @@ def test_what_is_held_behaves_as_an_array():
     def f(x):
         y = np.arange(6.0).reshape(2, 3)
         assert isinstance(y, HeldTracer)
-        seen.append([y.flags.writeable, y.strides, y.tolist(), repr(y), y.tobytes(), f"{y[0, 1]:.1f}"])
+        seen.append(
+            [y.flags.writeable, y.strides, y.tolist(), repr(y), y.tobytes(), f"{y[0, 1]:.1f}"]
+        )
         assert float(y[0, 1]) == 1.0 and bool(np.all(y >= 0)) and len(y) == 2 and 5.0 in y
-        assert y.sum() == 15.0 and y.mean(axis=0).shape == (3,) and [*range(np.array(3))] == [0, 1, 2]
+        assert (
+            y.sum() == 15.0 and y.mean(axis=0).shape == (3,) and [*range(np.array(3))] == [0, 1, 2]
+        )
         assert isinstance(np.fft.fft(y).real.max(), np.floating)
         assert np.linalg.norm(y) == np.sqrt(55.0)
         np.testing.assert_array_equal(y, np.arange(6.0).reshape(2, 3))
@@ -1015,6 +1020,31 @@ def test_libraries_get_ordinary_arrays():
         return x
 
     at.grad(f)(1.0)
+
+
+def test_compiled_libraries_get_ordinary_arrays():
+    """Cython's functions have no frames: who calls np.array is seen by the instruction only."""
+
+    def f(x):
+        rng = np.random.default_rng(3), np.array([1.0])
+        seed = np.random.SeedSequence(5).spawn(2)[0].generate_state(3)
+        y = np.array(
+            [
+                x,
+                np.zeros(
+                    (2,),
+                ).sum(),
+            ]
+        )
+        (z,) = [np.zeros(shape) for shape in (3,)]
+        assert isinstance(rng[1], HeldTracer) and isinstance(z, HeldTracer)
+        assert type(seed) is np.ndarray and type(rng[0].normal(size=2)) is np.ndarray
+        assert all(type(m) is np.ndarray for m in map(np.zeros, (1, 2)))
+        made = np.zeros(*[(2, 3)], **{"dtype": float})
+        assert isinstance(made, HeldTracer)
+        return np.sum(y)
+
+    assert at.grad(f)(1.0) == 1.0
 
 
 def test_many_threads_restore_numpy():

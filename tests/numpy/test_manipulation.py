@@ -247,9 +247,7 @@ def test_methods_of_integers_and_complex():
     agrees(lambda x: (x.round(1), x.real, x.imag, x.conj()), X + 1j * X)
 
 
-@pytest.mark.parametrize(
-    "name", ["resize", "setflags", "byteswap", "view", "tobytes", "tofile"]
-)
+@pytest.mark.parametrize("name", ["resize", "setflags", "byteswap", "view", "tobytes", "tofile"])
 def test_methods_that_traced_values_cannot_have(name):
     with pytest.raises(TypeError, match=r"What to do(.|\n)*"):
         autotrace.jit(lambda x: getattr(x, name)(1))(V)
