@@ -221,7 +221,7 @@ def _writes(numpy_function: Any) -> Callable:
     def decorate(rule: Callable) -> Callable:
         function = _writer(f"numpy.{numpy_function.__name__}", numpy_function, rule)
         function.__doc__ = rule.__doc__
-        return implements(numpy_function, raw=True)(function)
+        return implements(numpy_function, writes=True)(function)
 
     return decorate
 

@@ -30,24 +30,31 @@ traced: dict[Any, Callable] = {}
 traced_methods: dict[tuple[Any, str], Callable] = {}
 #: The functions whose results may be views of their first argument.
 _view_functions: set[Any] = set()
-#: The functions that see to all of this themselves.
+#: The functions that see to all of this themselves where there are traced values,
 _raw_functions: set[Any] = set()
+#: and those of them that write into their first argument.
+_writing_functions: set[Any] = set()
 
 
-def implements(numpy_function: Any, *, view: bool = False, raw: bool = False) -> Callable:
+def implements(
+    numpy_function: Any, *, view: bool = False, raw: bool = False, writes: bool = False
+) -> Callable:
     """Register a function as what a NumPy function does on tracers.
 
     Args:
       numpy_function: NumPy's.
       view: whether its results may be views of its first argument.
-      raw: whether it gets its arguments and gives its results as they are.
+      raw: whether it gets traced arguments and gives its results as they are.
+      writes: whether it writes into its first argument; then it is ``raw`` for held arrays too.
 
     Returns:
       A decorator that gives the public function: NumPy's own where nothing is traced.
     """
     if view:
         _view_functions.add(numpy_function)
-    if raw:
+    if writes:
+        _writing_functions.add(numpy_function)
+    if raw or writes:
         _raw_functions.add(numpy_function)
 
     def decorate(function: Callable) -> Callable:
@@ -98,7 +105,8 @@ def is_traced(x: Any) -> bool:
 
 def _call(numpy_function: Any, function: Callable, args: tuple, kwargs: dict, kinds: int) -> Any:
     """Call the implementation of a function on arguments among which there are tracers."""
-    if numpy_function in _raw_functions:
+    raw = numpy_function in _raw_functions
+    if raw and (kinds & _TRACED or numpy_function in _writing_functions):
         return function(*args, **kwargs)
     out = None
     if "out" in kwargs:
