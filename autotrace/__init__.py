@@ -25,6 +25,7 @@ from .api.vectorize import vmap
 from .core.avals import float0
 from .core.config import config
 from .core.errors import (
+    AssignmentError,
     AutotraceError,
     ConcretizationError,
     JaxprTypeError,
@@ -40,6 +41,7 @@ from .lax.checkpointing import checkpoint_name
 __version__ = "0.1.0"
 
 __all__ = [
+    "AssignmentError",
     "AutotraceError",
     "ConcretizationError",
     "JaxprTypeError",

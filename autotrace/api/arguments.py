@@ -15,6 +15,7 @@ from ..core.avals import float0, is_inexact
 from ..core.errors import NonDifferentiableError, located
 from ..core.trace import Tracer, active_traces, get_aval
 from ..core.tree import TreeDef
+from ..transforms.held import HeldTracer
 from ..transforms.stage import as_numpy
 
 
@@ -63,7 +64,9 @@ def flatten_arrays(args: Any, what: str) -> tuple[list[Any], TreeDef]:
     """
     leaves, treedef = tree.flatten(args)
     for index, leaf in enumerate(leaves):
-        if not isinstance(leaf, Tracer | np.ndarray | np.generic | float | int):
+        if isinstance(leaf, Tracer):
+            leaves[index] = leaf.captured()
+        elif not isinstance(leaf, np.ndarray | np.generic | float | int):
             _check_leaf(args, index, what)
         elif isinstance(leaf, np.ndarray):
             if not leaf.dtype.isnative:  # as read from a file of another machine's
@@ -111,7 +114,7 @@ class FlatFunction:
         self.aux: Any = None
 
     def __call__(self, *leaves: Any) -> list[Any]:
-        args = tree.unflatten(self.in_tree, leaves)
+        args = tree.unflatten(self.in_tree, [handle(x) for x in leaves])
         if self.positions is not None:
             full = list(self.args)
             for position, arg in zip(self.positions, args, strict=True):
@@ -129,14 +132,31 @@ class FlatFunction:
             out, aux = out
             # The innermost trace is the one that runs this; it takes no interest in aux.
             trace: Any = active_traces()[-1]
-            self.aux = tree.map(lambda x: _owned(trace.split(x)[0]), aux)
+            self.aux = tree.map(lambda x: owned(trace.split(x)[0]), aux)
         outs, self.out_tree = tree.flatten(out)
         what = f"the output of {name_of(self.fun)}"
-        return [_owned(as_numpy(as_array(x, what))) for x in outs]
+        return [owned(as_numpy(as_array(x, what))) for x in outs]
 
 
-def _owned(x: Any) -> Any:
+def captured(x: Any) -> Any:
+    """A value from the user's code, as transforms may keep it."""
+    return x.captured() if isinstance(x, Tracer) else x
+
+
+def handle(x: Any) -> Any:
+    """A value for the user's code, which may assign to it: another handle on a traced one."""
+    return x.twin() if isinstance(x, Tracer) else x
+
+
+def copied(x: Any) -> Any:
+    """A value that others keep, for the user's code, which may assign to it."""
+    return np.array(x) if isinstance(x, np.ndarray) else handle(x)
+
+
+def owned(x: Any) -> Any:
     """A copy of an untraced array, which may belong to the caller; anything else as it is."""
+    if type(x) is HeldTracer:
+        x = x.array
     return np.array(x) if isinstance(x, np.ndarray) else x
 
 
@@ -268,7 +288,7 @@ def plain(values: Iterable[Any], inputs: Sequence[Any] = ()) -> list[Any]:
                 ):
                     x = np.array(x, order="C", subok=False)
                 taken.add(id(x))
-        out.append(x)
+        out.append(handle(x))
     return out
 
 

@@ -20,10 +20,12 @@ from .arguments import (
     FlatFunction,
     as_array,
     check_callable,
+    copied,
     flatten_arrays,
     global_name,
     name_of,
     normalize_argnums,
+    owned,
     plain,
     signature_of,
     without_static,
@@ -193,8 +195,8 @@ class custom_jvp(_CustomRule):  # noqa: N801  JAX's name
             ]
             pair = rule(
                 *fixed,
-                tuple(tree.unflatten(in_tree, primals)),
-                tuple(tree.unflatten(in_tree, given)),
+                tuple(tree.unflatten(in_tree, [copied(x) for x in primals])),
+                tuple(tree.unflatten(in_tree, [copied(x) for x in given])),
             )
             if not isinstance(pair, tuple | list) or len(pair) != 2:
                 raise TypeError(
@@ -212,7 +214,7 @@ class custom_jvp(_CustomRule):  # noqa: N801  JAX's name
                         f"primals_out, {flat.out_tree}, got {tangent_tree}"
                     )
                 )
-            outs = [array(as_array(x, what)) for x in outs]
+            outs = [array(owned(as_array(x, what))) for x in outs]
             avals = [tangent_aval(get_aval(x)) for x in outs]
             what_made = f"{what}: the rule gave a tangent"
             return outs, [_fit(t, a, what_made) for t, a in zip(made, avals, strict=True)]
@@ -228,7 +230,7 @@ def _fit(made: Any, aval: ShapedArray, what: str) -> Any:
     got = get_aval(as_array(made, what))
     if got.shape != aval.shape:
         raise TypeError(located(f"{what} of {got} for a value of {aval}"))
-    return convert_element_type(array(made), aval.dtype)
+    return convert_element_type(array(owned(made)), aval.dtype)
 
 
 class custom_vjp(_CustomRule):  # noqa: N801  JAX's name
@@ -314,7 +316,7 @@ class _VjpRule:
 
     def fwd(self, *leaves: Any) -> tuple[list[Any], list[Any]]:
         owner, what = self.owner, self.what
-        dynamic = iter(tree.unflatten(self.in_tree, leaves))
+        dynamic = iter(tree.unflatten(self.in_tree, [copied(x) for x in leaves]))
         fixed = set(
             normalize_argnums(owner.nondiff_argnums, len(self.args), what, "nondiff_argnums")
             if owner.nondiff_argnums != ()
@@ -330,14 +332,14 @@ class _VjpRule:
             )
         outs, self.flat.out_tree = tree.flatten(pair[0])
         residuals, self.residual_tree = flatten_arrays(pair[1], f"{what}: residuals")
-        return [array(as_array(x, what)) for x in outs], [as_numpy(x) for x in residuals]
+        return [array(owned(as_array(x, what))) for x in outs], [as_numpy(x) for x in residuals]
 
     def bwd(self, residuals: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
         what = self.what
-        out_ct = tree.unflatten(self.flat.out_tree, cts)
+        out_ct = tree.unflatten(self.flat.out_tree, [copied(x) for x in cts])
         found = self.owner._bwd(  # type: ignore[misc]
             *self.fixed,
-            tree.unflatten(self.residual_tree, residuals),
+            tree.unflatten(self.residual_tree, [copied(x) for x in residuals]),
             out_ct,
         )
         children = self.in_tree.children

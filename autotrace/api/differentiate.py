@@ -14,6 +14,7 @@ from ..core.tangents import LinearInput, float0_zeros
 from ..core.trace import Tracer, get_aval
 from ..lax.arithmetic import convert_element_type
 from ..lax.arithmetic import stop_gradient as _stop_gradient
+from ..transforms.held import giving_own
 from ..transforms.jvp import jvp_flat
 from ..transforms.linearize import Linear, eval_linear, linearize_flat
 from ..transforms.stage import lift_constant, stage
@@ -21,6 +22,7 @@ from ..transforms.transpose import backward_pass, transpose_linear
 from .arguments import (
     DerivativeCall,
     FlatFunction,
+    captured,
     check_callable,
     check_differentiable,
     flatten_arrays,
@@ -221,6 +223,7 @@ def _check_tangents(primals: Sequence[Any], tangents: Sequence[Any], what: str) 
     """Tangents checked against primals; None for those of integers and bools."""
     out: list[Any] = []
     for primal, tangent in zip(primals, tangents, strict=True):
+        tangent = captured(tangent)
         aval = tangent_aval(get_aval(primal))
         if aval.dtype == float0:
             if getattr(tangent, "dtype", None) != float0:
@@ -489,4 +492,4 @@ def stop_gradient(x: Any) -> Any:
     >>> grad(lambda x: x * stop_gradient(x * x))(3.0)
     np.float64(9.0)
     """
-    return tree.map(_stop_gradient, x)
+    return tree.map(giving_own(_stop_gradient), x)

@@ -9,6 +9,7 @@ from typing import Any
 from ..core import tree
 from ..core.avals import make_aval
 from ..lax.calls import debug_callback_p, pure_callback_p
+from ..transforms.held import plain_arrays
 from ..transforms.stage import as_numpy
 from .arguments import check_callable, flatten_arrays, name_of, plain
 
@@ -34,7 +35,8 @@ def callback(fun: Callable, *args: Any, **kwargs: Any) -> None:
 
     def call(*values: Any) -> None:
         given, keywords = tree.unflatten(in_tree, plain(values, values))
-        fun(*given, **keywords)
+        with plain_arrays():
+            fun(*given, **keywords)
 
     call.__name__ = name_of(fun)
     debug_callback_p.bind(*map(as_numpy, leaves), callback=call)
@@ -107,7 +109,8 @@ def pure_callback(
 
     def call(*values: Any) -> list[Any]:
         given, keywords = tree.unflatten(in_tree, plain(values, values))
-        outs, got = tree.flatten(fun(*given, **keywords))
+        with plain_arrays():
+            outs, got = tree.flatten(fun(*given, **keywords))
         if got != out_tree:
             raise TypeError(
                 f"pure_callback: {name_of(fun)} returned a result of structure {got}, "

@@ -347,9 +347,7 @@ class Paths:
             outs = self._compile(segment.jaxpr, backend)(*args)
         return tuple(outs)
 
-    def _result(
-        self, end: End, results: Values, leaves: Sequence[Any], fresh: bool = False
-    ) -> Any:
+    def _result(self, end: End, results: Values, leaves: Sequence[Any], fresh: bool = False) -> Any:
         return _rebuilt(end.out_tree, results if fresh else self._owned(results, leaves))
 
     def _owned(self, results: Values, leaves: Sequence[Any]) -> Sequence[Any]:

@@ -16,7 +16,7 @@ from ..core.jaxpr import check_pickles
 from ..core.trace import get_aval
 from ..transforms.backends import Executable, compile_jaxpr, stages_of
 from ..transforms.simplify import simplify_jaxpr
-from .arguments import as_array, flatten_arrays
+from .arguments import as_array, captured, flatten_arrays
 from .inspect import ShapeDtypeStruct
 from .staged import Call, Shortcut, StagedProgram, checking
 
@@ -140,6 +140,7 @@ class Compiled:
         if out is not _NEW and "out" in self._traced._call.keywords:
             kwargs["out"], out = out, None
         leaves, in_tree = tree.flatten((list(args), kwargs))
+        leaves = [captured(x) for x in leaves]
         if any(isinstance(x, np.ndarray) and not x.dtype.isnative for x in leaves):
             leaves, in_tree = flatten_arrays((list(args), kwargs), f"{self!r}: an argument")
         if in_tree != self._traced._call.in_tree or not self._fits(leaves):

@@ -10,7 +10,15 @@ from ..core.errors import located
 from ..core.trace import get_aval
 from ..lax.structural import batched_at
 from ..transforms.batch import Axis, batch_flat
-from .arguments import FlatFunction, as_array, check_callable, name_of, plain, wraps
+from .arguments import (
+    FlatFunction,
+    as_array,
+    captured,
+    check_callable,
+    name_of,
+    plain,
+    wraps,
+)
 
 
 def vmap(
@@ -63,6 +71,7 @@ def vmap(
                 )
             )
         leaves, in_tree = tree.flatten((args, kwargs))
+        leaves = [captured(x) for x in leaves]
         prefix = (in_axes, dict.fromkeys(kwargs, 0))
         dims = tree.broadcast_prefix(prefix, (args, kwargs), f"{what}: in_axes")
         arrays, dims = _check_inputs(leaves, dims, what)

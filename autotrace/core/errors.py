@@ -31,6 +31,10 @@ class LeakedTracerError(AutotraceError, RuntimeError):
     """A traced value outlived the function that was being traced."""
 
 
+class AssignmentError(AutotraceError, TypeError):
+    """An assignment to a traced array of which NumPy's effect is not known or would be lost."""
+
+
 class MissingRuleError(AutotraceError, NotImplementedError):
     """A primitive has no rule for the transform that met it."""
 

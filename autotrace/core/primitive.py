@@ -182,7 +182,7 @@ class Primitive:
     def bind(self, *args: Any, **params: Any) -> Any:
         """Apply the primitive: to numbers by its ``impl``, to tracers by their trace."""
         top = None
-        level = 0
+        level = -1
         for arg in args:
             if isinstance(arg, Tracer):
                 trace = arg.owner

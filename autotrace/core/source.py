@@ -78,7 +78,8 @@ def _restored(filename: str, lineno: int, name: str) -> Location:
     return Location(cast(CodeType, _Named(filename, lineno, name)), 0)
 
 
-def _classify(filename: str) -> bool:
+def is_internal(filename: str) -> bool:
+    """Whether code is this library's or NumPy's."""
     internal = filename.startswith(_INTERNAL_PREFIXES) or filename in _INTERNAL_NAMES
     _is_internal[filename] = internal
     return internal
@@ -102,7 +103,7 @@ def user_location() -> Location | None:
         code = frame.f_code
         internal = _is_internal.get(code.co_filename)
         if internal is None:
-            internal = _classify(code.co_filename)
+            internal = is_internal(code.co_filename)
         if not internal:
             return Location(code, frame.f_lasti)
         frame = frame.f_back  # type: ignore[assignment]

@@ -9,10 +9,13 @@ with no transform knowing of another.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from dis import opmap
+from types import MemberDescriptorType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,6 +40,16 @@ class _Stack(threading.local):
 
 
 _stack = _Stack()
+
+#: Called when a thread's first trace is entered and when its last one is left.
+_at_first: list[Callable[[], None]] = []
+_at_last: list[Callable[[], None]] = []
+
+
+def while_tracing(begin: Callable[[], None], end: Callable[[], None]) -> None:
+    """Have something done for as long as a thread has any trace."""
+    _at_first.append(begin)
+    _at_last.append(end)
 
 
 class Trace:
@@ -68,6 +81,8 @@ class Trace:
         if not traces:
             _stack.quiet = np.errstate(all="ignore")
             _stack.quiet.__enter__()
+            for begin in _at_first:
+                begin()
         attention.count += 1
         self.level = traces[-1].level + 1 if traces else 1
         self.alive = True
@@ -83,7 +98,12 @@ class Trace:
         if self.guarded:
             _stack.guarded -= 1
         if not _stack.traces:
+            for end in _at_last:
+                end()
             _stack.quiet.__exit__()
+
+    def adopt(self, tracer: Tracer) -> None:
+        """Note that a handle stands for a value of this trace from now on."""
 
     def process(self, primitive: Primitive, args: tuple, params: dict) -> Any:
         """Apply a primitive to arguments at least one of which is a tracer of this trace."""
@@ -148,15 +168,56 @@ class Tracer:
     The arithmetic operators, indexing and array methods are put on by the NumPy layer
     (``autotrace.numpy``), which knows the primitives; this class knows only how to answer what
     Python and NumPy ask of any array.
+
+    A tracer is the user's handle on a value: assignment makes it stand for another one, which may
+    belong to another trace (``become``). So all kinds have the same slots, for which subclasses
+    have names of their own, and nothing but the user's code keeps a handle: a trace that keeps a
+    value of another trace keeps what ``captured`` gives.
     """
 
-    __slots__ = ("__weakref__", "owner")
+    __slots__ = ("__weakref__", "_beside", "_carried", "_noted", "_snapshot", "owner", "place")
 
+    #: The one, two or three things that a kind of tracer carries.
+    _carried: Any
+    _beside: Any
+    _noted: Any
+    #: What ``captured`` gave since the last assignment; None in what it gave. Not set at first.
+    _snapshot: Any
+    #: Of which other handles this one is a view, and which are its views; belongs to the NumPy
+    #: layer. Not set where nothing is known.
+    place: Any
     #: The trace that it belongs to.
     owner: Any
     # Above ndarray's 0 and np.matrix's 10, so that NumPy's operators defer to ours.
     __array_priority__ = 1000.0
     __hash__ = None  # type: ignore[assignment]  # elementwise __eq__, as ndarray
+
+    def twin(self) -> Tracer:
+        """Another handle on the same value, of which nobody else knows."""
+        twin: Tracer = object.__new__(type(self))
+        twin.become(self)
+        return twin
+
+    def become(self, other: Tracer) -> None:
+        """Stand for what another tracer stands for."""
+        self.__class__ = other.__class__
+        for name in ("owner", "_carried", "_beside", "_noted"):
+            if hasattr(other, name):
+                setattr(self, name, getattr(other, name))
+        if hasattr(self, "_snapshot"):
+            del self._snapshot
+        self.owner.adopt(self)
+
+    def captured(self) -> Any:
+        """What another trace, or a program, may keep of this value: a tracer that assignment to
+        this handle does not change, the same one until then."""
+        snapshot = getattr(self, "_snapshot", self)
+        if snapshot is None:
+            return self
+        if snapshot is self:
+            snapshot = self._snapshot = self.twin()
+            snapshot._snapshot = None
+        return snapshot
 
     @property
     def aval(self) -> ShapedArray:
@@ -214,10 +275,18 @@ class Tracer:
         return self.concrete("int()", int)
 
     def __float__(self) -> float:
+        self._refuse_storing(sys._getframe(1))
         return float(self.concrete("float()"))
 
     def __complex__(self) -> complex:
+        self._refuse_storing(sys._getframe(1))
         return complex(self.concrete("complex()"))
+
+    def _refuse_storing(self, frame: Any) -> None:
+        """Raise where the number is asked for by an assignment ``y[i] = x`` into an ordinary
+        array, which would lose the derivative."""
+        if frame.f_code.co_code[frame.f_lasti] in _STORES:
+            self.__array__()
 
     def __index__(self) -> int:
         if self.aval.dtype.kind not in "iu" or self.aval.shape:
@@ -234,14 +303,16 @@ class Tracer:
         """The numbers as nested lists, where they are known (see ``float``)."""
         return np.asarray(self.concrete(".tolist()")).tolist()
 
-    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise TracerArrayError(
             located(
                 f"NumPy tried to turn a traced value of {self.aval} under {self.owner.transform} "
-                "into an ordinary array",
-                "What to do: build arrays with autotrace.numpy.array or np.stack instead of "
-                "np.array or np.asarray; assign into arrays with x.at[i].set(v); for code that "
-                "cannot be traced, use autotrace.pure_callback.",
+                "into an ordinary array, or to put it into one",
+                "What to do: an array to assign into must be made in the traced function, by "
+                "np.zeros(...), np.zeros_like(x), np.array(y)\nor np.copy(y), called as attributes "
+                "of numpy or autotrace.numpy and not in an installed library; build others with\n"
+                "np.stack or autotrace.numpy.array. For code that cannot be traced, use "
+                "autotrace.pure_callback.",
             )
         )
 
@@ -250,17 +321,40 @@ class Tracer:
             return repr(self)
         return self.concrete("format()", lambda number: format(number, spec))
 
-    def __reduce__(self) -> NoReturn:
+    def __reduce__(self) -> Any:
         raise TypeError(located("a traced value cannot be pickled or copied to another process"))
 
     def __copy__(self) -> Tracer:
-        return self
+        return self.twin()
 
     def __deepcopy__(self, memo: dict) -> Tracer:
-        return self
+        return self.twin()
 
     def __repr__(self) -> str:
         return f"Traced<{self.aval}> under {self.owner.transform}"
+
+
+def slot(name: str) -> MemberDescriptorType:
+    """One of the slots that all tracers have, for a subclass to give it a name of its own."""
+    descriptor: MemberDescriptorType = Tracer.__dict__[name]
+    return descriptor
+
+
+#: The instructions that an assignment to an element or a slice ends with.
+_STORES = frozenset(opmap[name] for name in ("STORE_SUBSCR", "STORE_SLICE") if name in opmap)
+
+
+def from_outside(x: Any) -> Any:
+    """A value that is not of a trace's own, as that trace keeps it.
+
+    Raises:
+      LeakedTracerError: for a tracer whose trace has ended.
+    """
+    if isinstance(x, Tracer):
+        if not x.owner.alive:
+            raise leaked(x.owner)
+        return x.captured()
+    return x
 
 
 def get_aval(x: Any) -> ShapedArray:
@@ -284,7 +378,8 @@ def leaked(trace: Trace) -> LeakedTracerError:
     return LeakedTracerError(
         located(
             f"a value traced under {trace.transform} is used after that function has returned",
-            "It was stored somewhere outside (a global, an attribute, a list, a closure) while "
-            "the function was traced.\nWhat to do: return it from the function instead.",
+            "It was stored somewhere outside (a global, an attribute, a list, a closure, an array "
+            "from outside that was assigned to) while the function was traced.\n"
+            "What to do: return it from the function instead.",
         )
     )

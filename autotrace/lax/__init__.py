@@ -4,6 +4,7 @@ Operands of an elementwise function have one dtype, and one shape or are scalars
 ``autotrace.numpy`` promotes and broadcasts.
 """
 
+from ..transforms.held import giving_own
 from .arithmetic import (
     abs,
     add,
@@ -328,3 +329,7 @@ __all__ = [
     "while_loop",
     "zeros_like",
 ]
+
+# Some give their argument back, or a number that a trace keeps, and users may assign to results.
+for _name in __all__:
+    globals()[_name] = giving_own(globals()[_name])

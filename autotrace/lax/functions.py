@@ -91,6 +91,9 @@ def flatten_operands(value: Any, what: str) -> tuple[list[Any], TreeDef]:
     """
     leaves, treedef = tree.flatten(value)
     for number, leaf in enumerate(leaves):
+        if isinstance(leaf, Tracer):
+            leaves[number] = leaf.captured()
+            continue
         try:
             get_aval(leaf)
         except TypeError as error:

@@ -154,7 +154,7 @@ def _slice_simplify(view: View, args: Sequence[Any], params: dict) -> Any:
         return args[0]
     inner = view.made_by(args[0], slice_p)
     if inner is None:
-        return _repeated(view, args[0])
+        return _written(view, args[0], params)
     starts, limits, strides = [], [], []
     for n, start, stride, first_start, first_stride in zip(
         view.out_aval.shape,
@@ -174,6 +174,37 @@ def _slice_simplify(view: View, args: Sequence[Any], params: dict) -> Any:
         "strides": tuple(strides),
     }
     return Rewrite(slice_p, inner.invars, merged)
+
+
+def _written(view: View, atom: Any, params: dict) -> Any:
+    """The rewrite of a slice of what has just been written to, or None.
+
+    What has been written elsewhere is passed over only where that leads to something: a read of
+    the array as it was before would keep later writes from being done in place.
+    """
+    starts, limits = params["start_indices"], params["limit_indices"]
+    while (eqn := view.made_by(atom, dynamic_update_slice_p)) is not None:
+        x, update, *places = eqn.invars
+        begins = _literal_starts(view, places)
+        if begins is None:
+            return None
+        bounds = [
+            (start, limit, w.start, w.stop)
+            for start, limit, w in zip(
+                starts, limits, _window(x.aval.shape, update.aval.shape, begins), strict=True
+            )
+        ]
+        if all(first <= start and limit <= last for start, limit, first, last in bounds):
+            inside = {
+                "start_indices": tuple(start - first for start, _, first, _ in bounds),
+                "limit_indices": tuple(limit - first for _, limit, first, _ in bounds),
+                "strides": params["strides"],
+            }
+            return Rewrite(slice_p, [update], inside)
+        if all(start < last and first < limit for start, limit, first, last in bounds):
+            return None
+        atom = x
+    return _repeated(view, atom)
 
 
 def slice_in_dim(
@@ -891,10 +922,24 @@ def _dynamic_update_slice_batch(axis: Axis, args: Any, dims: Any) -> tuple:
 
 @dynamic_update_slice_p.def_simplify
 def _dynamic_update_slice_simplify(view: View, args: Sequence[Any], params: dict) -> Any:
-    x, update = args[:2]
+    x, update, *atoms = args
     if update.aval.size == 0:
         return x
-    return update if view.same_type(update) else None
+    if view.same_type(update):
+        return update
+    # What is written over was written for nothing.
+    inner, starts = view.made_by(x, dynamic_update_slice_p), _literal_starts(view, atoms)
+    if inner is None or starts is None:
+        return None
+    before = _literal_starts(view, inner.invars[2:])
+    if before is None:
+        return None
+    shape = x.aval.shape
+    outer = _window(shape, update.aval.shape, starts)
+    covered = _window(shape, inner.invars[1].aval.shape, before)
+    if all(o.start <= c.start and c.stop <= o.stop for o, c in zip(outer, covered, strict=True)):
+        return Rewrite(dynamic_update_slice_p, [inner.invars[0], *args[1:]], params)
+    return None
 
 
 def dynamic_update_slice_in_dim(operand: Any, update: Any, start_index: Any, axis: int) -> Any:

@@ -45,10 +45,12 @@ from numpy import (
     unsignedinteger,
 )
 
+from . import assignment as _assignment
 from . import indexing as _indexing
 from . import methods as _methods
 from . import operators as _operators
 from . import picking as _picking
+from . import standins as _standins
 from .creation import (
     arange,
     array,
@@ -56,6 +58,7 @@ from .creation import (
     asarray,
     ascontiguousarray,
     asfortranarray,
+    copy,
     empty,
     empty_like,
     eye,
@@ -113,7 +116,6 @@ from .manipulation import (
     common_type,
     concat,
     concatenate,
-    copy,
     delete,
     dsplit,
     dstack,
@@ -647,5 +649,7 @@ __all__ = [
 
 _operators.install()
 _indexing.install()
+_assignment.install()
 _picking.install()
 _methods.install()
+_standins.install()

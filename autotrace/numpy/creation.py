@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy import (
-    empty,
-    eye,
-    fromfunction,
-    identity,
-    indices,
-    ones,
-    tri,
-    zeros,
-)
 
-from ..core.avals import is_inexact, uniform
+from ..core.avals import SUPPORTED_DTYPES, is_inexact, uniform
 from ..core.errors import located
 from ..core.trace import Tracer
 from ..lax import arithmetic as arith
 from ..lax import structural
 from ..lax.indexing import broadcasted_iota
-from . import promotion, ufuncs
+from ..transforms.held import HeldTracer, holding
+from . import manipulation, promotion, ufuncs
+from .aliasing import ordered
 from .dispatch import implements
 from .manipulation import (
     broadcast_arrays,
@@ -42,6 +36,7 @@ __all__ = [
     "asarray",
     "ascontiguousarray",
     "asfortranarray",
+    "copy",
     "empty",
     "empty_like",
     "eye",
@@ -62,10 +57,61 @@ __all__ = [
     "zeros_like",
 ]
 
+# --- arrays to assign to ------------------------------------------------------------------------
+
+#: The functions that make arrays, under the names that NumPy has for them.
+made_here: dict[str, Callable] = {}
+
+
+def _creates(numpy_function: Any, fill: Any = None) -> Callable:
+    """Register a function that makes an array: in a traced function one that is held.
+
+    Args:
+      numpy_function: NumPy's.
+      fill: the one value that the array has, None where it has several.
+    """
+
+    def decorate(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def public(*args: Any, **kwargs: Any) -> Any:
+            if not holding():
+                return function(*args, **kwargs)
+            x = function(*args, **kwargs)
+            if type(x) is not np.ndarray or x.dtype not in SUPPORTED_DTYPES:
+                return x
+            if x.base is not None or any(x is a for a in args):
+                return x  # the user's own array, or a view of it
+            return HeldTracer(x, fill)
+
+        made_here[numpy_function.__name__] = public
+        return public
+
+    return decorate
+
+
+zeros = _creates(np.zeros, 0)(np.zeros)
+ones = _creates(np.ones, 1)(np.ones)
+eye = _creates(np.eye)(np.eye)
+identity = _creates(np.identity)(np.identity)
+tri = _creates(np.tri)(np.tri)
+indices = _creates(np.indices)(np.indices)
+fromfunction = _creates(np.fromfunction)(np.fromfunction)
+
+
+@functools.wraps(np.empty)
+def _empty(*args: Any, **kwargs: Any) -> Any:
+    # Zeros where it is held, so that results do not depend on what memory was used for before.
+    return (np.zeros if holding() else np.empty)(*args, **kwargs)
+
+
+empty = _creates(np.empty, 0)(_empty)
+copy = _creates(np.copy)(manipulation.copy)
+
 # --- from what there is ------------------------------------------------------------------------
 
 
-@implements(np.array)
+@_creates(np.array)
+@implements(np.array, raw=True)
 def array(
     object: Any,  # noqa: A002  NumPy's name
     dtype: Any = None,
@@ -77,17 +123,19 @@ def array(
     ndmax: int = 0,
     like: Any = None,
 ) -> Any:
-    """As ``numpy.array``, on arrays, traced values and nested lists of them.
-
-    A traced value, which nothing can write into, is its own copy.
-    """
+    """As ``numpy.array``, on arrays, traced values and nested lists of them."""
     x = operand(object)
     if dtype is not None:
         x = arith.convert_element_type(x, check_dtype(dtype))
-    return structural.reshape(x, (*(1,) * (ndmin - x.ndim), *x.shape)) if x.ndim < ndmin else x
+    if x.ndim < ndmin:
+        x = structural.reshape(x, (*(1,) * (ndmin - x.ndim), *x.shape))
+    if x is object and copy:
+        x = x.twin()
+    return ordered(x, order if copy and order in ("C", "F") else None)
 
 
-@implements(np.asarray)
+@_creates(np.asarray)
+@implements(np.asarray, raw=True)
 def asarray(
     a: Any,
     dtype: Any = None,
@@ -98,10 +146,11 @@ def asarray(
     like: Any = None,
 ) -> Any:
     """As ``numpy.asarray``, on arrays, traced values and nested lists of them."""
-    return array(a, dtype)
+    return array(a, dtype, copy=copy)
 
 
-@implements(np.asanyarray)
+@_creates(np.asanyarray)
+@implements(np.asanyarray, raw=True)
 def asanyarray(
     a: Any,
     dtype: Any = None,
@@ -112,20 +161,22 @@ def asanyarray(
     like: Any = None,
 ) -> Any:
     """As ``numpy.asanyarray``, on arrays, traced values and nested lists of them."""
-    return array(a, dtype)
+    return array(a, dtype, copy=copy)
 
 
-@implements(np.ascontiguousarray)
+@_creates(np.ascontiguousarray)
+@implements(np.ascontiguousarray, view=True)
 def ascontiguousarray(a: Any, dtype: Any = None, *, like: Any = None) -> Any:
     """As ``numpy.ascontiguousarray``, on arrays, traced values and nested lists of them."""
-    return array(a, dtype, ndmin=1)
+    return array(a, dtype, copy=False, ndmin=1)
 
 
-@implements(np.asfortranarray)
+@_creates(np.asfortranarray)
+@implements(np.asfortranarray, view=True)
 def asfortranarray(a: Any, dtype: Any = None, *, like: Any = None) -> Any:
     """As ``numpy.asfortranarray``, on arrays, traced values and nested lists of them; the layout
     of traced values is not kept track of."""
-    return array(a, dtype, ndmin=1)
+    return array(a, dtype, copy=False, ndmin=1)
 
 
 # --- of one value ------------------------------------------------------------------------------
@@ -137,6 +188,7 @@ def _like(a: Any, dtype: Any, shape: Any) -> tuple[tuple[int, ...], np.dtype]:
     return sizes, x.dtype if dtype is None else check_dtype(dtype)
 
 
+@_creates(np.zeros_like, 0)
 @implements(np.zeros_like)
 def zeros_like(
     a: Any,
@@ -147,10 +199,11 @@ def zeros_like(
     *,
     device: Any = None,
 ) -> Any:
-    """As ``numpy.zeros_like``, on arrays and traced values; for these a read-only array."""
+    """As ``numpy.zeros_like``, on arrays and traced values; for these one to assign to."""
     return uniform(*_like(a, dtype, shape))
 
 
+@_creates(np.empty_like)
 @implements(np.empty_like)
 def empty_like(
     prototype: Any,
@@ -162,10 +215,11 @@ def empty_like(
     *,
     device: Any = None,
 ) -> Any:
-    """As ``numpy.empty_like``, on arrays and traced values; for these read-only zeros."""
+    """As ``numpy.empty_like``, on arrays and traced values; for these zeros."""
     return uniform(*_like(prototype, dtype, shape))
 
 
+@_creates(np.ones_like, 1)
 @implements(np.ones_like)
 def ones_like(
     a: Any,
@@ -176,7 +230,7 @@ def ones_like(
     *,
     device: Any = None,
 ) -> Any:
-    """As ``numpy.ones_like``, on arrays and traced values; for these a read-only array."""
+    """As ``numpy.ones_like``, on arrays and traced values; for these one to assign to."""
     return uniform(*_like(a, dtype, shape), 1)
 
 
@@ -187,6 +241,7 @@ def _filled(shape: tuple[int, ...], value: Any, dtype: np.dtype) -> Any:
     return uniform(shape, dtype, value)
 
 
+@_creates(np.full_like)
 @implements(np.full_like)
 def full_like(
     a: Any,
@@ -203,6 +258,7 @@ def full_like(
     return _filled(sizes, fill_value, dtype)
 
 
+@_creates(np.full)
 @implements(np.full)
 def full(
     shape: Any,
@@ -221,6 +277,7 @@ def full(
 # --- evenly spaced -----------------------------------------------------------------------------
 
 
+@_creates(np.arange)
 @implements(np.arange)
 def arange(*args: Any, dtype: Any = None, device: Any = None, like: Any = None) -> Any:
     """As ``numpy.arange``, whose arguments decide the shape and so must be known: where a traced
@@ -262,6 +319,7 @@ def _moved(x: Any, axis: Any) -> Any:
     return moveaxis(x, 0, normal_axis(axis, x.ndim))
 
 
+@_creates(np.linspace)
 @implements(np.linspace)
 def linspace(
     start: Any,
@@ -284,6 +342,7 @@ def linspace(
     return (out, step) if retstep else out
 
 
+@_creates(np.logspace)
 @implements(np.logspace)
 def logspace(
     start: Any,
@@ -303,6 +362,7 @@ def logspace(
     return out if dtype is None else arith.convert_element_type(out, check_dtype(dtype))
 
 
+@_creates(np.geomspace)
 @implements(np.geomspace)
 def geomspace(
     start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0

@@ -1,6 +1,6 @@
 """Indexing of traced arrays: ``x[...]`` and ``x.at[...]``.
 
-An index is first worked out against the shape alone (``_Selection``). Its static part, which is
+An index is first worked out against the shape alone (``Selection``). Its static part, which is
 integers, slices and new axes, then becomes a slice and a reshape; its arrays one gather or scatter.
 """
 
@@ -32,6 +32,7 @@ from ..lax.structural import (
     reshape_p,
     transpose,
 )
+from ..transforms.held import HeldTracer
 from .dispatch import has_tracer
 from .promotion import (
     asarray,
@@ -88,6 +89,8 @@ def _entry(item: Any) -> Any:
     """One component of an index: an int, a slice, None, Ellipsis, an integer array or tracer, or
     a (concrete) boolean array."""
     kind = type(item)
+    if kind is HeldTracer:
+        item = item.captured()
     if kind is int or kind is slice or item is None or item is Ellipsis:
         return item
     if isinstance(item, bool | np.bool_):
@@ -152,7 +155,7 @@ def _out_of_bounds(index: int, axis: int, size: int) -> IndexError:
     return IndexError(located(f"index {index} is out of bounds for axis {axis} with size {size}"))
 
 
-class _Selection:
+class Selection:
     """An index, worked out against a shape.
 
     Attributes:
@@ -517,7 +520,7 @@ def getitem(x: Any, index: Any) -> Any:
                 strides=(1,) * len(position),
             )
             return reshape_p.bind(part, new_sizes=())
-    return _Selection(x.shape, index).read(x, "raise")
+    return Selection(x.shape, index).read(x, "raise")
 
 
 def _position(shape: tuple[int, ...], index: tuple) -> tuple[int, ...] | None:
@@ -620,7 +623,7 @@ class _IndexUpdate:
         array([ 2., nan])
         """
         reading = _mode(mode)
-        selection = _Selection(self._x.shape, self._index, reading == "raise")
+        selection = Selection(self._x.shape, self._index, reading == "raise")
         return selection.read(self._x, "fill" if reading == "drop" else reading)
 
     def set(
@@ -790,7 +793,7 @@ class _IndexUpdate:
             updated = _masked_update(x, mask, function, values)
             if updated is not None:
                 return updated
-        selection = _Selection(x.shape, self._index, how == "raise")
+        selection = Selection(x.shape, self._index, how == "raise")
         if not selection.arrays and all(s == 1 for s in selection.strides):
             return _static_update(x, selection, function, values)
         unique = unique or selection.unique
@@ -827,7 +830,7 @@ def _masked_update(x: Any, mask: Any, function: Callable | None, values: Any) ->
     return arith.select(kept, new, x)
 
 
-def _static_update(x: Any, selection: _Selection, function: Callable | None, values: Any) -> Any:
+def _static_update(x: Any, selection: Selection, function: Callable | None, values: Any) -> Any:
     """An update of a block of the array."""
     sizes = selection.sizes()
     values = selection.static_values(values)
@@ -844,7 +847,7 @@ def _static_update(x: Any, selection: _Selection, function: Callable | None, val
 
 def _scattered_update(
     x: Any,
-    selection: _Selection,
+    selection: Selection,
     op: str,
     function: Callable | None,
     values: Any,
@@ -903,22 +906,7 @@ def at(x: Any) -> Any:
 # --- on tracers --------------------------------------------------------------------------------
 
 
-def _setitem(self: Any, index: Any, value: Any) -> None:
-    raise TypeError(
-        located(
-            "traced values cannot be assigned into",
-            "What to do: use x = x.at[i].set(v) for x[i] = v, and x = x.at[i].add(v) for "
-            "x[i] += v.",
-        )
-    )
-
-
 def install() -> None:
-    """Put indexing and ``at`` on ``Tracer``."""
-    methods: dict[str, Any] = {
-        "__getitem__": getitem,
-        "__setitem__": _setitem,
-        "at": property(_Updater, doc="``x.at[index].set(v)`` and its like: see ``at``."),
-    }
-    for name, method in methods.items():
-        setattr(Tracer, name, method)
+    """Put ``at`` on ``Tracer``."""
+    at_property = property(_Updater, doc="``x.at[index].set(v)`` and its like: see ``at``.")
+    Tracer.at = at_property  # type: ignore[attr-defined]

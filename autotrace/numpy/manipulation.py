@@ -168,7 +168,7 @@ def _check_order(order: str) -> None:
         raise ValueError(located(f"order must be one of 'C', 'F', 'A', or 'K' (got {order!r})"))
 
 
-@implements(np.reshape)
+@implements(np.reshape, view=True)
 def reshape(a: Any, /, shape: Any = None, order: str = "C", *, copy: Any = None) -> Any:
     """As ``numpy.reshape``, on arrays and traced values; traced values count as C-contiguous."""
     x = operand(a)
@@ -186,13 +186,13 @@ def _reversed_axes(x: Any) -> Any:
     return structural.transpose(x, range(x.ndim)[::-1])
 
 
-@implements(np.ravel)
+@implements(np.ravel, view=True)
 def ravel(a: Any, order: str = "C") -> Any:
     """As ``numpy.ravel``, on arrays and traced values; traced values count as C-contiguous."""
     return reshape(operand(a), (-1,), order=order)
 
 
-@implements(np.transpose)
+@implements(np.transpose, view=True)
 def transpose(a: Any, axes: Any = None) -> Any:
     """As ``numpy.transpose``, on arrays and traced values."""
     x = operand(a)
@@ -210,7 +210,7 @@ def transpose(a: Any, axes: Any = None) -> Any:
 permute_dims = transpose
 
 
-@implements(np.matrix_transpose)
+@implements(np.matrix_transpose, view=True)
 def matrix_transpose(x: Any, /) -> Any:
     """As ``numpy.matrix_transpose``, on arrays and traced values."""
     x = operand(x)
@@ -219,7 +219,7 @@ def matrix_transpose(x: Any, /) -> Any:
     return swapaxes(x, -1, -2)
 
 
-@implements(np.swapaxes)
+@implements(np.swapaxes, view=True)
 def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     """As ``numpy.swapaxes``, on arrays and traced values."""
     x = operand(a)
@@ -229,7 +229,7 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     return structural.transpose(x, order)
 
 
-@implements(np.moveaxis)
+@implements(np.moveaxis, view=True)
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     """As ``numpy.moveaxis``, on arrays and traced values."""
     x = operand(a)
@@ -245,7 +245,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     return structural.transpose(x, order)
 
 
-@implements(np.rollaxis)
+@implements(np.rollaxis, view=True)
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     """As ``numpy.rollaxis``, on arrays and traced values."""
     x = operand(a)
@@ -259,7 +259,7 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     return structural.transpose(x, order)
 
 
-@implements(np.expand_dims)
+@implements(np.expand_dims, view=True)
 def expand_dims(a: Any, axis: Any) -> Any:
     """As ``numpy.expand_dims``, on arrays and traced values."""
     x = operand(a)
@@ -267,7 +267,7 @@ def expand_dims(a: Any, axis: Any) -> Any:
     return structural.expand_dims(x, normal_axes(axis, x.ndim + many))
 
 
-@implements(np.squeeze)
+@implements(np.squeeze, view=True)
 def squeeze(a: Any, axis: Any = None) -> Any:
     """As ``numpy.squeeze``, on arrays and traced values."""
     x = operand(a)
@@ -281,7 +281,7 @@ def squeeze(a: Any, axis: Any = None) -> Any:
     return structural.reshape(x, tuple(n for d, n in enumerate(x.shape) if d not in axes))
 
 
-@implements(np.broadcast_to)
+@implements(np.broadcast_to, view=True)
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     """As ``numpy.broadcast_to``, on arrays and traced values."""
     return promotion.broadcast_to(operand(array), shape_of(shape))
@@ -300,7 +300,7 @@ def _each(function: Any, arrays: Sequence[Any]) -> Any:
     return out[0] if len(out) == 1 else out
 
 
-@implements(np.atleast_1d)
+@implements(np.atleast_1d, view=True)
 def atleast_1d(*arys: Any) -> Any:
     """As ``numpy.atleast_1d``, on arrays and traced values."""
     return _each(lambda x: x if x.ndim else structural.reshape(x, (1,)), arys)
@@ -310,7 +310,7 @@ def _to_2d(x: Any) -> Any:
     return x if x.ndim >= 2 else structural.reshape(x, (1, x.size))
 
 
-@implements(np.atleast_2d)
+@implements(np.atleast_2d, view=True)
 def atleast_2d(*arys: Any) -> Any:
     """As ``numpy.atleast_2d``, on arrays and traced values."""
     return _each(_to_2d, arys)
@@ -322,7 +322,7 @@ def _to_3d(x: Any) -> Any:
     return structural.reshape(x, (*x.shape, 1) if x.ndim == 2 else (1, x.size, 1))
 
 
-@implements(np.atleast_3d)
+@implements(np.atleast_3d, view=True)
 def atleast_3d(*arys: Any) -> Any:
     """As ``numpy.atleast_3d``, on arrays and traced values."""
     return _each(_to_3d, arys)
@@ -478,7 +478,7 @@ def _cut(x: Any, bounds: Sequence[int], axis: int) -> list[Any]:
     return parts
 
 
-@implements(np.array_split)
+@implements(np.array_split, view=True)
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """As ``numpy.array_split``, on arrays and traced values."""
     x = operand(ary)
@@ -494,7 +494,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return _cut(x, [builtins.sum(sizes[:n]) for n in range(1, count)], axis)
 
 
-@implements(np.split)
+@implements(np.split, view=True)
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """As ``numpy.split``, on arrays and traced values."""
     x = operand(ary)
@@ -505,7 +505,7 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return array_split(x, where, axis)
 
 
-@implements(np.hsplit)
+@implements(np.hsplit, view=True)
 def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     """As ``numpy.hsplit``, on arrays and traced values."""
     x = operand(ary)
@@ -514,7 +514,7 @@ def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     return split(x, indices_or_sections, 1 if x.ndim > 1 else 0)
 
 
-@implements(np.vsplit)
+@implements(np.vsplit, view=True)
 def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     """As ``numpy.vsplit``, on arrays and traced values."""
     x = operand(ary)
@@ -523,7 +523,7 @@ def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     return split(x, indices_or_sections, 0)
 
 
-@implements(np.dsplit)
+@implements(np.dsplit, view=True)
 def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     """As ``numpy.dsplit``, on arrays and traced values."""
     x = operand(ary)
@@ -542,7 +542,7 @@ def _unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
 
 
 _unstack.__name__ = _unstack.__qualname__ = "unstack"
-unstack = implements(np.unstack)(_unstack) if hasattr(np, "unstack") else _unstack
+unstack = implements(np.unstack, view=True)(_unstack) if hasattr(np, "unstack") else _unstack
 
 # --- repeating and padding ---------------------------------------------------------------------
 
@@ -722,7 +722,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     return take_static(join([x, more], axis), order, axis)
 
 
-@implements(np.trim_zeros)
+@implements(np.trim_zeros, view=True)
 def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     """As ``numpy.trim_zeros``, which needs the numbers: an error for traced values."""
     raise TypeError(
@@ -748,8 +748,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
 
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    """As ``numpy.copy``, on arrays and traced values; a traced value, which nothing can write
-    into, is its own copy."""
+    """As ``numpy.copy``, on arrays and traced values."""
     x = operand(a)
     return x if isinstance(x, Tracer) else np.array(x)
 
@@ -883,7 +882,7 @@ def size(a: Any, axis: Any = None) -> int:
     return math.prod(sizes[d] for d in normal_axes(axis, len(sizes)))
 
 
-def _type_like(x: Any) -> Any:
+def type_like(x: Any) -> Any:
     """What stands for an argument where NumPy is asked about dtypes."""
     if not isinstance(x, Tracer):
         return x
@@ -894,7 +893,7 @@ def _type_like(x: Any) -> Any:
 @implements(np.result_type)
 def result_type(*arrays_and_dtypes: Any) -> np.dtype:
     """As ``numpy.result_type``, on arrays and traced values."""
-    return np.result_type(*[_type_like(x) for x in arrays_and_dtypes])
+    return np.result_type(*[type_like(x) for x in arrays_and_dtypes])
 
 
 @implements(np.can_cast)
@@ -950,22 +949,6 @@ def shares_memory(a: Any, b: Any, /, max_work: Any = -1) -> bool:
     """As ``numpy.shares_memory``; traced values, which nothing can write into, share none."""
     return False
 
-
-def _refuse_writing(function: Any) -> None:
-    def refuse(*args: Any, **kwargs: Any) -> Any:
-        raise TypeError(
-            located(
-                f"numpy.{function.__name__} writes into an array, which traced values cannot "
-                "take part in",
-                "What to do: build a new array, with x.at[i].set(v), np.where or np.concatenate.",
-            )
-        )
-
-    implements(function)(refuse)
-
-
-for _function in (np.copyto, np.put, np.place, np.putmask, np.put_along_axis, np.fill_diagonal):
-    _refuse_writing(_function)
 
 # --- comparing arrays --------------------------------------------------------------------------
 

@@ -10,10 +10,12 @@ import numpy as np
 from ..core.errors import located
 from ..core.trace import Tracer
 from ..lax import arithmetic as arith
-from ..lax import slicing, structural
+from ..lax import structural
+from ..transforms.held import HeldTracer
 from . import linear, manipulation, reductions, ufuncs
+from .aliasing import ordered
 from .dispatch import implements, traced
-from .manipulation import operand, unsupported
+from .manipulation import operand
 
 # --- rounding ----------------------------------------------------------------------------------
 
@@ -98,12 +100,17 @@ def _astype(
                 f"according to the rule '{casting}'"
             )
         )
-    return manipulation.astype(self, dtype)
+    return self if not copy and self.dtype == dtype else manipulation.astype(self, dtype)
+
+
+def _copy(self: Any, order: str = "C") -> Any:
+    """As ndarray's."""
+    return ordered(manipulation.copy(self), order if order in ("C", "F") else None)
 
 
 def _flatten(self: Any, order: str = "C") -> Any:
     """As ndarray's."""
-    return manipulation.ravel(self, order)
+    return ordered(manipulation.reshape(self, (-1,), order).twin(), "C")
 
 
 def _clip(self: Any, min: Any = None, max: Any = None, **kwargs: Any) -> Any:  # noqa: A002
@@ -127,7 +134,7 @@ def _iter(self: Any) -> Iterator[Any]:
     shape = self.shape
     if not shape:
         raise TypeError(located("iteration over a 0-d array"))
-    return (slicing.index_in_dim(self, n, 0, False) for n in range(shape[0]))
+    return (self[n] for n in range(shape[0]))
 
 
 def _contains(self: Any, value: Any) -> bool:
@@ -150,7 +157,7 @@ def _in_place(name: str, remedy: str) -> Callable:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         raise TypeError(
             located(
-                f".{name}() changes an array in place, and traced values cannot be changed",
+                f".{name}() is not supported on traced values",
                 f"What to do: {remedy}.",
             )
         )
@@ -159,13 +166,9 @@ def _in_place(name: str, remedy: str) -> Callable:
 
 
 _IN_PLACE = {
-    "sort": "take the sorted copy that np.sort(x) returns",
-    "partition": "take the copy that np.partition(x, kth) returns",
-    "fill": "make a new array with np.full_like(x, value)",
-    "put": "use the copy that x.at[i].set(v) returns",
     "itemset": "use the copy that x.at[i].set(v) returns",
     "resize": "take the copy that np.resize(x, shape) or np.reshape(x, shape) returns",
-    "setflags": "leave it out; traced values are read-only",
+    "setflags": "leave it out",
     "setfield": "use the copy that x.at[i].set(v) returns",
     "byteswap": "swap the bytes before tracing",
 }
@@ -183,6 +186,15 @@ def _without_bytes(name: str, remedy: str) -> Callable:
     return method
 
 
+def _of_array(name: str) -> Callable:
+    """A method of a held array that only looks at it."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return getattr(self.view(), name)(*args, **kwargs)
+
+    return method
+
+
 _BYTES = {
     "view": "convert with x.astype(dtype)",
     "getfield": "convert with x.astype(dtype)",
@@ -191,15 +203,6 @@ _BYTES = {
     "dump": "do it with the result, outside the traced function",
     "dumps": "do it with the result, outside the traced function",
 }
-
-
-def _no_setitem(self: Any, index: Any, value: Any) -> None:
-    raise TypeError(
-        located(
-            "traced values cannot be assigned to",
-            "What to do: x = x.at[i].set(v), or x.at[i].add(v) for x[i] += v.",
-        )
-    )
 
 
 def _method(function: Callable) -> Callable:
@@ -219,8 +222,6 @@ def _reducing(function: Callable, *positional: str) -> Callable:
             kwargs[name] = value
         if len(args) > len(positional):
             raise TypeError(located(f".{function.__name__}() got too many arguments"))
-        if kwargs.pop("out", None) is not None:
-            raise unsupported(function.__name__, "out=")
         return function(self, **kwargs)
 
     method.__name__ = method.__qualname__ = function.__name__
@@ -234,7 +235,6 @@ _METHODS: dict[str, Callable] = {
     "__len__": _len,
     "__matmul__": _matmul,
     "__rmatmul__": _rmatmul,
-    "__setitem__": _no_setitem,
     "all": _reducing(reductions.all, "axis", "out", "keepdims"),
     "any": _reducing(reductions.any, "axis", "out", "keepdims"),
     "argmax": _reducing(reductions.argmax, "axis", "out"),
@@ -245,7 +245,7 @@ _METHODS: dict[str, Callable] = {
     "clip": _clip,
     "conj": _conjugate,
     "conjugate": _conjugate,
-    "copy": _method(manipulation.copy),
+    "copy": _copy,
     "cumprod": _reducing(reductions.cumprod, "axis", "dtype", "out"),
     "cumsum": _reducing(reductions.cumsum, "axis", "dtype", "out"),
     "dot": _reducing(linear.dot, "b", "out"),
@@ -269,8 +269,6 @@ _METHODS: dict[str, Callable] = {
 _ATTRIBUTES: dict[str, Callable] = {
     "T": manipulation.transpose,
     "mT": manipulation.matrix_transpose,
-    "real": ufuncs.real,
-    "imag": ufuncs.imag,
 }
 
 
@@ -286,5 +284,8 @@ def install() -> None:
             # What another module knows better, such as __setitem__, stays.
             if name not in Tracer.__dict__:
                 setattr(Tracer, name, method)
+    for name in _BYTES:
+        if name not in HeldTracer.__dict__:
+            setattr(HeldTracer, name, _of_array(name))
     for name, function in _ATTRIBUTES.items():
         setattr(Tracer, name, property(function, doc=function.__doc__))

@@ -10,6 +10,7 @@ import numpy as np
 from ..core.avals import WEAK_FLOAT
 from ..core.trace import Tracer, get_aval
 from ..lax import arithmetic as arith
+from ..transforms.held import hold
 from . import ufuncs
 from .dispatch import array_function, array_ufunc, traced
 
@@ -75,7 +76,8 @@ def _both_weak(self: Tracer, other: Any) -> bool:
 
 def _weakened(out: Any, self: Any, other: Any) -> Any:
     if not self.aval.weak_type or isinstance(other, list) or not get_aval(other).weak_type:
-        return out
+        # What has no derivative, such as a comparison, comes as plain numbers.
+        return hold(out) if type(out) is np.ndarray else out
     return _as_weak(out)
 
 
@@ -91,7 +93,9 @@ def _unary(ufunc: np.ufunc) -> Callable:
 
     def operator(self: Any) -> Any:
         out = function(self)
-        return _as_weak(out) if self.aval.weak_type else out
+        if out is self:
+            out = self.twin()
+        return _as_weak(out) if self.aval.weak_type else hold(out)
 
     return operator
 

@@ -26,7 +26,7 @@ from ..lax.structural import (
     reshape,
     transpose,
 )
-from .dispatch import _refuse_out, implements
+from .dispatch import implements
 from .indexing import concrete_mask, getitem, index_dims_to
 from .promotion import (
     asarray,
@@ -68,7 +68,8 @@ def _ravel(x: Any) -> Any:
 
 
 def _no_out(function: Any, out: Any) -> None:
-    _refuse_out(function, {"out": out})
+    if out is not None:
+        raise TypeError(located(f"numpy.{function.__name__}: give out= by keyword"))
 
 
 @implements(np.take)
@@ -155,7 +156,7 @@ def extract(condition: Any, arr: Any) -> Any:
 # --- diagonals and triangles -------------------------------------------------------------------
 
 
-@implements(np.diagonal)
+@implements(np.diagonal, view=True)
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """As ``numpy.diagonal``, on arrays and traced values."""
     a = asarray(a)
@@ -176,7 +177,7 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return slice_in_dim(flat, start, limit, columns + 1, len(lead))
 
 
-@implements(np.diag)
+@implements(np.diag, view=True)
 def diag(v: Any, k: int = 0) -> Any:
     """As ``numpy.diag``, on arrays and traced values."""
     v, k = asarray(v), operator.index(k)
@@ -278,7 +279,7 @@ def _rolled(x: Any, shift: Any, axis: int) -> Any:
     return concatenate(parts, axis)
 
 
-@implements(np.flip)
+@implements(np.flip, view=True)
 def flip(m: Any, axis: Any = None) -> Any:
     """As ``numpy.flip``, on arrays and traced values."""
     m = array(asarray(m))
@@ -286,7 +287,7 @@ def flip(m: Any, axis: Any = None) -> Any:
     return rev(m, axes)
 
 
-@implements(np.fliplr)
+@implements(np.fliplr, view=True)
 def fliplr(m: Any) -> Any:
     """As ``numpy.fliplr``, on arrays and traced values."""
     if m.ndim < 2:
@@ -294,7 +295,7 @@ def fliplr(m: Any) -> Any:
     return rev(m, (1,))
 
 
-@implements(np.flipud)
+@implements(np.flipud, view=True)
 def flipud(m: Any) -> Any:
     """As ``numpy.flipud``, on arrays and traced values."""
     if m.ndim < 1:
@@ -302,7 +303,7 @@ def flipud(m: Any) -> Any:
     return rev(m, (0,))
 
 
-@implements(np.rot90)
+@implements(np.rot90, view=True)
 def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
     """As ``numpy.rot90``, on arrays and traced values."""
     m = asarray(m)

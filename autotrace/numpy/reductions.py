@@ -1124,33 +1124,10 @@ def _outer(function: Callable) -> Callable:
     return outer
 
 
-def _no_at(ufunc: np.ufunc) -> Callable:
-    remedy = {
-        "add": "x.at[i].add(v)",
-        "subtract": "x.at[i].add(-v)",
-        "multiply": "x.at[i].multiply(v)",
-        "maximum": "x.at[i].max(v)",
-        "minimum": "x.at[i].min(v)",
-    }.get(ufunc.__name__, "x.at[i].set(v)")
-
-    def at(*args: Any, **kwargs: Any) -> Any:
-        raise TypeError(
-            located(
-                f"numpy.{ufunc.__name__}.at writes into an array, which traced values cannot take "
-                "part in",
-                f"What to do: use the array that {remedy} returns.",
-            )
-        )
-
-    return at
-
-
 for _ufunc, _rule in _REDUCE.items():
     traced_methods[_ufunc, "reduce"] = _rule
 for _ufunc, _rule in _ACCUMULATE.items():
     traced_methods[_ufunc, "accumulate"] = _rule
 for _ufunc, _rule in list(traced.items()):
-    if isinstance(_ufunc, np.ufunc):
-        traced_methods.setdefault((_ufunc, "at"), _no_at(_ufunc))
-        if _ufunc.nin == 2 and _ufunc.signature is None:
-            traced_methods[_ufunc, "outer"] = _outer(_rule)
+    if isinstance(_ufunc, np.ufunc) and _ufunc.nin == 2 and _ufunc.signature is None:
+        traced_methods[_ufunc, "outer"] = _outer(_rule)

@@ -436,13 +436,13 @@ def _imag(x: Any) -> Any:
     return arith.imag(x) if get_aval(x).dtype.kind == "c" else zeros_like(x)
 
 
-@implements(np.real)
+@implements(np.real, view=True)
 def real(val: Any) -> Any:
     """As ``numpy.real``, on arrays and traced values."""
     return _real(val)
 
 
-@implements(np.imag)
+@implements(np.imag, view=True)
 def imag(val: Any) -> Any:
     """As ``numpy.imag``, on arrays and traced values."""
     return _imag(val)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ..core.avals import ShapedArray, make_aval, weak_aval
 from ..core.primitive import Primitive
-from ..core.trace import Trace, Tracer, concretization_error, get_aval, leaked
+from ..core.trace import Trace, Tracer, concretization_error, from_outside, get_aval, leaked, slot
 
 _CONCRETE_REMEDY = (
     "What to do: for a choice between values use np.where; or loop over the examples in Python "
@@ -28,7 +28,10 @@ class Axis(NamedTuple):
 class BatchTracer(Tracer):
     """A batched array that shows itself as one example."""
 
-    __slots__ = ("_weak", "bdim", "value")
+    __slots__ = ()
+    value = slot("_carried")
+    bdim = slot("_beside")
+    _weak = slot("_noted")
 
     def __init__(self, trace: BatchTrace, value: Any, bdim: int):
         self.owner = trace
@@ -89,9 +92,7 @@ class BatchTrace(Trace):
         """The array and its batch dim, None where it is the same for all examples."""
         if type(x) is BatchTracer and x.owner is self:
             return x.value, x.bdim
-        if isinstance(x, Tracer) and not x.owner.alive:
-            raise leaked(x.owner)
-        return x, None
+        return from_outside(x), None
 
     def join(self, value: Any, bdim: int | None) -> Any:
         return value if bdim is None else BatchTracer(self, value, bdim)

@@ -15,20 +15,23 @@ from ..core.avals import ShapedArray, weak_aval
 from ..core.errors import NonDifferentiableError, located
 from ..core.primitive import Primitive
 from ..core.tangents import instantiate
-from ..core.trace import Trace, Tracer, get_aval, leaked, tie_within
+from ..core.trace import Trace, Tracer, from_outside, get_aval, leaked, slot, tie_within
 from .stage import as_numpy
 
 
 class DualTracer(Tracer):
     """A primal and its tangent."""
 
-    __slots__ = ("_aval", "primal", "tangent")
+    __slots__ = ()
+    primal = slot("_carried")
+    tangent = slot("_beside")
+    _aval = slot("_noted")
 
     def __init__(self, trace: JVPTrace, primal: Any, tangent: Any):
         self.owner = trace
         self.primal = primal
         self.tangent = tangent
-        self._aval: ShapedArray | None = None
+        self._aval = None
 
     @property
     def aval(self) -> ShapedArray:
@@ -70,10 +73,8 @@ class JVPTrace(Trace):
             if type(arg) is DualTracer and arg.owner is self:
                 primals.append(arg.primal)
                 tangents.append(arg.tangent)
-            elif isinstance(arg, Tracer) and not arg.owner.alive:
-                raise leaked(arg.owner)
             else:
-                primals.append(arg)
+                primals.append(from_outside(arg) if isinstance(arg, Tracer) else arg)
                 tangents.append(None)
         if primitive.jvp_call is not None:
             outs, out_tangents = primitive.jvp_call(self.linear, primals, tangents, **params)
@@ -103,9 +104,7 @@ class JVPTrace(Trace):
         """The primal and the tangent of any value, None for a symbolic zero."""
         if type(x) is DualTracer and x.owner is self:
             return x.primal, x.tangent
-        if isinstance(x, Tracer) and not x.owner.alive:
-            raise leaked(x.owner)
-        return x, None
+        return from_outside(x), None
 
     def join(self, primal: Any, tangent: Any) -> Any:
         """The inverse of ``split``."""

@@ -370,9 +370,7 @@ class PathTrace(JaxprTrace):
         numbers = self._numbers()
         if atom not in numbers:
             raise leaked(self)
-        question = Question(
-            asked, kind, user_location(), numbers[atom], len(self.eqns), atom.aval
-        )
+        question = Question(asked, kind, user_location(), numbers[atom], len(self.eqns), atom.aval)
         if self.answered < len(self.trail):
             node = self._next()
             if not isinstance(node, Node) or not question.same(node.question):
@@ -434,7 +432,7 @@ class PathTrace(JaxprTrace):
         refs = self.made or []
         pairs = [(ref, ref()) for ref in refs]
         self.made = [ref for ref, tracer in pairs if tracer is not None]
-        return [tracer for _, tracer in pairs if tracer is not None]
+        return [t for _, t in pairs if type(t) is StagedTracer and t.owner is self]
 
     def _cut(self, question: Question, numbers: dict[Any, int]) -> tuple[Node, Values]:
         """The node of a question, and the tracers that its segment closes over."""

@@ -14,7 +14,7 @@ from ..core.config import config
 from ..core.jaxpr import Eqn, Jaxpr, Literal, Var, check_jaxpr, has_effect
 from ..core.primitive import Primitive, innermost_staging, primitives
 from ..core.source import user_location
-from ..core.trace import Trace, Tracer, concretization_error, get_aval, leaked
+from ..core.trace import Trace, Tracer, concretization_error, from_outside, get_aval, leaked, slot
 
 _CONCRETE_REMEDY = (
     "What to do: for a choice between values use np.where; to have Python see the value, leave "
@@ -25,7 +25,9 @@ _CONCRETE_REMEDY = (
 class StagedTracer(Tracer):
     """Stands for a variable (or a lifted literal) of the jaxpr under construction."""
 
-    __slots__ = ("_aval", "atom")
+    __slots__ = ()
+    atom = slot("_carried")
+    _aval = slot("_noted")
 
     def __init__(self, trace: JaxprTrace, atom: Var | Literal):
         self.owner = trace
@@ -86,9 +88,7 @@ class JaxprTrace(Trace):
         """The variable of one of this trace's tracers, or a literal that holds any other value."""
         if type(x) is StagedTracer and x.owner is self:
             return x.atom
-        if isinstance(x, Tracer) and not x.owner.alive:
-            raise leaked(x.owner)
-        return Literal(x)
+        return Literal(from_outside(x))
 
     def process(self, primitive: Primitive, args: tuple, params: dict) -> Any:
         if not self.alive:
@@ -126,6 +126,10 @@ class JaxprTrace(Trace):
             "so the number is not known.",
             _CONCRETE_REMEDY,
         )
+
+    def adopt(self, tracer: Any) -> None:
+        if self.made is not None:
+            self.made.append(weakref.ref(tracer))
 
     def finish(self, outs: Sequence[Any]) -> Jaxpr:
         """The jaxpr from the inputs to the given outputs, without what they do not need."""

@@ -101,8 +101,9 @@ def test_arange():
 
 
 def test_without_traced_values_they_are_numpys_own():
-    for name in ("zeros", "ones", "eye", "identity", "tri", "indices", "empty", "fromfunction"):
-        assert getattr(anp, name) is getattr(np, name)
+    for name in ("zeros", "ones", "eye", "identity", "tri", "empty"):
+        out = getattr(anp, name)(3)
+        assert type(out) is np.ndarray and out.flags.writeable
     out = anp.zeros_like(X)
     out[0] = 1.0
     assert isinstance(anp.array([1, 2]), np.ndarray)

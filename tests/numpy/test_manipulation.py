@@ -188,7 +188,7 @@ ERRORS = {
     "axis": (lambda x: np.expand_dims(x, 7), np.exceptions.AxisError, "out of bounds"),
     "broadcast": (lambda x: np.broadcast_to(x, (5,)), ValueError, "broadcast"),
     "repeat": (lambda x: np.repeat(x, np.sum(x > 0)), TypeError, "must be known while tracing"),
-    "copyto": (lambda x: np.copyto(x, x), TypeError, "writes into"),
+    "copyto": (lambda x: np.copyto(np.zeros(3), x), ValueError, "broadcast"),
 }
 
 
@@ -247,9 +247,7 @@ def test_methods_of_integers_and_complex():
     agrees(lambda x: (x.round(1), x.real, x.imag, x.conj()), X + 1j * X)
 
 
-@pytest.mark.parametrize(
-    "name", ["sort", "fill", "put", "resize", "partition", "view", "tobytes", "tofile"]
-)
+@pytest.mark.parametrize("name", ["resize", "setflags", "byteswap", "view", "tobytes", "tofile"])
 def test_methods_that_traced_values_cannot_have(name):
     with pytest.raises(TypeError, match=r"What to do(.|\n)*"):
         autotrace.jit(lambda x: getattr(x, name)(1))(V)

@@ -91,11 +91,12 @@ def test_duplicate_axes():
         autotrace.jit(lambda x: np.sum(x, axis=(0, 0)))(np.ones((2, 2)))
 
 
-def test_out_is_refused():
-    with pytest.raises(TypeError, match="out="):
-        autotrace.jit(lambda x: np.sum(x, out=np.zeros(())))(np.ones(2))
-    with pytest.raises(TypeError, match="out="):
-        autotrace.jit(lambda x: x.sum(None, None, np.zeros(())))(np.ones(2))
+def test_out_of_an_ordinary_array_is_refused():
+    plain = np.zeros(())
+    with pytest.raises(TypeError, match="ordinary array"):
+        autotrace.jit(lambda x: np.sum(x, out=plain))(np.ones(2))
+    with pytest.raises(TypeError, match="ordinary array"):
+        autotrace.jit(lambda x: x.sum(None, None, plain))(np.ones(2))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -247,8 +248,6 @@ def test_ufunc_outer_and_at():
         agrees(ufunc.outer, x, y, name=name)
         agrees(lambda a, f=ufunc: f.outer(a, [1, 2]), x, name=name)
     agrees(lambda a: np.add.outer(a, 1.0), x)
-    with pytest.raises(TypeError, match=r"x\.at\["):
-        autotrace.jit(lambda a: np.add.at(a, [0], 1.0))(y)
 
 
 def test_logaddexp_reduce_of_infinities():

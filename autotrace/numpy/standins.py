@@ -1,0 +1,175 @@
+"""What stands in for NumPy's functions that make arrays while a function is being traced.
+
+``y = np.zeros(3)`` has nothing traced in it, so NumPy asks nobody. For as long as any thread is
+tracing, the attributes ``numpy.zeros`` and its like are therefore objects that see who calls: the
+user's own code in a thread that is tracing gets an array to assign traced values to, everybody else
+NumPy's function. Compiled code has no frame of its own, so that the innermost one is the user's may
+mean that the user has called such code: what counts is that the instruction which that frame is at
+calls something by this name.
+
+Each is equal to the function it stands in for and has its hash, so that tables by function, such as
+Numba's, find it; and is pickled as that.
+"""
+
+from __future__ import annotations
+
+import dis
+import os
+import sys
+import sysconfig
+import threading
+from collections.abc import Callable
+from types import CodeType, FrameType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..core.source import is_internal
+from ..core.trace import active_traces, while_tracing
+from ..transforms.held import holding
+from .creation import made_here
+
+
+def _callee(code: CodeType, offset: int) -> tuple[str, str] | None:
+    """What the call at an instruction calls, by name, and where it takes that from.
+
+    It is the name or attribute whose place in the source begins where the call's does, and ends
+    last of these before the call does. None where the code does not say.
+    """
+    first_line, last_line, first, last = list(code.co_positions())[offset // 2]
+    if last_line is None or last is None:
+        return None
+    names = sorted(
+        ((p.end_lineno, p.end_col_offset), step.argval)
+        for step in dis.get_instructions(code)
+        if (p := step.positions) is not None
+        and step.opname.startswith("LOAD")
+        and isinstance(step.argval, str)
+        and step.argrepr != repr(step.argval)  # a constant
+        and (p.lineno, p.col_offset) == (first_line, first)
+        and p.end_lineno is not None
+        and p.end_col_offset is not None
+        and (p.end_lineno, p.end_col_offset) < (last_line, last)
+    )
+    found = [name for _, name in names]
+    return (found[-1], found[-2] if len(found) > 1 else "") if found else None
+
+
+#: By a code object's id and an instruction: the code, to keep it, and what is called there.
+_calls: dict[tuple[int, int], tuple[CodeType, Any]] = {}
+_CALLS_LIMIT = 4096
+
+
+def _calls_by_name(frame: FrameType, name: str) -> bool:
+    """Whether a frame is calling NumPy's function of a name itself."""
+    code = frame.f_code
+    key = (id(code), frame.f_lasti)
+    known = _calls.get(key)
+    if known is None:
+        if len(_calls) >= _CALLS_LIMIT:
+            _calls.clear()
+        known = _calls[key] = (code, _callee(code, frame.f_lasti))
+    callee = known[1]
+    if callee is None or callee[0] != name:
+        return False
+    module = frame.f_globals.get(callee[1])
+    return not isinstance(module, ModuleType) or module is np
+
+
+_LIBRARIES = tuple(
+    os.path.join(path, "")
+    for name, path in sysconfig.get_paths().items()
+    if name in ("stdlib", "platstdlib", "purelib", "platlib")
+)
+_is_users: dict[str, bool] = {}
+
+
+def _classify(filename: str) -> bool:
+    installed = "site-packages" in filename or "dist-packages" in filename
+    users = not (installed or is_internal(filename) or filename.startswith(_LIBRARIES))
+    _is_users[filename] = users
+    return users
+
+
+class _StandIn:
+    """One of NumPy's functions, as long as something is traced."""
+
+    def __init__(self, original: Callable, held: Callable):
+        self.__wrapped__ = original
+        self._held = held
+        self._name = original.__name__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if holding():
+            frame = sys._getframe(1)
+            filename = frame.f_code.co_filename
+            users = _is_users.get(filename)
+            if users is None:
+                users = _classify(filename)
+            if users and _calls_by_name(frame, self._name):
+                return self._held(*args, **kwargs)
+        return self.__wrapped__(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__wrapped__, name)
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        return self.__wrapped__.__doc__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or self.__wrapped__ is other
+
+    def __hash__(self) -> int:
+        return hash(self.__wrapped__)
+
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)
+
+    def __reduce__(self) -> tuple:
+        return (_original, (self.__wrapped__.__name__,))
+
+
+def _original(name: str) -> Callable:
+    return _originals[name]
+
+
+_originals = {name: getattr(np, name) for name in made_here}
+_stand_ins = {name: _StandIn(_originals[name], held) for name, held in made_here.items()}
+
+_lock = threading.Lock()
+_threads = 0
+
+
+def _begin() -> None:
+    global _threads
+    with _lock:
+        _threads += 1
+        if _threads == 1:
+            np.__dict__.update(_stand_ins)
+
+
+def _end() -> None:
+    global _threads
+    with _lock:
+        _threads = max(_threads - 1, 0)
+        if not _threads:
+            np.__dict__.update(_originals)
+
+
+def _after_fork() -> None:
+    # Of the threads that were tracing only this one is in the child.
+    global _lock, _threads
+    _lock = threading.Lock()
+    _threads = 1 if active_traces() else 0
+    if not _threads:
+        np.__dict__.update(_originals)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def install() -> None:
+    """Have the stand-ins in place whenever something is traced."""
+    while_tracing(_begin, _end)
