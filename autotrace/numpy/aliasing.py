@@ -236,9 +236,7 @@ def write(target: Any, value: Any) -> None:
       ValueError: where NumPy's array would be read-only.
       AssignmentError: where it is not known what shares memory.
     """
-    if not isinstance(value, Tracer):
-        repeated = uniform_value(value)
-        value = HeldTracer(np.array(value), repeated)
+    value = _as_handle(value)
     _check_level(target, value)
     changed = []
     node = target
@@ -249,6 +247,7 @@ def write(target: Any, value: Any) -> None:
             raise ValueError(located("assignment destination is read-only"))
         changed.append((node, value))
         value = place.put(place.base, value) if place.put else _put(node, place.base, value)
+        value = _as_handle(value)
         node = place.base
     if type(node) is HeldTracer:
         _note_order(node)
@@ -259,6 +258,13 @@ def write(target: Any, value: Any) -> None:
             handle.become(new)
             known.append(handle)
     _refresh(node, known)
+
+
+def _as_handle(value: Any) -> Tracer:
+    """A value as something that a handle can stand for."""
+    if isinstance(value, Tracer):
+        return value
+    return HeldTracer(np.array(value), uniform_value(value))
 
 
 def _become(handle: Any, new: Any) -> None:
