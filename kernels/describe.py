@@ -25,7 +25,9 @@ def _fusion(program: Program) -> str:
             where = f" at {step.location}" if step.location else ""
             lines.append(f"host step {step.name}{where}: NumPy's implementation")
         elif isinstance(step, Structured):
-            lines += step.lines
+            for level, what in step.description:
+                text = what if isinstance(what, str) else _kernel_line(program, what)
+                lines.append("  " * level + text)
         elif isinstance(step, Routine):
             lines.append(f"BLAS {step.name}")
         else:
@@ -60,11 +62,16 @@ def _kernel_line(program: Program, low: Lowered) -> str:
 
 def _source(program: Program) -> str:
     header = "\n".join(f"# {line}" for line in str(program.jaxpr).splitlines())
-    return "\n\n\n".join([header, *(python_source(low.kernel) for low in program.kernels)])
+    texts = [python_source(low.kernel) for low in program.kernels]
+    for step in program.steps:
+        if isinstance(step, Structured):
+            texts += [step.source.text, *(helper[0].strip("\n") for helper in step.source.helpers)]
+    return "\n\n\n".join([header, *texts])
 
 
 def _texts(program: Program) -> list[str]:
-    return [llvm_text(low.source) for low in program.kernels]
+    loops = [step.source for step in program.steps if isinstance(step, Structured)]
+    return [llvm_text(source) for source in (*(low.source for low in program.kernels), *loops)]
 
 
 def _llvm(program: Program) -> str:

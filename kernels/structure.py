@@ -31,11 +31,13 @@ _TINY_UP_TO = 64
 #: How many turns a loop is taken for that has no number.
 _MANY_TURNS = 1000
 
-_COPY = (
+_EXCHANGE = (
     """
-def copy_words(target, source, count):
+def exchange(one, other, count):
     for i in range(count):
-        target[i] = source[i]
+        kept = one[i]
+        one[i] = other[i]
+        other[i] = kept
 """,
     ("*uint8", "*uint8", "int64"),
     "void",
@@ -66,7 +68,8 @@ class Structured:
         self.kernels = [low for low, _ in writer.shared]
         self.calls = [at for _, at in writer.shared]
         self.threads = writer.threads
-        self.lines = writer.description
+        #: What it does: for each line how deep it stands, and a text or a kernel.
+        self.description = writer.description
 
     def uses(self) -> list[int]:
         """The slots that it reads or writes."""
@@ -128,7 +131,8 @@ class _Writer:
         self.checked = False
         #: The numbers that the sources of routines name.
         self.names: dict[str, int] = {}
-        self.description: list[str] = []
+        self.description: list[tuple[int, str | Lowered]] = []
+        self.level = 0
 
     # --- text -----------------------------------------------------------------------------------
 
@@ -138,7 +142,7 @@ class _Writer:
     def source(self) -> Source:
         head = ["def control(table, start, stop):", "    words = pointer_int64(table)"]
         text = "\n".join([*head, *(f"    {line}" for line in self.head), *self.lines]) + "\n"
-        helpers: list[tuple] = [_COPY]
+        helpers: list[tuple] = [_EXCHANGE]
         if self.shared:
             helpers = [*team.HELPERS, *helpers]
         return Source(
@@ -235,6 +239,9 @@ class _Writer:
             self.line("pass")
         self.turns = outer
 
+    def describe(self, what: str | Lowered) -> None:
+        self.description.append((self.level, what))
+
     def helper(self, prefix: str, text: str, old: str, **fields: Any) -> str:
         """The name of a helper function of this text, in which it is called ``old``."""
         key = Helper(text, **fields)
@@ -246,6 +253,7 @@ class _Writer:
         return name
 
     def kernel(self, low: Lowered) -> None:
+        self.describe(low)
         self.work += self.turns * low.work
         if low.piece:
             self.large_kernel(low)
@@ -302,6 +310,7 @@ class _Writer:
         return self.dtype(slot) if slot in self.plan.temporaries else "uint8"
 
     def routine(self, step: Routine) -> None:
+        self.describe(f"BLAS {step.name}")
         self.work += self.turns * step.work
         base = self.region(step.table, step.patches)
         old = "product"
@@ -354,18 +363,28 @@ class _Writer:
         else:
             self.conditional(loop, number)
         self.checked = self.checked or checked
-        for slot in visible:
-            if slot in rooms:
-                for i in range(self.size(slot)):
-                    self.line(f"{rooms[slot]}[{i}] = r{slot}[{i}]")
-                self.pointers[slot] = rooms[slot]
-            elif self.swaps(loop, slot):
-                home, now = f"home{slot}", f"p{slot}"
-                size = self.size(slot) * self.plan.aval(slot).dtype.itemsize
-                self.line(f"if address_of({now}, 0) != address_of({home}, 0):")
-                bytes_ = [f"pointer_uint8(address_of({p}, 0))" for p in (home, now)]
-                self.line(f"    copy_words({bytes_[0]}, {bytes_[1]}, {self.word(size)})")
-                self.line(f"{now} = {home}")
+        for slot, home in rooms.items():
+            for i in range(self.size(slot)):
+                self.line(f"{home}[{i}] = r{slot}[{i}]")
+            self.pointers[slot] = home
+        self.bring_home([s for s in visible if s not in rooms and self.swaps(loop, s)])
+
+    def bring_home(self, slots: Sequence[int]) -> None:
+        """Have what a loop ends with lie where others look for it. What lies there may be another
+        of the loop's results, so the two are exchanged."""
+        for n, slot in enumerate(slots):
+            home, now = f"home{slot}", f"p{slot}"
+            size = self.size(slot) * self.plan.aval(slot).dtype.itemsize
+            self.line(f"if address_of({now}, 0) != address_of({home}, 0):")
+            self.depth += 1
+            one, other = (f"pointer_uint8(address_of({p}, 0))" for p in (home, now))
+            self.line(f"exchange({one}, {other}, {self.word(size)})")
+            for later in slots[n + 1 :]:
+                if self.plan.aval(later) == self.plan.aval(slot):
+                    self.line(f"if address_of(p{later}, 0) == address_of({home}, 0):")
+                    self.line(f"    p{later} = {now}")
+            self.line(f"{now} = {home}")
+            self.depth -= 1
 
     def swaps(self, loop: Loop, slot: int) -> bool:
         """Whether the place of what a loop carries changes."""
@@ -374,7 +393,9 @@ class _Writer:
     def counted(self, loop: Loop, number: int) -> None:
         if isinstance(loop.turns, int):
             turns, count = loop.turns, self.word(loop.turns)
+            self.describe(f"{loop.name}, {turns} turns:")
         else:
+            self.describe("sweep of as many turns:")
             turns, count = _MANY_TURNS, f"count{number}"
             self.line(f"{count} = {self.element(loop.turns)}")
         self.line(f"for turn{number} in range({count}):")
@@ -395,7 +416,9 @@ class _Writer:
             pointer = self.pointer(target, _pointer_dtype(dtype))
             self.line(f"p{slot} = at({pointer}, {at} * {self.word(size)})")
             self.pointers[slot] = f"p{slot}"
+        self.level += 1
         self.steps(loop.body, self.turns * max(turns, 1))
+        self.level -= 1
         self.rotate(loop, number)
         self.depth -= 1
 
@@ -404,10 +427,16 @@ class _Writer:
         self.line("while True:")
         self.depth += 1
         turns = self.turns * _MANY_TURNS
+        self.describe("while:")
+        self.level += 1
         self.steps(loop.test, turns)
+        self.level -= 1
+        self.describe("do:")
+        self.level += 1
         self.line(f"if {self.element(loop.condition)} == 0:")
         self.line("    break")
         self.steps(loop.body, turns)
+        self.level -= 1
         self.rotate(loop, number)
         if self.checked:  # what an index out of bounds gave may never end a loop
             self.line("if status[0] != 0:")
@@ -455,7 +484,10 @@ class _Writer:
             if not last:
                 self.line(f"if {which} == {i}:")
             self.depth += not last
+            self.describe(f"cond, case {i}:")
+            self.level += 1
             self.steps(block, self.turns)
+            self.level -= 1
             if not last:
                 self.depth -= 1
                 self.line("else:")

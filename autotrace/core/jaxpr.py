@@ -219,6 +219,10 @@ class _Printer:
             if isinstance(value, Jaxpr):
                 lines = _Printer().jaxpr(value)
                 nested += [f"  {name}={lines[0]}", *(f"  {line}" for line in lines[1:])]
+            elif isinstance(value, tuple) and any(isinstance(v, Jaxpr) for v in value):
+                nested.append(f"  {name}=(")
+                nested += [f"    {line}" for v in value for line in _Printer().jaxpr(v)]
+                nested.append("  )")
             elif value is not None and not callable(value):
                 params.append(f"{name}={value}")
         left = self.binders(eqn.outvars) or "_"
