@@ -116,16 +116,40 @@ class _Body:
         return own and leaf.view == contiguous(made.shape) and made.shape == aval.shape  # type: ignore[union-attr]
 
 
+def _taken(plan: Plan, expression: Expression, others: Sequence[Expression]) -> Leaf | None:
+    """An operand as an array that a loop or a branch may change, None where something else needs
+    what it holds."""
+    if isinstance(expression, Leaf) and expression.slot in slots_of(others):
+        return None
+    return plan.taken_over(expression)
+
+
+def _without(values: Sequence[Expression], number: int) -> list[Expression]:
+    return [*values[:number], *values[number + 1 :]]
+
+
 def _loop(
     plan: Plan,
     loop: Loop,
     jaxpr: Jaxpr,
     consts: Sequence[Expression],
+    init: Sequence[Expression],
     elements: Sequence[Leaf],
     outputs: Sequence[int],
+    others: Sequence[Expression] = (),
 ) -> None:
-    avals = jaxpr.in_avals[len(consts) : len(jaxpr.in_avals) - len(elements)]
-    loop.carry = [plan.new_array(a.shape, a.dtype).slot for a in avals]
+    """Plan a loop.
+
+    Args:
+      init: what it begins with.
+      others: further operands of the same equation.
+    """
+    for number, expression in enumerate(init):
+        rest = [*consts, *_without(init, number), *elements, *others]
+        leaf = _taken(plan, expression, rest)
+        if leaf is None:
+            leaf = plan.new_array(expression.shape, expression.dtype)
+        loop.carry.append(leaf.slot)
     _Body(plan, loop, simplify_jaxpr(jaxpr), consts, elements, outputs)
     loop.slots = [*loop.carry, *outputs]
     loop.reads = _read([*consts, *elements, *(_whole(plan, s) for s in loop.carry)])
@@ -134,7 +158,8 @@ def _loop(
 def _start(plan: Plan, loop: Loop, init: Sequence[Expression]) -> None:
     """Write what a loop begins with."""
     for slot, expression in zip(loop.carry, init, strict=True):
-        _write(plan, expression, slot, expression.shape)
+        if not (isinstance(expression, Leaf) and expression.slot == slot):
+            _write(plan, expression, slot, expression.shape)
 
 
 def _scan(plan: Plan, args: list[Expression], params: dict) -> list[Expression]:
@@ -147,7 +172,7 @@ def _scan(plan: Plan, args: list[Expression], params: dict) -> list[Expression]:
         plan.new_array((length, *a.shape), a.dtype).slot for a in jaxpr.out_avals[shape.carry :]
     ]
     loop = Loop("scan", length, params["reverse"])
-    _loop(plan, loop, jaxpr, consts, leaves, outputs)
+    _loop(plan, loop, jaxpr, consts, carry, leaves, outputs)
     _start(plan, loop, carry)
     plan.add_step(loop)
     return [_whole(plan, slot) for slot in loop.slots]
@@ -159,15 +184,16 @@ def _while(plan: Plan, args: list[Expression], params: dict) -> list[Expression]
     count = params["cond_consts"]
     first = [_operand(plan, x) for x in args[:count]]
     second = [_operand(plan, x) for x in args[count : count + params["body_consts"]]]
+    init = args[count + params["body_consts"] :]
     loop = Loop("while", None, False)
-    _loop(plan, loop, body, second, (), ())
+    _loop(plan, loop, body, second, init, (), (), first)
     with plan.block() as steps:
         given = [*first, *(_whole(plan, slot) for slot in loop.carry)]
         (answer,) = plan.inline(simplify_jaxpr(test), given)
         loop.condition = plan.store(answer)
         loop.test = steps
-    loop.reads = sorted({*loop.reads, *slots_of([*first, loop.condition])})
-    _start(plan, loop, args[count + params["body_consts"] :])
+    loop.reads = sorted({*loop.reads, *slots_of(first)})
+    _start(plan, loop, init)
     plan.add_step(loop)
     return [_whole(plan, slot) for slot in loop.carry]
 
@@ -192,7 +218,7 @@ def _sweeps(plan: Plan, args: list[Expression], params: dict) -> list[Expression
         handed += [(s, a.size, a.dtype) for s, a in zip(slots, made, strict=True)]
         avals += made
         loop = Loop("sweep", turns, sweep.reverse)
-        _loop(plan, loop, jaxpr, consts, elements, slots)
+        _loop(plan, loop, jaxpr, consts, carry, elements, slots, args)
         loops.append(loop)
         starts.append(carry)
     for loop, carry in zip(loops, starts, strict=True):
@@ -207,21 +233,56 @@ def _sweeps(plan: Plan, args: list[Expression], params: dict) -> list[Expression
 
 
 def _cond(plan: Plan, args: list[Expression], params: dict) -> list[Expression]:
-    branches = params["branches"]
-    _check([*branches[0].in_avals, *branches[0].out_avals])
+    _check([*params["branches"][0].in_avals, *params["branches"][0].out_avals])
+    branches = [simplify_jaxpr(b) for b in params["branches"]]
     index = plan.store(args[0])
     operands = [_operand(plan, x) for x in args[1:]]
-    outs = [plan.new_array(a.shape, a.dtype) for a in branches[0].out_avals]
+    outs: list[Leaf | None] = [
+        _changed(plan, branches, number, operands) for number in range(len(branches[0].outvars))
+    ]
+    in_place = [leaf.slot for leaf in outs if leaf is not None]
+    whole = [
+        leaf or plan.new_array(a.shape, a.dtype)
+        for leaf, a in zip(outs, branches[0].out_avals, strict=True)
+    ]
     blocks = []
     for jaxpr in branches:
-        with plan.block() as steps:
-            found = plan.inline(simplify_jaxpr(jaxpr), operands)
-            for expression, leaf in zip(found, outs, strict=True):
-                _write(plan, expression, leaf.slot, leaf.shape)
+        with plan.block(in_place) as steps:
+            found = list(zip(plan.inline(jaxpr, operands), whole, strict=True))
+            # What is changed in place comes last: the others may read what it held.
+            for expression, leaf in sorted(found, key=lambda pair: pair[1].slot in in_place):
+                if isinstance(expression, Leaf) and expression.slot == leaf.slot:
+                    continue
+                over = leaf.slot in in_place
+                plan.add(Root(expression, leaf.slot, leaf.view), leaf.shape, over=over)
             blocks.append(steps)
-    slots = [leaf.slot for leaf in outs]
+    slots = [leaf.slot for leaf in whole]
     plan.add_step(Branch(index, blocks, slots, _read([index, *operands])))
-    return list(outs)
+    return list(whole)
+
+
+def _changed(
+    plan: Plan, branches: Sequence[Jaxpr], number: int, operands: Sequence[Expression]
+) -> Leaf | None:
+    """The operand that a result is in each branch, unchanged or with some elements replaced, if
+    nothing else needs it."""
+    found = {_origin(jaxpr, jaxpr.outvars[number]) for jaxpr in branches}
+    (place,) = found if len(found) == 1 else (None,)
+    if place is None:
+        return None
+    return _taken(plan, operands[place], _without(operands, place))
+
+
+def _origin(jaxpr: Jaxpr, atom: Any) -> int | None:
+    """The number of the input that some elements of a value have been replaced in."""
+    producers = {e.outvars[0]: e for e in jaxpr.eqns if e.outvars}
+    while atom in producers:
+        eqn = producers[atom]
+        if eqn.primitive.name not in ("scatter", "dynamic_update_slice"):
+            return None
+        atom = eqn.invars[0]
+    places = {v: i for i, v in enumerate(jaxpr.invars)}
+    return places.get(atom)
 
 
 #: By the name of the primitive.

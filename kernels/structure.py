@@ -110,11 +110,27 @@ def _moving(step: Any) -> set[int]:
     return set()
 
 
+def _swapped(step: Any) -> set[int]:
+    """The slots that trade places with others."""
+    if isinstance(step, Branch):
+        return {s for block in step.branches for inner in block for s in _swapped(inner)}
+    if isinstance(step, Loops):
+        return {s for loop in step.loops for s in _swapped(loop)}
+    if not isinstance(step, Loop):
+        return set()
+    pairs = zip(step.carry, step.sources, strict=True)
+    found = {slot for pair in pairs if pair[0] != pair[1] for slot in pair}
+    return found | {s for inner in (*step.body, *(step.test or ())) for s in _swapped(inner)}
+
+
 class _Writer:
     def __init__(self, plan: Plan, step: Control):
         self.plan = plan
         self.outside = set(step.uses())
         self.moving = _moving(step)
+        self.swapped = _swapped(step)
+        #: The slots that a loop around the writer has taken from their places.
+        self.cared_for: set[int] = set()
         self.head: list[str] = []
         self.lines: list[str] = []
         self.depth = 1
@@ -344,7 +360,9 @@ class _Writer:
         self.loops += 1
         number = self.loops
         carry = [slot for slot in loop.carry if self.size(slot)]
-        visible = [slot for slot in carry if slot in self.outside]
+        # What others look for, unless a loop around this one takes care of it.
+        visible = [slot for slot in carry if slot in self.outside - self.cared_for]
+        self.cared_for |= set(visible)
         rooms = {}
         for slot in carry:
             dtype = self.dtype(slot)
@@ -367,7 +385,8 @@ class _Writer:
             for i in range(self.size(slot)):
                 self.line(f"{home}[{i}] = r{slot}[{i}]")
             self.pointers[slot] = home
-        self.bring_home([s for s in visible if s not in rooms and self.swaps(loop, s)])
+        self.cared_for -= set(visible)
+        self.bring_home([s for s in visible if s not in rooms and s in self.swapped])
 
     def bring_home(self, slots: Sequence[int]) -> None:
         """Have what a loop ends with lie where others look for it. What lies there may be another
@@ -385,10 +404,6 @@ class _Writer:
                     self.line(f"    p{later} = {now}")
             self.line(f"{now} = {home}")
             self.depth -= 1
-
-    def swaps(self, loop: Loop, slot: int) -> bool:
-        """Whether the place of what a loop carries changes."""
-        return loop.sources[loop.carry.index(slot)] != slot
 
     def counted(self, loop: Loop, number: int) -> None:
         if isinstance(loop.turns, int):

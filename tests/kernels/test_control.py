@@ -1,5 +1,6 @@
 """Loops and branches in compiled programs."""
 
+import itertools
 import pickle
 import threading
 import time
@@ -337,3 +338,81 @@ def test_explanations_show_loops():
     )
     text = f.explain(np.ones(3))
     assert "while" in text and "cond" in text and "kernel over (3,)" in text
+
+
+def copies_in_turns(program, size):
+    """How many kernels within loops only copy arrays of a size."""
+    found = 0
+
+    def visit(step):
+        nonlocal found
+        blocks = [getattr(step, "body", []), *getattr(step, "branches", [])]
+        for inner in itertools.chain.from_iterable(blocks):
+            for root in getattr(inner, "roots", []):
+                found += getattr(root.expression, "view", None) == root.view and (
+                    root.view.shape == (size,)
+                )
+            visit(inner)
+
+    for step in program.plan.steps:
+        visit(step)
+    return found
+
+
+def test_branches_and_inner_loops_change_in_place():
+    def f(y):
+        def body(i, y):
+            y = lax.cond(y[i] > 0, lambda y: y.at[i].set(-y[i]).at[0].add(1.0), lambda y: y, y)
+            return lax.fori_loop(0, 3, lambda j, y: y.at[i + j].multiply(0.5), y)
+
+        return lax.fori_loop(0, 50, body, y)
+
+    y = rng.normal(size=100)
+    assert copies_in_turns(compiled(f, y), 100) == 0
+    both(f, y)
+
+
+def test_branches_that_need_what_they_change():
+    def f(y):
+        def change(y):
+            new = y.at[2].set(9.0)
+            return new, y[2] + new[3], y * 2
+
+        return lax.cond(y[0] > 0, change, lambda y: (y, y[1], y), y + 1)
+
+    def g(y):
+        def body(i, y):
+            y, z = lax.cond(i > 2, lambda y: (y.at[i].set(0.0), y), lambda y: (y, y + 1), y)
+            return y + z[::-1]
+
+        return lax.fori_loop(0, 5, body, y)
+
+    def h(y):  # a loop that changes places within a loop
+        def body(i, y):
+            y = lax.fori_loop(0, 3, lambda j, y: np.sin(y[::-1]) + j, y)
+            return y.at[i].set(i)
+
+        return lax.fori_loop(0, 4, body, y)
+
+    for each in (f, g, h):
+        for n in (8, 90):
+            both(each, rng.uniform(0.5, 1.0, n))
+            both(each, -rng.uniform(3.0, 4.0, n))
+
+
+def test_operands_that_are_the_same_array():
+    def f(y):
+        z = y * 2
+
+        def body(i, v):
+            a, b = v
+            return a.at[i].set(7.0), b + z + a
+
+        return lax.fori_loop(0, 3, body, (z, z))
+
+    def g(y):
+        z = y * 2
+        return lax.cond(z[0] > 0, lambda a, b: a.at[0].set(b[1]), lambda a, b: b, z, z)
+
+    for each in (f, g):
+        both(each, rng.uniform(0.5, 1.0, 70))
