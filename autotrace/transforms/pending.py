@@ -89,8 +89,9 @@ def unsettled(ct: Any) -> Pending:
     return Pending(ct, ((_where_nonzero(lambda: ct), 1),), exact=True)
 
 
-def add_cts(x: Any, y: Any) -> Any:
-    """The sum of two cotangents of one variable, which counts where either of them does."""
+def add_pending(x: Any, y: Any) -> Any:
+    """The sum of two cotangents of one variable, pending or not: it counts where one of them
+    does."""
     if type(x) is not Pending or type(y) is not Pending:
         return settled(x) + settled(y)
     if x.lanes == y.lanes:

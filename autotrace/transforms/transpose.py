@@ -10,7 +10,7 @@ from ..core.source import current
 from ..core.tangents import LinearInput
 from .evaluate import run_eqns
 from .linearize import Linear
-from .pending import Pending, add_cts, settled, transpose_pending, unsettled
+from .pending import Pending, add_pending, settled, transpose_pending, unsettled
 from .stage import stage
 
 
@@ -34,7 +34,7 @@ def transpose_linear(linear: Linear, cts: Sequence[Any]) -> list[Any]:
 
 def _accumulate(ct_env: dict[Var, Any], var: Var, ct: Any) -> None:
     before = ct_env.get(var)
-    ct_env[var] = ct if before is None else add_cts(before, ct)
+    ct_env[var] = ct if before is None else add_pending(before, ct)
 
 
 def _backward(eqns: Sequence[Eqn], ct_env: dict[Var, Any], known: dict[Var, Any]) -> None:
@@ -67,7 +67,12 @@ def _backward(eqns: Sequence[Eqn], ct_env: dict[Var, Any], known: dict[Var, Any]
             for atom, arg_ct in zip(eqn.invars, arg_cts, strict=True):
                 if arg_ct is not None and type(atom) is Var and atom not in known:
                     before = ct_env.get(atom)
-                    ct_env[atom] = arg_ct if before is None else add_cts(before, arg_ct)
+                    if before is None:
+                        ct_env[atom] = arg_ct
+                    elif type(before) is Pending or type(arg_ct) is Pending:
+                        ct_env[atom] = add_pending(before, arg_ct)
+                    else:
+                        ct_env[atom] = before + arg_ct
             current.location = outside
     finally:
         current.location = outside
