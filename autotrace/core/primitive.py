@@ -189,7 +189,7 @@ class Primitive:
                 if trace.level > level:
                     top = trace
                     level = trace.level
-        if top is not None:
+        if level > 0:  # at level 0 are numbers
             guarded = innermost_guarded()
             if guarded is not None and guarded.level > level:
                 top, level = guarded, guarded.level

@@ -23,7 +23,7 @@ from ..core.errors import AssignmentError, located
 from ..core.primitive import Primitive, innermost_staging
 from ..core.trace import Tracer
 from ..lax import arithmetic as arith
-from ..lax.indexing import INDEX, broadcasted_iota, scatter_p
+from ..lax.indexing import INDEX
 from ..lax.slicing import dynamic_update_slice_p, rev_p, slice_p
 from ..lax.structural import broadcast_in_dim_p, reshape, reshape_p, transpose_p
 from ..transforms.held import HeldTracer
@@ -165,25 +165,9 @@ def _writeable(view: Any) -> bool:
 # --- putting a new value into the base ---------------------------------------------------------
 
 
-def _put_slice(base: Any, new: Any, *, start_indices: Any, limit_indices: Any, strides: Any) -> Any:
-    return update_slice(base, new, start_indices, limit_indices, strides)
-
-
-def update_slice(
-    base: Any, new: Any, starts: Sequence[int], limits: Sequence[int], strides: Sequence[int]
-) -> Any:
-    """An array with a static slice of it replaced."""
-    if not new.size:
-        return base
-    if all(s == 1 for s in strides):
-        return dynamic_update_slice_p.bind(base, new, *map(INDEX.type, starts))
-    indices = [
-        arith.add(arith.mul(broadcasted_iota(INDEX, new.shape, d), INDEX.type(s)), INDEX.type(b))
-        for d, (b, s) in enumerate(zip(starts, strides, strict=True))
-    ]
-    return scatter_p.bind(
-        base, new, *indices, axes=range(base.ndim), op="set", mode="raise", unique_indices=True
-    )
+def _put_slice(base: Any, new: Any, *, start_indices: Any, strides: Any, **_: Any) -> Any:
+    # What cuts an array, such as np.split, takes no steps.
+    return dynamic_update_slice_p.bind(base, new, *map(INDEX.type, start_indices))
 
 
 _PUT: dict[Any, Callable] = {
@@ -207,7 +191,7 @@ def _put(view: Any, base_value: Any, new: Any) -> Any:
     values = [base_value]
     steps: list[tuple[Primitive, dict]] = []
     for eqn in jaxpr.eqns:
-        if eqn.primitive not in _PUT:
+        if eqn.primitive not in _PUT or any(s != 1 for s in eqn.params.get("strides", ())):
             raise AssignmentError(
                 located(
                     "assignment to a view of a traced array that was made in a way that cannot be "
@@ -237,7 +221,6 @@ def write(target: Any, value: Any) -> None:
       AssignmentError: where it is not known what shares memory.
     """
     value = _as_handle(value)
-    _check_level(target, value)
     changed = []
     node = target
     while (place := getattr(node, "place", None)) is not None and place.base is not None:
@@ -250,7 +233,9 @@ def write(target: Any, value: Any) -> None:
         value = _as_handle(value)
         node = place.base
     if type(node) is HeldTracer:
+        _check_level(node, value)
         _note_order(node)
+    _check_views(node)
     _become(node, value)
     known = [node]
     for handle, new in changed:
@@ -300,15 +285,22 @@ def _refresh(handle: Any, known: Sequence[Any]) -> None:
         _refresh(view, known)
 
 
-def _check_level(target: Any, value: Any) -> None:
-    """Refuse to put a value of an inner transform into an array from outside of it."""
-    if type(target) is not HeldTracer:
-        return
+def _check_views(handle: Any) -> None:
+    """Find out what is a view, or raise, before anything is changed."""
+    place = getattr(handle, "place", None)
+    for reference in place.views if place is not None else ():
+        view = reference()
+        if view is not None and _shares(view):
+            _check_views(view)
+
+
+def _check_level(root: Any, value: Any) -> None:
+    """Refuse to put a value of an inner transform into a held array from outside of it."""
     staging = innermost_staging()
     inner = value.owner
     if type(value) is HeldTracer and staging is not None:
         inner = staging
-    if inner.level > target.born:
+    if inner.level > root.born:
         raise AssignmentError(
             located(
                 f"an array that was made outside of the function under {inner.transform} is "
@@ -325,8 +317,8 @@ def write_numbers(target: Any, act: Callable[[np.ndarray], Any]) -> None:
       target: its handle.
       act: changes the ndarray.
     """
-    _check_level(target, target)
     root = target.root
+    _check_level(root, root)
     if root.lent:
         root.array = root.array.copy(order="K")
         root.lent = False

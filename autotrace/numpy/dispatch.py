@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.avals import SUPPORTED_DTYPES
 from ..core.errors import TracerArrayError, located
 from ..core.trace import Tracer
 from ..lax.arithmetic import convert_element_type
@@ -212,7 +213,8 @@ def on_numbers(numpy_function: Callable, args: tuple, kwargs: dict) -> Any:
                 )
                 view = HeldTracer(x)
                 return link(base, view, make, shares=True, writeable=x.flags.writeable)
-        return hold(x)
+        fresh = x.base is None and x.flags.writeable and not any(x is a for a in args)
+        return HeldTracer(x) if fresh and x.dtype in SUPPORTED_DTYPES else hold(x)
 
     if isinstance(result, list | tuple):
         parts = [held(x, n) for n, x in enumerate(result)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +11,9 @@ import numpy as np
 from ..core.avals import WEAK_FLOAT
 from ..core.trace import Tracer, get_aval
 from ..lax import arithmetic as arith
-from ..transforms.held import hold
+from ..transforms.held import HeldTracer, hold
 from . import ufuncs
-from .dispatch import array_function, array_ufunc, traced
+from .dispatch import array_function, array_ufunc, is_traced, traced
 
 # Anything else (a str, a user's class) makes the operator return NotImplemented, so that Python
 # tries the other operand and then raises its own TypeError.
@@ -55,6 +56,22 @@ def _binary(ufunc: np.ufunc, primitive: Any = None) -> tuple[Callable, Callable]
     return forward, reflected
 
 
+def _held(function: Callable, traced_operator: Callable, reflected: bool = False) -> Callable:
+    """An operator of a held array: NumPy's own, unless the other operand is traced."""
+
+    def method(self: Any, other: Any) -> Any:
+        kind = type(other)
+        if kind is HeldTracer:
+            other = other.array
+        elif is_traced(other):
+            return traced_operator(self, other)
+        array = self.array
+        out = function(other, array) if reflected else function(array, other)
+        return HeldTracer(out) if type(out) is np.ndarray else out
+
+    return method
+
+
 _FLOAT64 = WEAK_FLOAT.dtype
 _NUMBERS = (float, int)
 
@@ -91,13 +108,13 @@ def _as_weak(out: Any) -> Any:
 def _unary(ufunc: np.ufunc) -> Callable:
     function = traced[ufunc]
 
-    def operator(self: Any) -> Any:
+    def method(self: Any) -> Any:
         out = function(self)
         if out is self:
             out = self.twin()
         return _as_weak(out) if self.aval.weak_type else hold(out)
 
-    return operator
+    return method
 
 
 def _divmod(self: Any, other: Any) -> Any:
@@ -142,8 +159,14 @@ def install() -> None:
         forward, reflected = _binary(ufunc, primitive)
         setattr(Tracer, f"__{name}__", forward)
         setattr(Tracer, f"__r{name}__", reflected)
+        plain = getattr(operator, f"__{name}__")
+        setattr(HeldTracer, f"__{name}__", _held(plain, forward))
+        setattr(HeldTracer, f"__r{name}__", _held(plain, reflected, True))
     for name, ufunc in _COMPARISONS.items():
         setattr(Tracer, f"__{name}__", _binary(ufunc)[0])
+        plain = getattr(operator, f"__{name}__")
+        setattr(HeldTracer, f"__{name}__", _held(plain, getattr(Tracer, f"__{name}__")))
+    HeldTracer.__hash__ = None  # type: ignore[assignment,method-assign]
     Tracer.__hash__ = None  # type: ignore[assignment,method-assign]
     hooks: dict[str, Any] = {
         "__neg__": _unary(np.negative),

@@ -43,6 +43,7 @@ class HeldTracer(Tracer):
         # Memory that may be another's is copied before it is written into.
         self.lent = array.base is not None or not array.flags.writeable
         self.born = innermost_level()
+        self.place = None
         self.repeated = fill
 
     @property
@@ -67,8 +68,10 @@ class HeldTracer(Tracer):
     def root(self) -> Any:
         """The handle whose memory it is."""
         root: Any = self
-        while (place := getattr(root, "place", None)) is not None and place.base is not None:
+        place = self.place
+        while place is not None and place.base is not None:
             root = place.base
+            place = getattr(root, "place", None)
         return root
 
     def captured(self) -> Any:
@@ -99,7 +102,10 @@ class HeldTracer(Tracer):
 
     def __getattr__(self, name: str) -> Any:
         # What tracers do not have: flags, strides, flat and the like, to be looked at.
-        if name in ("place", "_snapshot") or name.startswith("__"):
+        if name == "place":  # not set where it has become a held array
+            self.place = None
+            return None
+        if name == "_snapshot" or name.startswith("__"):
             raise AttributeError(name)
         return getattr(self.view(), name)
 
@@ -172,7 +178,7 @@ def own(result: Any, args: Iterable[Any]) -> Any:
       args: its arguments.
     """
     if isinstance(result, Tracer):
-        if _is_among(result, args) or hasattr(result, "place"):
+        if getattr(result, "place", None) is not None or _is_among(result, args):
             return result.twin()
         return result
     if isinstance(result, list | tuple):
