@@ -10,7 +10,7 @@ from ..core.avals import ShapedArray
 from ..core.errors import located
 from ..core.jaxpr import Jaxpr, Var
 from ..core.primitive import Primitive, innermost_staging
-from ..core.trace import Tracer, get_aval
+from ..core.trace import get_aval
 from ..core.tree import TreeDef
 from ..transforms.stage import as_numpy, check_output, hoist_tracers, stage
 from .calls import call_compiled
@@ -129,9 +129,6 @@ def check_same(
 def bind_whole(primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> list[Any]:
     """Bind a primitive that runs jaxprs: noted where a program is being staged, else compiled."""
     args = [as_numpy(x) for x in args]
-    staging = innermost_staging()
-    if staging is None:
-        return call_compiled(primitive, args, params)
-    if any(isinstance(x, Tracer) for x in args):
+    if innermost_staging() is not None:
         return primitive.bind(*args, **params)
-    return staging.process(primitive, tuple(args), params)
+    return call_compiled(primitive, args, params)
