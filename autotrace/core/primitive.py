@@ -53,6 +53,8 @@ class Primitive:
       multiple_results: whether the outputs come as a list.
       effectful: whether it does something beside computing its outputs, so that it must be kept
         and run once even when nothing uses it.
+      noted: whether it is noted wherever a program is being staged, even without traced inputs,
+        rather than computed: it may take long.
       elementwise: whether an element of the output depends on those elements of the operands only
         that are at its place; scalars go with any shape.
       rearranges: whether an element of the output is one of the operands' or the sum of several
@@ -76,6 +78,7 @@ class Primitive:
         "elementwise",
         "multiple_results",
         "name",
+        "noted",
         "passes_zeros",
         "rearranges",
         *_RULES,
@@ -97,6 +100,7 @@ class Primitive:
         *,
         multiple_results: bool = False,
         effectful: bool = False,
+        noted: bool = False,
         elementwise: bool = False,
         rearranges: bool = False,
         passes_zeros: bool = False,
@@ -106,6 +110,7 @@ class Primitive:
         self.name = name
         self.multiple_results = multiple_results
         self.effectful = effectful
+        self.noted = noted
         self.elementwise = elementwise
         self.rearranges = rearranges
         self.passes_zeros = passes_zeros
@@ -193,7 +198,7 @@ class Primitive:
             guarded = innermost_guarded()
             if guarded is not None and guarded.level > level:
                 top, level = guarded, guarded.level
-        if self.effectful:
+        if self.effectful or (self.noted and top is None):
             staging = innermost_staging()
             if staging is not None and staging.level > level:
                 top = staging

@@ -29,7 +29,6 @@ from .functions import (
     bind_whole,
     check_same,
     flatten_operands,
-    name_of,
     with_all_closed,
 )
 from .indexing import INDEX
@@ -40,7 +39,7 @@ from .structural import array
 _NONE: Any = object()
 
 #: Runs one of several jaxprs of the same inputs and outputs, the others not at all.
-cond_p = Primitive("cond", multiple_results=True)
+cond_p = Primitive("cond", multiple_results=True, noted=True)
 
 
 def cond(
@@ -73,7 +72,8 @@ def cond(
     if pred.dtype != BOOL:
         pred = ne(pred, pred.dtype.type(0))
     index = convert_element_type(pred, INDEX)
-    return _choose("cond", index, [false_fun, true_fun], operands)
+    named = {"true_fun": true_fun, "false_fun": false_fun}
+    return _choose("cond", index, named, operands, (1, 0))
 
 
 def switch(index: Any, branches: Sequence[Callable], *operands: Any, operand: Any = _NONE) -> Any:
@@ -99,19 +99,17 @@ def switch(index: Any, branches: Sequence[Callable], *operands: Any, operand: An
     """
     if operand is not _NONE:
         operands = (*operands, operand)
-    branches = list(branches)
-    if not branches:
+    named = {f"branches[{i}]": f for i, f in enumerate(branches)}
+    if not named:
         raise ValueError(located("switch needs at least one branch"))
     index = _scalar(index, "switch: index")
     if index.dtype.kind not in "iu":
         raise TypeError(located(f"switch: index must be an integer, got {get_aval(index)}"))
-    last = np.int64(len(branches) - 1)
+    last = np.int64(len(named) - 1)
     if index.dtype == np.uint64:  # beyond int64 it counts as the last one
-        index = convert_element_type(
-            clamp(np.uint64(0), index, np.uint64(len(branches) - 1)), INDEX
-        )
+        index = clamp(np.uint64(0), index, np.uint64(last))
     index = clamp(np.int64(0), convert_element_type(index, INDEX), last)
-    return _choose("switch", index, branches, operands)
+    return _choose("switch", index, named, operands, range(len(named)))
 
 
 def _scalar(value: Any, what: str) -> Any:
@@ -129,21 +127,36 @@ def _scalar(value: Any, what: str) -> Any:
     return array(value) if isinstance(value, Tracer) else array(np.asarray(value)[()])
 
 
-def _choose(what: str, index: Any, branches: list[Callable], operands: tuple) -> Any:
+def _choose(
+    what: str,
+    index: Any,
+    branches: dict[str, Callable],
+    operands: tuple,
+    order: Sequence[int],
+) -> Any:
+    """Bind the choice between branches.
+
+    Args:
+      branches: by what messages call them.
+      order: which of them the index 0 means, and so on.
+    """
     leaves, in_tree = flatten_operands(operands, f"{what}: an operand")
     avals = [get_aval(x) for x in leaves]
-    functions = [as_function(f, what, in_tree.children, avals, guarded=True) for f in branches]
-    first = functions[0]
-    for fun, function in zip(branches[1:], functions[1:], strict=True):
+    functions = [
+        as_function(f, what, in_tree.children, avals, guarded=True) for f in branches.values()
+    ]
+    first, first_name = functions[0], next(iter(branches))
+    for name, function in zip(branches, functions, strict=True):
         check_same(
-            f"{what}: the results of {name_of(branches[0])} and {name_of(fun)}",
+            f"{what}: the results of {first_name} and {name}",
             (first.out_tree, first.jaxpr.out_avals),
             (function.out_tree, function.jaxpr.out_avals),
             "What to do: have them return the same structure of arrays of the same types; "
             "0.0 instead of 0, x.astype(...), np.zeros_like(x).",
         )
     closed, jaxprs = with_all_closed(functions)
-    outs = bind_whole(cond_p, [index, *closed, *leaves], {"branches": tuple(jaxprs)})
+    placed = tuple(jaxprs[i] for i in order)
+    outs = bind_whole(cond_p, [index, *closed, *leaves], {"branches": placed})
     return tree.unflatten(first.out_tree, outs)
 
 

@@ -129,9 +129,6 @@ def check_same(
 def bind_whole(primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> list[Any]:
     """Bind a primitive that runs jaxprs: noted where a program is being staged, else compiled."""
     args = [as_numpy(x) for x in args]
-    staging = innermost_staging()
-    if staging is None:
-        return call_compiled(primitive, args, params)
-    if any(isinstance(x, Tracer) for x in args):
+    if innermost_staging() is not None:
         return primitive.bind(*args, **params)
-    return staging.process(primitive, tuple(args), params)
+    return call_compiled(primitive, args, params)

@@ -42,7 +42,7 @@ from .sweeping import linear_sweeps
 
 #: ``while cond(*cond_consts, *carry): carry = body(*body_consts, *carry)``. Operands: the
 #: condition's constants, the body's, the carry.
-while_p = Primitive("while", multiple_results=True)
+while_p = Primitive("while", multiple_results=True, noted=True)
 
 
 def while_loop(cond_fun: Callable, body_fun: Callable, init_val: Any) -> Any:

@@ -44,7 +44,7 @@ from .functions import Function, as_function, bind_whole, check_same, flatten_op
 from .loop_passes import prune_scan, simplify_scan
 from .structural import batched_at, move_axis
 
-scan_p = Primitive("scan", multiple_results=True)
+scan_p = Primitive("scan", multiple_results=True, noted=True)
 
 _CARRY_REMEDY = (
     "What to do: have the function return the carry with the shapes and dtypes that it gets; "

@@ -46,7 +46,7 @@ from .scanning import batched_front, by_lanes, run_turns
 
 #: Operands: the number of turns, then for each sweep its body's constants and its first carry.
 #: Results: the last carry of each sweep, those with a position in ``outs``.
-sweeps_p = Primitive("sweeps", multiple_results=True)
+sweeps_p = Primitive("sweeps", multiple_results=True, noted=True)
 
 
 class Sweep(NamedTuple):
