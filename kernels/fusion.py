@@ -446,10 +446,12 @@ class Plan:
         around: Expression,
         starts: Sequence[int],
         shape: tuple[int, ...],
+        up_to: int = _REPEAT_UP_TO,
     ) -> Expression:
         """An expression in a box of a larger space, and another one around it.
 
-        Both are computed everywhere, so what costs something is stored first.
+        Both are computed everywhere, so what costs something is stored first, and what is made of
+        more than ``up_to`` operations.
         """
         if isinstance(expression, Node) and (expression.weight or checked(expression)):
             expression = self.store(expression)
@@ -458,7 +460,7 @@ class Plan:
         where = inside(shape, starts, expression.shape)
         if where is None:
             return expression
-        if len(operations(expression, _REPEAT_UP_TO + 1)) > _REPEAT_UP_TO:
+        if len(operations(expression, up_to + 1)) > up_to:
             expression = self.store(expression)
         back, steps = [-s for s in starts], [1] * len(shape)
         moved = reindex(expression, lambda v: v.slice(back, shape, steps), shape, where)

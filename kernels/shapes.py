@@ -18,6 +18,10 @@ from .views import View, contiguous
 if TYPE_CHECKING:
     from .fusion import Plan
 
+#: How many operations are computed anew in the place of a padded array: several of them are often
+#: added. The Hessian of a Rosenbrock function of 100 numbers takes 12 us with 4 and 24 us with 16.
+_PADDED_UP_TO = 4
+
 
 def _broadcast(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
     if isinstance(args[0], Number) and out.dtype not in NATIVE:
@@ -77,7 +81,7 @@ def _pad(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
     config = params["padding_config"]
     if not plan.in_registers(out) and not any(interior for _, _, interior in config):
         around = plan.spread(value, out.shape, ())
-        return plan.placed(x, around, [low for low, _, _ in config], out.shape)
+        return plan.placed(x, around, [low for low, _, _ in config], out.shape, _PADDED_UP_TO)
     leaf = plan.new_array(out.shape, out.dtype)
     fill = plan.spread(value, out.shape, ())
     plan.add(Root(fill, leaf.slot, leaf.view), out.shape)
