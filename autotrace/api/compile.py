@@ -253,8 +253,8 @@ class JitFunction:
         Returns:
           ``traces``: how often the function was staged; ``signatures``: how many of them are
           kept; ``paths``: how many paths through the function, one for a signature whose Python
-          asks for no values; ``compiled`` and ``loaded``: how many kernels were compiled for it, and how
-          many came from disk. A new size of an array costs a trace, and compiles nothing.
+          asks for no values; ``compiled`` and ``loaded``: how many kernels were compiled for it,
+          and how many came from disk. A new size of an array costs a trace, and compiles nothing.
 
         >>> import numpy as np
         >>> f = jit(lambda x: x * 2)
