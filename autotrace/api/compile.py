@@ -251,9 +251,10 @@ class JitFunction:
         """What calls of this function have cost beyond running.
 
         Returns:
-          ``traces``: how often the function was staged; ``signatures``: how many of the programs
-          are kept; ``compiled`` and ``loaded``: how many kernels were compiled for it, and how
-          many came from disk. A new size of an array costs a trace, and compiles nothing.
+          ``traces``: how often the function was staged; ``signatures``: how many of them are
+          kept; ``paths``: how many paths through the function, one for a signature whose Python
+          asks for no values; ``compiled`` and ``loaded``: how many kernels were compiled for it,
+          and how many came from disk. A new size of an array costs a trace, and compiles nothing.
 
         >>> import numpy as np
         >>> f = jit(lambda x: x * 2)
@@ -443,10 +444,12 @@ def jit(
     """Stage a function when it is first called with each signature, and run the staged program.
 
     The signature is the structure of the arguments, the shapes and dtypes of their arrays, the
-    values of static arguments, and whether a number was a Python scalar. Python code in ``fun``
-    runs once a signature; its side effects do too. The function must not depend on anything that
-    changes between calls other than its arguments; an array that it closes over is taken as it is
-    when the function is staged.
+    values of static arguments, and whether a number was a Python scalar. Where Python asks for a
+    value (``if x > 0``, ``while``, ``float(x)``, ``range(int(n))``) the program so far is run, and
+    staging goes on with the answer: calls follow the path of their values, and a path is staged
+    when it is first taken. Python code in ``fun`` runs once a path; its side effects do too. The
+    function must not depend on anything that changes between calls other than its arguments; an
+    array that it closes over is taken as it is when the function is staged.
 
     Args:
       fun: a function of pytrees of arrays to a pytree of arrays. When left out, ``jit`` returns
@@ -461,13 +464,16 @@ def jit(
         to the memory of one, which is then what is returned. Only compiled programs make use of
         it, and where the arithmetic allows: in an update ``p - 0.1 * g`` the new values take the
         place of the old ones.
+      max_paths: how many paths a signature keeps. Beyond that a warning names the question with the
+        most answers, and a call that takes a new path stages it for that call only.
 
     Returns:
       A ``JitFunction``: called as ``fun``, returning new writable arrays; with ``lower``,
       ``trace`` and ``clear_cache``. It is thread-safe, and pickles when ``fun`` does.
 
     Raises:
-      ConcretizationError: a TypeError, when ``fun`` asks for a traced value's number.
+      ConcretizationError: a TypeError, when ``fun`` asks for a number where there is none: when it
+        is only staged (``lower``, ``trace``), and under ``vmap``.
 
     >>> import numpy as np
     >>> @jit
@@ -475,6 +481,9 @@ def jit(
     ...     return np.sin(x) ** 2 + np.cos(x) ** 2
     >>> f(np.array([0.5, 1.0]))
     array([1., 1.])
+    >>> relu = jit(lambda x: x if x > 0 else 0.0)
+    >>> relu(2.0), relu(-2.0), relu.stats()["paths"]
+    (np.float64(2.0), np.float64(0.0), 2)
     """
     if fun is None:
         return functools.partial(

@@ -79,13 +79,18 @@ class JVPTrace(Trace):
         if primitive.jvp_call is not None:
             outs, out_tangents = primitive.jvp_call(self.linear, primals, tangents, **params)
             self.check_made(primitive, (*outs, *out_tangents))
+            if any(t is None for t in out_tangents):
+                tie_within(self)
             return [self.join(*pair) for pair in zip(outs, out_tangents, strict=True)]
         out = primitive.bind(*primals, **params)
         rule = primitive.jvp or primitive.rule("jvp", self.transform)
         tangent = rule(primals, tangents, out, **params)
         if primitive.multiple_results:
             return [self.join(*pair) for pair in zip(out, tangent, strict=True)]
-        return out if tangent is None else DualTracer(self, out, tangent)
+        if tangent is None:
+            tie_within(self)  # a number now, for whatever is traced within
+            return out
+        return DualTracer(self, out, tangent)
 
     def check_made(self, primitive: Primitive, made: Sequence[Any]) -> None:
         """Refuse what a rule made of this trace's own tracers, which it can only have from a

@@ -504,8 +504,9 @@ class PathTrace(JaxprTrace):
           The end, and the results.
         """
         if self.answered < len(self.trail):
-            assert self.node is not None
-            raise Diverged(self.node.question)
+            expected = self._next()
+            assert isinstance(expected, Node)
+            raise Diverged(expected.question)
         known = len(self.state)
         places: list[int] = []
         made: list[Any] = []

@@ -17,8 +17,9 @@ from ..core.source import user_location
 from ..core.trace import Trace, Tracer, concretization_error, from_outside, get_aval, leaked, slot
 
 _CONCRETE_REMEDY = (
-    "What to do: for a choice between values use np.where; to have Python see the value, leave "
-    "this part un-jitted, or mark the argument static (static_argnums, static_argnames)."
+    "What to do: for a choice use np.where or autotrace.lax.cond, for a loop lax.while_loop; mark "
+    "the argument static (static_argnums, static_argnames); or call the function as jit(f), with "
+    "actual values and not within vmap or a body of lax: there Python sees them."
 )
 
 

@@ -975,7 +975,7 @@ def _blocks(draw, depth=2):
             lines.append(f"{name} = inner({draw(_EXPRESSIONS)})")
         elif kind == "while":
             turns = f"turns{depth}"
-            lines += [f"{turns} = 0", f"while {draw(_QUESTIONS)} and {turns} < 3:"]
+            lines += [f"{turns} = 0", f"while ({draw(_QUESTIONS)}) and {turns} < 3:"]
             lines += _indented([*draw(_blocks(depth - 1)), f"{turns} += 1"])
         elif kind == "for":
             count = draw(st.sampled_from(["2", "int(abs(a)*2)%4", "int(b > a) + 1"]))
