@@ -35,10 +35,12 @@ $(PYTENSOR)/.installed: pyproject.toml
 	$(PYTENSOR)/bin/python -m pip install --quiet "pytensor>=3"
 	@touch $@
 
-## Measure against the other libraries, side by side, and write docs/benchmarks.md.
+## Measure against the other libraries, side by side, and write docs/benchmarks.md; and programs
+## against plain NumPy, and write docs/numpy_programs.md.
 bench: $(VENV)/.extra-test $(VENV)/.extra-bench $(PYTENSOR)/.installed
 	BENCH_PYTENSOR=$(abspath $(PYTENSOR)/bin/python) \
-	$(RUN) -m pytest bench -q --benchmark-only --table docs/benchmarks.md
+	$(RUN) -m pytest bench -q --benchmark-only --table docs/benchmarks.md \
+		--programs docs/numpy_programs.md
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import report, timing, workers
+from bench import programs, report, timing, workers
 
 collect_ignore = ["libraries"]  # not all can be imported here; doctests would be looked for
 _lines: list[str] = []
@@ -25,6 +25,7 @@ def pytest_addoption(parser) -> None:
     group = parser.getgroup("autotrace")
     group.addoption("--rounds", type=int, help="rounds for each benchmark")
     group.addoption("--table", type=Path, help="the page to write when all rows were measured")
+    group.addoption("--programs", type=Path, help="the same, on programs written for plain NumPy")
 
 
 def pytest_itemcollected(item) -> None:
@@ -85,6 +86,16 @@ def table(request) -> Iterator[report.Table]:
     path = request.config.getoption("table")
     if path is not None and table.complete():
         path.write_text(table.page(), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def programs_page(request) -> Iterator[programs.Page]:
+    """The page on programs, to be filled; written at the end where ``--programs`` says."""
+    page = programs.Page()
+    yield page
+    path = request.config.getoption("programs")
+    if path is not None and page.complete():
+        path.write_text(page.text(), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

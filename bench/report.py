@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import cpuinfo
@@ -70,6 +70,17 @@ two cells may be chance.
 TOLERANCE = 0.1
 
 
+def conditions(versions: Sequence[str]) -> list[str]:
+    """When and where something is measured, and with which libraries, as lines of a list."""
+    versions = [*versions, f"SciPy {scipy.__version__}"]
+    return [
+        f"- Date: {datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
+        f"- Machine: {cpuinfo.get_cpu_info()['brand_raw']}, {os.cpu_count()} cores; "
+        f"{platform.system()} {platform.machine()}; Python {platform.python_version()}",
+        f"- Versions: {', '.join(versions)}",
+    ]
+
+
 @dataclass
 class Table:
     """What was measured so far.
@@ -126,14 +137,10 @@ class Table:
 
     def _conditions(self) -> str:
         versions = [f"{TITLES[name]} {version}" for name, version in self.versions.items()]
-        versions.append(f"SciPy {scipy.__version__}")
         usage = numpy.quantile(list(self.usage.values()), [0.05, 0.5, 0.95])
         return "\n".join(
             [
-                f"- Date: {datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
-                f"- Machine: {cpuinfo.get_cpu_info()['brand_raw']}, {os.cpu_count()} cores; "
-                f"{platform.system()} {platform.machine()}; Python {platform.python_version()}",
-                f"- Versions: {', '.join(versions)}",
+                *conditions(versions),
                 f"- Rounds: {max(self.rounds.values())}, and {min(self.rounds.values())} for new "
                 "batch sizes, first calls and loops of 10^5 steps.",
                 "- Time of the processor over time, over the cells of the table: median "

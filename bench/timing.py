@@ -26,6 +26,14 @@ def in_process(job: Callable[[], object], calls: int) -> Timer:
     return timer
 
 
+def seconds_of(job: Callable[[], object]) -> float:
+    """The time of one call, after one that is not timed."""
+    job()
+    start = time.perf_counter()
+    job()
+    return time.perf_counter() - start
+
+
 def interleaved(timers: Mapping[str, Timer]) -> Iterator[dict[str, float]]:
     """Round after round, the seconds of each."""
     while True:

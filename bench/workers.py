@@ -56,7 +56,8 @@ def disk_caches(folder: str) -> dict[str, str]:
     }
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """This process's, without what would change how a library works."""
     return {k: v for k, v in os.environ.items() if k not in DROPPED}
 
 
@@ -108,7 +109,7 @@ class Worker:
                 [interpreter, "-m", "bench.worker", self.name, str(theirs.fileno())]
                 + ["one-core"] * self.one_core,
                 cwd=ROOT,
-                env={**_environment(), **SETTINGS, **self.settings},
+                env={**environment(), **SETTINGS, **self.settings},
                 pass_fds=[theirs.fileno()],
                 stdout=output,
                 stderr=output,

@@ -159,6 +159,7 @@ EXAMPLES: dict[str, Example] = {
     "reshape": Example((real(2, 3),), {"new_sizes": (3, 2)}),
     "transpose": Example((real(2, 3, 2),), {"permutation": (2, 0, 1)}),
     "iota": Example((), {"dtype": np.dtype(np.int64), "shape": (3,), "dimension": 0}),
+    "nonzero": Example((bools(2, 5),), {"size": 2}),
     "gather": Example((real(3, 2), ints(4, low=0, high=3)), {"axes": (0,), "mode": "raise"}),
     "scatter": Example(
         (real(3, 2), real(4, 2), ints(4, low=0, high=3)),
@@ -600,8 +601,8 @@ def test_unbatched_collective_axis_is_an_error():
 
 #: Primitives without a kernel for real numbers: docs/compiling.md has this list.
 HOST_STEPS = {
-    "sort", "top_k", "argmax", "argmin", "gcd", "lcm", "nextafter", "polygamma", "real", "imag",
-    "conj", "complex", "pure_callback", "debug_callback",
+    "sort", "top_k", "argmax", "argmin", "nonzero", "gcd", "lcm", "nextafter", "polygamma", "real",
+    "imag", "conj", "complex", "pure_callback", "debug_callback",
 }  # fmt: skip
 
 

@@ -34,6 +34,10 @@ _INTERNAL_NAMES = tuple(
 _is_internal: dict[str, bool] = {}
 
 
+#: The file name of generated code. Its globals have ``locations``: by line, what it was made from.
+GENERATED = "<jaxpr as NumPy calls>"
+
+
 class Location(NamedTuple):
     """A place in the user's code: a code object and an instruction offset in it."""
 
@@ -80,7 +84,7 @@ def _restored(filename: str, lineno: int, name: str) -> Location:
 
 def is_internal(filename: str) -> bool:
     """Whether code is this library's or NumPy's."""
-    internal = filename.startswith(_INTERNAL_PREFIXES) or filename in _INTERNAL_NAMES
+    internal = filename.startswith(_INTERNAL_PREFIXES) or filename in (*_INTERNAL_NAMES, GENERATED)
     _is_internal[filename] = internal
     return internal
 
@@ -101,6 +105,10 @@ def user_location() -> Location | None:
     frame = sys._getframe(1)
     while frame is not None:
         code = frame.f_code
+        if code.co_filename == GENERATED:
+            location = frame.f_globals["locations"].get(frame.f_lineno)
+            if location is not None:
+                return location
         internal = _is_internal.get(code.co_filename)
         if internal is None:
             internal = is_internal(code.co_filename)

@@ -1,6 +1,6 @@
-"""Reading and writing at integer positions: iota, gather, scatter.
+"""Integer positions: iota, nonzero; reading and writing at them: gather, scatter.
 
-Both take one integer array for each indexed dimension, all of one shape, as NumPy's advanced
+The latter take one integer array for each indexed dimension, all of one shape, as NumPy's advanced
 indexing does after broadcasting; the indexed dimensions come first in what is read or written.
 """
 
@@ -28,13 +28,14 @@ from .arithmetic import (
     nonzero_or_one,
     select,
 )
-from .families import no_derivative, operands
+from .families import check_kinds, no_derivative, operands
 from .structural import (
     array,
     batched_at,
     broadcast_in_dim,
     broadcast_to_shape,
     inverse_permutation,
+    move_axis,
     zeros_like,
 )
 
@@ -114,6 +115,63 @@ def _iota_abstract(*, dtype: np.dtype, shape: tuple, dimension: int) -> ShapedAr
 @iota_p.def_batch
 def _iota_batch(axis: Axis, args: Any, dims: Any, **params: Any) -> tuple:
     return iota_p.bind(**params), None
+
+
+# --- where something is true -------------------------------------------------------------------
+
+nonzero_p = no_derivative(Primitive("nonzero"))
+
+
+def nonzero(mask: Any, size: int) -> Any:
+    """The positions of the True elements along the last dimension, as many as are asked for.
+
+    Args:
+      mask: an array of bools, of at least one dimension.
+      size: how many positions.
+
+    Returns:
+      An int64 array of the shape of ``mask`` but for the last dimension, which is ``size``:
+      increasing positions. Where there are fewer, the rest is the length of the dimension, which is
+      out of bounds; where there are more, the last are left out.
+
+    Raises:
+      TypeError: when the mask is not one, or the size is negative.
+
+    >>> import autotrace.lax as lax, numpy as np
+    >>> lax.nonzero(np.array([[True, False, True], [False, True, False]]), 2)
+    array([[0, 2],
+           [1, 3]])
+    """
+    mask, size = array(mask), as_int(size)
+    _nonzero_abstract(get_aval(mask), size=size)
+    return nonzero_p.bind(mask, size=size)
+
+
+@nonzero_p.def_impl
+def _nonzero_impl(mask: Any, *, size: int) -> Any:
+    *rows, column = np.nonzero(mask)
+    if mask.ndim == 1 and len(column) == size:
+        return column
+    out = np.full((*mask.shape[:-1], size), mask.shape[-1], INDEX)
+    place = np.cumsum(mask, axis=-1)[(*rows, column)] - 1
+    fits = place < size
+    out[(*(r[fits] for r in rows), place[fits])] = column[fits]
+    return out
+
+
+@nonzero_p.def_abstract
+def _nonzero_abstract(mask: ShapedArray, *, size: int) -> ShapedArray:
+    check_kinds("nonzero", mask, "b")
+    if not mask.shape:
+        raise TypeError("nonzero takes an array of at least one dimension, got a scalar")
+    if size < 0:
+        raise TypeError(f"nonzero: the size is negative, {size}")
+    return make_aval((*mask.shape[:-1], size), INDEX)
+
+
+@nonzero_p.def_batch
+def _nonzero_batch(axis: Axis, args: Any, dims: Any, *, size: int) -> tuple:
+    return nonzero_p.bind(move_axis(args[0], dims[0], 0), size=size), 0
 
 
 # --- positions ---------------------------------------------------------------------------------

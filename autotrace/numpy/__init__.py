@@ -78,6 +78,11 @@ from .creation import (
     zeros,
     zeros_like,
 )
+from .histograms import (
+    bincount,
+    digitize,
+    histogram,
+)
 from .indexing import (
     at,
 )
@@ -178,7 +183,9 @@ from .picking import (
     flip,
     fliplr,
     flipud,
+    interp,
     nonzero,
+    ravel_multi_index,
     roll,
     rot90,
     searchsorted,
@@ -187,6 +194,7 @@ from .picking import (
     trace,
     tril,
     triu,
+    unravel_index,
 )
 from .reductions import (
     all,
@@ -224,6 +232,14 @@ from .reductions import (
     std,
     sum,
     var,
+)
+from .sets import (
+    intersect1d,
+    isin,
+    setdiff1d,
+    setxor1d,
+    union1d,
+    unique,
 )
 from .ufuncs import (
     absolute,
@@ -383,6 +399,7 @@ __all__ = [
     "atleast_2d",
     "atleast_3d",
     "average",
+    "bincount",
     "bitwise_and",
     "bitwise_count",
     "bitwise_invert",
@@ -429,6 +446,7 @@ __all__ = [
     "diagflat",
     "diagonal",
     "diff",
+    "digitize",
     "divide",
     "divmod",
     "dot",
@@ -476,6 +494,7 @@ __all__ = [
     "greater",
     "greater_equal",
     "heaviside",
+    "histogram",
     "hsplit",
     "hstack",
     "hypot",
@@ -492,6 +511,8 @@ __all__ = [
     "int32",
     "int64",
     "integer",
+    "interp",
+    "intersect1d",
     "intp",
     "invert",
     "isclose",
@@ -499,6 +520,7 @@ __all__ = [
     "iscomplexobj",
     "isdtype",
     "isfinite",
+    "isin",
     "isinf",
     "isnan",
     "isreal",
@@ -579,6 +601,7 @@ __all__ = [
     "rad2deg",
     "radians",
     "ravel",
+    "ravel_multi_index",
     "real",
     "real_if_close",
     "reciprocal",
@@ -594,6 +617,8 @@ __all__ = [
     "rot90",
     "round",
     "searchsorted",
+    "setdiff1d",
+    "setxor1d",
     "shape",
     "shares_memory",
     "sign",
@@ -633,6 +658,9 @@ __all__ = [
     "uint16",
     "uint32",
     "uint64",
+    "union1d",
+    "unique",
+    "unravel_index",
     "unsignedinteger",
     "unstack",
     "vander",

@@ -32,7 +32,7 @@ from .dispatch import (
     traced_methods,
     unsupported,
 )
-from .indexing import Selection, at, concrete_mask, getitem
+from .indexing import Selection, at, getitem
 from .manipulation import normal_axis, operand
 from .promotion import broadcast_to, to_dtype
 
@@ -285,7 +285,7 @@ def place(arr: Any, mask: Any, vals: Any) -> Any:
     if mask.size != arr.size:
         raise ValueError(located("place: mask and data must be the same size"))
     if not vals.size:
-        if not np.any(concrete_mask(mask, "the mask of numpy.place")):
+        if not bool(np.any(mask)):
             return arr
         raise ValueError(located("Cannot insert from an empty array!"))
     flat = reshape(mask, (mask.size,))

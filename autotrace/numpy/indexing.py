@@ -34,6 +34,7 @@ from ..lax.structural import (
 )
 from ..transforms.held import HeldTracer
 from .dispatch import has_tracer
+from .positions import where_true
 from .promotion import (
     asarray,
     broadcast_to,
@@ -48,29 +49,6 @@ _VALID = (
     "arrays are valid indices"
 )
 _ALL = slice(None)
-_MASK_REMEDY = (
-    "What to do: keep the shape static. np.where(mask, x, 0) in place of x[mask] before a sum, "
-    "with np.count_nonzero(mask) for a mean; np.where(mask, v, x), or x.at[mask].set(v) with a "
-    "scalar v, to assign; or leave this part un-jitted."
-)
-
-
-def concrete_mask(x: Any, what: str, remedy: str = _MASK_REMEDY) -> Any:
-    """The numbers that the shape of a result depends on.
-
-    Raises:
-      ConcretizationError: where the trace does not run on numbers.
-    """
-    if not isinstance(x, Tracer):
-        return x
-    try:
-        return x.concrete(what)
-    except ConcretizationError:
-        message = (
-            f"{what} of {x.aval}, traced under {x.owner.transform}, would make the shape of the "
-            "result depend on its values"
-        )
-        raise ConcretizationError(located(message, remedy)) from None
 
 
 def _stacked(items: Any) -> Any:
@@ -86,8 +64,8 @@ def _stacked(items: Any) -> Any:
 
 
 def _entry(item: Any) -> Any:
-    """One component of an index: an int, a slice, None, Ellipsis, an integer array or tracer, or
-    a (concrete) boolean array."""
+    """One component of an index: an int, a slice, None, Ellipsis, or an array, traced or not, of
+    integers or bools."""
     kind = type(item)
     if kind is HeldTracer:
         item = item.captured()
@@ -110,7 +88,7 @@ def _entry(item: Any) -> Any:
         item = sequence if sequence.size or sequence.dtype.kind != "f" else sequence.astype(INDEX)
     dtype, shape = item.dtype, item.shape
     if dtype.kind == "b" and shape:
-        return concrete_mask(item, "a boolean mask")
+        return item
     if dtype.kind not in "iu":
         if not shape:
             raise IndexError(located(f"{_VALID}, got a scalar of {dtype}"))
@@ -123,6 +101,10 @@ def _entry(item: Any) -> Any:
     if isinstance(item, Tracer):
         return item
     return item.astype(INDEX, copy=False) if shape else int(item)
+
+
+def _is_mask(item: Any) -> bool:
+    return isinstance(item, np.ndarray | Tracer) and item.dtype.kind == "b"
 
 
 def _bounds(part: slice, size: int) -> tuple[int, int, int, bool]:
@@ -203,7 +185,7 @@ class Selection:
         for item in items:
             if item is Ellipsis:
                 hidden += 1
-            elif isinstance(item, np.ndarray) and item.dtype.kind == "b":
+            elif _is_mask(item):
                 used += item.ndim
             elif item is not None:
                 used += 1
@@ -263,7 +245,7 @@ class Selection:
                 if type(item) is int:
                     self._integer(dim, item, strict)
                     dim += 1
-                elif isinstance(item, np.ndarray) and item.dtype.kind == "b":
+                elif _is_mask(item):
                     masks += 1
                     self._mask(dim, item)
                     dim += item.ndim
@@ -309,7 +291,7 @@ class Selection:
         self.whole = self.whole and size == 1
         self.dropped.append(dim)
 
-    def _mask(self, dim: int, mask: np.ndarray) -> None:
+    def _mask(self, dim: int, mask: Any) -> None:
         for axis, n in enumerate(mask.shape, dim):
             if self.shape[axis] != n:
                 raise IndexError(
@@ -318,7 +300,7 @@ class Selection:
                         f"axis is {self.shape[axis]} but size of corresponding boolean axis is {n}"
                     )
                 )
-        self.arrays.update(enumerate(mask.nonzero(), dim))
+        self.arrays.update(enumerate(where_true(mask, "what a mask selects"), dim))
         self.kept.extend(range(dim, dim + mask.ndim))
 
     def sizes(self) -> tuple[int, ...]:
@@ -477,15 +459,16 @@ def getitem(x: Any, index: Any) -> Any:
 
     Args:
       x: an array.
-      index: integers, slices (of static bounds), None, Ellipsis, integer arrays, boolean masks
-        (of known values), or a tuple of these.
+      index: integers, slices (of static bounds), None, Ellipsis, integer arrays, boolean masks,
+        or a tuple of these. Of a traced mask the number of True elements is asked for.
 
     Returns:
       The selected elements.
 
     Raises:
       IndexError: for what is no index of such an array.
-      ConcretizationError: for traced masks and slice bounds whose values are not known.
+      ConcretizationError: where traced slice bounds, or how many elements a traced mask selects,
+        cannot be told.
 
     >>> import autotrace, numpy as np
     >>> autotrace.jit(lambda x: x[1:, [2, 0]])(np.arange(6.0).reshape(2, 3))
@@ -789,10 +772,8 @@ class _IndexUpdate:
         x, how = self._x, _mode(mode)
         values = _cast(values, x.dtype)
         mask = _traced_mask(self._index)
-        if mask is not None:
-            updated = _masked_update(x, mask, function, values)
-            if updated is not None:
-                return updated
+        if mask is not None and _repeats(values, x, mask):
+            return _masked_update(x, mask, function, values)
         selection = Selection(x.shape, self._index, how == "raise")
         if not selection.arrays and all(s == 1 for s in selection.strides):
             return _static_update(x, selection, function, values)
@@ -811,19 +792,19 @@ def _traced_mask(index: Any) -> Any:
     return mask if isinstance(mask, Tracer) and mask.dtype.kind == "b" and mask.shape else None
 
 
+def _repeats(values: Any, x: Any, mask: Any) -> bool:
+    """Whether values are the same for each position of a mask, however many it has."""
+    if mask.shape != x.shape[: mask.ndim]:
+        return False
+    rest = x.ndim - mask.ndim
+    return values.ndim <= rest or all(n == 1 for n in values.shape[: values.ndim - rest])
+
+
 def _masked_update(x: Any, mask: Any, function: Callable | None, values: Any) -> Any:
-    """An update at a traced mask: a choice between old and new. None for values that are counted
-    by the mask's True ones, for which the mask has to be known."""
+    """An update at a traced mask, by values that repeat: a choice between old and new."""
     rank = mask.ndim
-    if mask.shape != x.shape[:rank]:
-        raise IndexError(
-            located(f"a boolean index of shape {mask.shape} does not match an array of {x.shape}")
-        )
     rest = x.shape[rank:]
-    try:
-        values = _assignable(values, (1, *rest) if values.ndim > len(rest) else rest)
-    except ValueError:
-        return None
+    values = _assignable(values, (1, *rest) if values.ndim > len(rest) else rest)
     values = broadcast_to(values, x.shape)
     new = values if function is None else function(x, values)
     kept = broadcast_in_dim(mask, x.shape, range(rank))

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 
 from ..core.avals import SUPPORTED_DTYPES, aval_of, float0
-from ..core.errors import located
+from ..core.errors import ConcretizationError, located
 from ..core.trace import Tracer
 from ..lax import arithmetic as arith
 from ..lax import slicing, structural
-from ..lax.indexing import broadcasted_iota, gather
+from ..lax.indexing import broadcasted_iota, gather, scatter
 from ..lax.reductions import reduce_and
 from ..lax.sorting import sort as lax_sort
 from . import promotion, ufuncs
 from .dispatch import has_tracer, implements
+from .positions import known_count, positions
 
 _INDEX = np.dtype(np.int64)
 
@@ -116,21 +117,26 @@ def normal_axes(axis: Any, ndim: int, name: str = "axis") -> tuple[int, ...]:
 
 
 def static_array(x: Any, what: str) -> np.ndarray:
-    """An argument that decides a shape, which must not be traced.
+    """An argument that decides a shape, as numbers: traced ones are asked for theirs.
 
     Raises:
-      TypeError: when it is.
+      ConcretizationError: where these cannot be told.
     """
-    if has_tracer(x):
-        raise TypeError(
+    if isinstance(x, list | tuple):
+        return np.asarray([static_array(y, what) for y in x])
+    if not isinstance(x, Tracer):
+        return np.asarray(x)
+    try:
+        return np.asarray(x.concrete(what))
+    except ConcretizationError:
+        raise ConcretizationError(
             located(
                 f"{what} must be known while tracing, since the result's shape depends on it; "
-                "got a traced value",
-                "What to do: compute it with plain NumPy from values that are not traced, or mark "
-                "the argument static (static_argnums).",
+                f"got a value traced under {x.owner.transform}",
+                "What to do: compute it with plain NumPy from values that are not traced, or leave "
+                "this part out of what is transformed.",
             )
-        )
-    return np.asarray(x)
+        ) from None
 
 
 def unsupported(name: str, what: str, remedy: str = "") -> TypeError:
@@ -563,19 +569,19 @@ def tile(A: Any, reps: Any) -> Any:  # noqa: N803  NumPy's name
 
 @implements(np.repeat)
 def repeat(a: Any, repeats: Any, axis: Any = None) -> Any:
-    """As ``numpy.repeat``, on arrays and traced values; ``repeats`` must not be traced."""
-    x = operand(a)
-    counts = static_array(repeats, "numpy.repeat: repeats")
+    """As ``numpy.repeat``, on arrays and traced values. Of traced ``repeats`` the sum is asked
+    for, and whether there are negative ones."""
+    x, counts = operand(a), operand(repeats)
     if counts.dtype.kind not in "biu":
         raise TypeError(located(f"numpy.repeat: repeats must be integers, not {counts.dtype}"))
     if axis is None:
         x, axis = structural.reshape(x, (x.size,)), 0
     axis = normal_axis(axis, x.ndim)
     size = x.shape[axis]
-    if (counts < 0).any():
+    if bool((counts < 0).any()):
         raise ValueError(located("repeats may not contain negative values."))
     if counts.size == 1:
-        n = int(counts.reshape(()))
+        n = known_count(structural.reshape(counts, ()), "np.repeat")
         shape = (*x.shape[: axis + 1], n, *x.shape[axis + 1 :])
         kept = [d for d in range(x.ndim + 1) if d != axis + 1]
         copies = structural.broadcast_in_dim(x, shape, kept)
@@ -584,11 +590,15 @@ def repeat(a: Any, repeats: Any, axis: Any = None) -> Any:
         raise ValueError(
             located(f"operands could not be broadcast together with shape ({size},) {counts.shape}")
         )
-    return take_static(x, np.repeat(np.arange(size), counts), axis)
+    if not isinstance(counts, Tracer):
+        return take_static(x, np.repeat(np.arange(size), counts), axis)
+    ends = np.cumsum(arith.convert_element_type(counts, _INDEX))
+    total = known_count(ends[-1], "np.repeat")
+    return take_static(x, np.searchsorted(ends, np.arange(total), "right"), axis)
 
 
-def take_static(x: Any, places: np.ndarray, axis: int) -> Any:
-    """The parts at known positions, counted from the front, of one axis."""
+def take_static(x: Any, places: Any, axis: int) -> Any:
+    """The parts at positions, counted from the front, of one axis."""
     out = gather(x, [places], (axis,))
     return structural.move_axis(out, 0, axis)
 
@@ -683,19 +693,32 @@ def resize(a: Any, new_shape: Any) -> Any:
 
 @implements(np.delete)
 def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
-    """As ``numpy.delete``, on arrays and traced values; ``obj`` must not be traced."""
+    """As ``numpy.delete``, on arrays and traced values."""
     x = operand(arr)
     if axis is None:
         x, axis = structural.reshape(x, (x.size,)), 0
     axis = normal_axis(axis, x.ndim)
-    if not isinstance(obj, builtins.slice):
-        obj = obj if isinstance(obj, int) else static_array(obj, "numpy.delete: obj")
-    return take_static(x, np.delete(np.arange(x.shape[axis]), obj), axis)
+    size = x.shape[axis]
+    if isinstance(obj, builtins.slice) or not has_tracer(obj):
+        return take_static(x, np.delete(np.arange(size), obj), axis)
+    obj = operand(obj)
+    if obj.dtype.kind == "b":
+        if obj.shape != (size,):
+            raise ValueError(
+                located(
+                    "boolean array argument obj to delete must be one dimensional and match the "
+                    f"axis length of {size}"
+                )
+            )
+        return take_static(x, positions(arith.bitwise_not(obj), "np.delete"), axis)
+    kept = scatter(np.ones(size, bool), [obj], np.False_, (0,))
+    return take_static(x, positions(kept, "np.delete"), axis)
 
 
 @implements(np.insert)
 def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
-    """As ``numpy.insert``, on arrays and traced values; ``obj`` must not be traced."""
+    """As ``numpy.insert``, on arrays and traced values; a traced ``obj`` is asked for its
+    numbers."""
     x = operand(arr)
     more = arith.convert_element_type(operand(values), x.dtype)
     if axis is None:
@@ -724,13 +747,22 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
 
 @implements(np.trim_zeros, view=True)
 def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
-    """As ``numpy.trim_zeros``, which needs the numbers: an error for traced values."""
-    raise TypeError(
-        located(
-            "numpy.trim_zeros has a result whose shape depends on values",
-            "What to do: trim before tracing, or keep the zeros and mask with np.where.",
-        )
-    )
+    """As ``numpy.trim_zeros``, on arrays and traced values: where the zeros end is asked for."""
+    x = operand(filt)
+    axes = range(x.ndim) if axis is None else normal_axes(axis, x.ndim)
+    if builtins.set(trim.lower()) - builtins.set("fb"):
+        raise ValueError(located(f"unexpected character(s) in `trim`: {trim!r}"))
+    index = [builtins.slice(None)] * x.ndim
+    for d in axes:
+        others = tuple(k for k in range(x.ndim) if k != d)
+        mask = np.any(x != 0, axis=others)
+        first, last = np.argmax(mask), x.shape[d] - np.argmax(mask[::-1])
+        if not bool(mask.any()):
+            first, last = x.shape[d], 0
+        start = known_count(first, "np.trim_zeros") if "f" in trim.lower() else 0
+        stop = known_count(last, "np.trim_zeros") if "b" in trim.lower() else x.shape[d]
+        index[d] = builtins.slice(start, stop)
+    return x[tuple(index)]
 
 
 # --- dtypes and copies -------------------------------------------------------------------------

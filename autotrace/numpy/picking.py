@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from typing import Any
@@ -27,12 +28,14 @@ from ..lax.structural import (
     transpose,
 )
 from .dispatch import implements
-from .indexing import concrete_mask, getitem, index_dims_to
+from .indexing import getitem, index_dims_to
+from .positions import positions, unravelled, where_true
 from .promotion import (
     asarray,
     broadcast_shapes,
     broadcast_to,
     promote_dtypes,
+    promote_inexact,
 )
 from .ufuncs import as_bool
 
@@ -138,19 +141,18 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
 
 @implements(np.compress)
 def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
-    """As ``numpy.compress``, on arrays and traced values; the condition's values must be known."""
+    """As ``numpy.compress``, on arrays and traced values."""
     _no_out(np.compress, out)
-    condition = np.asarray(concrete_mask(condition, "a condition"))
+    condition = array(as_bool(asarray(condition)))
     if condition.ndim != 1:
         raise ValueError(located("condition must be a 1-d array"))
-    return take(a, condition.nonzero()[0], axis)
+    return take(a, positions(condition, "np.compress"), axis)
 
 
 @implements(np.extract)
 def extract(condition: Any, arr: Any) -> Any:
-    """As ``numpy.extract``, on arrays and traced values; the condition's values must be known."""
-    condition = np.asarray(concrete_mask(condition, "a condition"))
-    return take(arr, condition.ravel().nonzero()[0])
+    """As ``numpy.extract``, on arrays and traced values."""
+    return take(arr, positions(_ravel(array(as_bool(asarray(condition)))), "np.extract"))
 
 
 # --- diagonals and triangles -------------------------------------------------------------------
@@ -364,28 +366,107 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
     return broadcast_to(arith.select(arith.is_nan(v), end, found), v.shape)
 
 
-_NONZERO_REMEDY = (
-    "What to do: work with the mask itself, by np.where, np.sum and np.count_nonzero; or leave "
-    "this part un-jitted."
-)
+@implements(np.interp)
+def interp(
+    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
+) -> Any:
+    """As ``numpy.interp``, on arrays and traced values; ``fp`` may be complex."""
+    x, xp = promote_inexact(asarray(x), array(asarray(xp)))
+    (fp,) = promote_inexact(array(asarray(fp)))
+    if xp.ndim != 1 or fp.ndim != 1 or xp.shape != fp.shape:
+        raise ValueError(located("fp and xp are not of the same length."))
+    if not xp.shape[0]:
+        raise ValueError(located("array of sample points is empty"))
+    if period is not None:
+        x, xp, fp = _periodic(x, xp, fp, abs(period))
+        left = right = None
+    n = xp.shape[0]
+    below = arith.sub(searchsorted(xp, x, "right"), INDEX.type(1))
+    k = np.clip(below, 0, max(n - 2, 0))
+    read = functools.partial(_read_along, axis=0, mode="clip")
+    if n == 1:
+        inside = broadcast_to(getitem(fp, 0), x.shape)
+    else:
+        x0, x1, y0, y1 = (read(a, k + d) for a in (xp, fp) for d in (0, 1))
+        inside = (y1 - y0) / (x1 - x0) * (x - x0) + y0
+    first, last = getitem(xp, 0), getitem(xp, -1)
+    low = getitem(fp, 0) if left is None else left
+    high = getitem(fp, -1)
+    out = np.where(x == last, high, inside)
+    out = np.where(x < first, low, out)
+    return np.where(x > last, high if right is None else right, out)
+
+
+def _periodic(x: Any, xp: Any, fp: Any, period: Any) -> tuple[Any, Any, Any]:
+    """Points and samples within one period, with a sample more at either end."""
+    if not isinstance(period, Tracer) and not period:
+        raise ValueError(located("period must be a non-zero value"))
+    xp = xp % period
+    order = np.argsort(xp)
+    xp, fp = take(xp, order), take(fp, order)
+    xp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period])
+    return x % period, xp, np.concatenate([fp[-1:], fp, fp[:1]])
+
+
+@implements(np.unravel_index)
+def unravel_index(indices: Any, shape: Any, order: str = "C") -> Any:
+    """As ``numpy.unravel_index``, on arrays and traced values; whether traced indices are within
+    the shape is not looked at."""
+    indices = asarray(indices)
+    if indices.dtype.kind not in "iu":
+        raise TypeError(located("only int indices permitted"))
+    shape = (shape,) if isinstance(shape, int) else tuple(map(operator.index, shape))
+    indices = arith.convert_element_type(indices, INDEX)
+    if order == "F":
+        return unravelled(indices, shape[::-1])[::-1]
+    return unravelled(indices, shape)
+
+
+@implements(np.ravel_multi_index)
+def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: str = "C") -> Any:
+    """As ``numpy.ravel_multi_index``, on arrays and traced values; whether traced indices are
+    within the dimensions is not looked at in mode ``"raise"``."""
+    dims = tuple(map(operator.index, dims))
+    modes = (mode,) * len(dims) if isinstance(mode, str) else tuple(mode)
+    places: Any = INDEX.type(0)
+    pairs = list(zip(multi_index, dims, modes, strict=True))
+    for index, n, how in pairs if order == "C" else reversed(pairs):
+        if how == "wrap":
+            index = index % n
+        elif how == "clip":
+            index = np.clip(index, 0, n - 1)
+        places = places * n + index
+    return places
 
 
 @implements(np.nonzero)
 def nonzero(a: Any) -> Any:
-    """As ``numpy.nonzero``, on arrays and on traced values whose numbers are known."""
-    return np.nonzero(concrete_mask(a, "np.nonzero", _NONZERO_REMEDY))
+    """As ``numpy.nonzero``, on arrays and traced values."""
+    mask = array(as_bool(a))
+    if not mask.ndim:
+        raise ValueError(
+            located(
+                "Calling nonzero on 0d arrays is not allowed. Use np.atleast_1d(scalar).nonzero() "
+                "instead."
+            )
+        )
+    return where_true(mask, "np.nonzero")
 
 
 @implements(np.argwhere)
 def argwhere(a: Any) -> Any:
-    """As ``numpy.argwhere``, on arrays and on traced values whose numbers are known."""
-    return np.argwhere(concrete_mask(a, "np.argwhere", _NONZERO_REMEDY))
+    """As ``numpy.argwhere``, on arrays and traced values."""
+    mask = array(as_bool(a))
+    if not mask.ndim:
+        return np.zeros((len(positions(reshape(mask, (1,)), "np.argwhere")), 0), INDEX)
+    columns = where_true(mask, "np.argwhere")
+    return concatenate([reshape(c, (*c.shape, 1)) for c in columns], 1)
 
 
 @implements(np.flatnonzero)
 def flatnonzero(a: Any) -> Any:
-    """As ``numpy.flatnonzero``, on arrays and on traced values whose numbers are known."""
-    return np.flatnonzero(concrete_mask(a, "np.flatnonzero", _NONZERO_REMEDY))
+    """As ``numpy.flatnonzero``, on arrays and traced values."""
+    return positions(_ravel(array(as_bool(a))), "np.flatnonzero")
 
 
 @implements(np.count_nonzero)

@@ -14,7 +14,7 @@ from ..core.trace import Tracer, get_aval
 from ..lax import arithmetic as arith
 from ..lax import elementary as elem
 from ..lax.structural import full_like, zeros_like
-from .dispatch import implements
+from .dispatch import implements, traced
 from .promotion import (
     asarray,
     binary_operands,
@@ -509,18 +509,15 @@ def clip(
 
 @implements(np.where)
 def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
-    """As ``numpy.where`` with three arguments, on arrays and traced values.
+    """As ``numpy.where``, on arrays and traced values.
 
     Where a side is not taken it contributes nothing to the derivative, not even where its own is
     infinite or NaN: ``where(x > 0, sqrt(x), 0.0)`` has derivative 0 at 0.
     """
     if x is None or y is None:
-        raise TypeError(
-            located(
-                "numpy.where with one argument has a result whose shape depends on values",
-                "What to do: pass all three arguments.",
-            )
-        )
+        if x is not y:
+            raise ValueError(located("either both or neither of x and y should be given"))
+        return traced[np.nonzero](condition)
     mask = as_bool(condition)
     x, y = promote_dtypes(asarray(x), asarray(y))
     return arith.select(*broadcast_operands(mask, x, y))

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..core.config import config
 from ..core.jaxpr import Eqn, Jaxpr, Var, check_pickles, sub_jaxprs
+from ..core.source import GENERATED
 from .evaluate import eval_jaxpr
 from .simplify import simplify_jaxpr
 from .stage import as_numpy
@@ -42,7 +43,7 @@ class Interpreter:
     def __init__(self, jaxpr: Jaxpr):
         self.jaxpr = simplify_jaxpr(jaxpr)
         self.source, namespace = _python_source(self.jaxpr)
-        exec(compile(self.source, "<jaxpr as NumPy calls>", "exec"), namespace)
+        exec(compile(self.source, GENERATED, "exec"), namespace)
         self._run = namespace["run"]
         #: Whether equations run jaxprs: these are to be interpreted too.
         self._nested = any(True for eqn in self.jaxpr.eqns for _ in sub_jaxprs(eqn.params))
@@ -64,7 +65,8 @@ class Interpreter:
 
 def _python_source(jaxpr: Jaxpr) -> tuple[str, dict[str, Any]]:
     """A function ``run`` that computes a jaxpr's outputs, and the names that it uses."""
-    namespace: dict[str, Any] = {}
+    locations: dict[int, Any] = {}
+    namespace: dict[str, Any] = {"locations": locations}
     names: dict[Var, str] = {}
 
     def constant(kind: str, value: Any) -> str:
@@ -90,6 +92,7 @@ def _python_source(jaxpr: Jaxpr) -> tuple[str, dict[str, Any]]:
         outs = [define(v) for v in eqn.outvars]
         left = f"[{', '.join(outs)}]" if eqn.primitive.multiple_results else outs[0]
         lines.append(f"    {left} = {impl}({', '.join(call)})")
+        locations[len(lines)] = eqn.location
         if last:
             lines.append(f"    del {', '.join(names[v] for v in last)}")
     lines.append(f"    return [{', '.join(read(a) for a in jaxpr.outvars)}]")

@@ -108,6 +108,33 @@ READS = ["raise", "clip", "wrap", "fill", "zero"]
 WRITES = ["raise", "clip", "wrap", "drop"]
 
 
+# --- nonzero -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(0,), (1,), (7,), (3, 5), (0, 4), (2, 0), (2, 3, 4)])
+@pytest.mark.parametrize("size", [0, 1, 2, 9])
+def test_nonzero(shape, size):
+    mask = np.random.default_rng(size).uniform(size=shape) < 0.5
+    got = lax.nonzero(mask, size)
+    assert got.dtype == np.int64 and got.shape == (*shape[:-1], size)
+    for row in np.ndindex(shape[:-1]):
+        expected = np.full(size, shape[-1])
+        there = np.flatnonzero(mask[row])[:size]
+        expected[: len(there)] = there
+        np.testing.assert_array_equal(got[row], expected)
+    check_staged(lambda m: [lax.nonzero(m, size)], [mask])
+    check_batched(lambda m: [lax.nonzero(m, size)], [mask])
+
+
+def test_nonzero_refuses():
+    with pytest.raises(TypeError, match="nonzero"):
+        lax.nonzero(np.ones(3), 2)
+    with pytest.raises(TypeError, match="scalar"):
+        lax.nonzero(True, 1)
+    with pytest.raises(TypeError, match="negative"):
+        lax.nonzero(np.ones(3, bool), -1)
+
+
 # --- gather ------------------------------------------------------------------------------------
 
 

@@ -300,7 +300,7 @@ def test_traced_masks_and_bounds():
         make_jaxpr(lambda x, n: x[:n])(x, 2)
     with pytest.raises(ConcretizationError, match=r"np\.nonzero"):
         make_jaxpr(lambda x: np.nonzero(x)[0])(x)
-    with pytest.raises(ConcretizationError, match="a condition"):
+    with pytest.raises(ConcretizationError, match=r"np\.compress"):
         make_jaxpr(lambda x: np.compress(x > 1, x))(x)
 
 
@@ -458,7 +458,7 @@ def test_at_traced_mask():
             same(got, numpy_update(x, x[:, 0] > 1, op, values_at))
     same(jit(lambda x: x.at[x > 2].set(0))(x), np.where(x > 2, 0, x))
     same(jit(lambda x: x.at[x > 2].set(np.ones(4)))(x), np.where(x > 2, 1, x))
-    with pytest.raises(ConcretizationError, match="a boolean mask"):
+    with pytest.raises(ConcretizationError, match="what a mask selects"):
         make_jaxpr(lambda x: x.at[x > 2].set(np.ones(4)))(x)
 
 

@@ -187,7 +187,7 @@ ERRORS = {
     "split": (lambda x: np.split(x, 5), ValueError, "equal division"),
     "axis": (lambda x: np.expand_dims(x, 7), np.exceptions.AxisError, "out of bounds"),
     "broadcast": (lambda x: np.broadcast_to(x, (5,)), ValueError, "broadcast"),
-    "repeat": (lambda x: np.repeat(x, np.sum(x > 0)), TypeError, "must be known while tracing"),
+    "repeat": (lambda x: np.repeat(x, -np.sum(x < 9)), ValueError, "negative"),
     "copyto": (lambda x: np.copyto(np.zeros(3), x), ValueError, "broadcast"),
 }
 

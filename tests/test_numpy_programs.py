@@ -1,0 +1,74 @@
+"""Programs written for plain NumPy run under ``jit`` and ``grad`` and give what NumPy gives."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import numpy_programs
+import pytest
+from program_checks import gradient, right_gradient, same_results
+
+import autotrace
+
+programs = pytest.mark.parametrize("program", numpy_programs.ALL, ids=lambda p: p.name)
+differentiable = pytest.mark.parametrize(
+    "program", [p for p in numpy_programs.ALL if p.wrt], ids=lambda p: p.name
+)
+
+
+def function_of(program):
+    return program.changed or program.function
+
+
+@programs
+def test_jitted(program):
+    """With the same function: other branches and trip counts the second time, then as before."""
+    function = function_of(program)
+    jitted = autotrace.jit(function)
+    before = copy.deepcopy((program.inputs, program.others))
+    for inputs in (program.inputs, program.others, program.inputs):
+        same_results(jitted(*inputs), function(*inputs))
+    for now, then in zip((program.inputs, program.others), before, strict=True):
+        for x, y in zip(now, then, strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+@differentiable
+def test_gradient(program):
+    """Un-jitted, where Python's control flow runs on numbers."""
+    function = function_of(program)
+    for inputs in (program.inputs, program.others):
+        right_gradient(gradient(function, program), function, program, inputs)
+
+
+@differentiable
+def test_jitted_gradient(program):
+    function = function_of(program)
+    jitted = autotrace.jit(gradient(function, program))
+    for inputs in (program.inputs, program.others, program.inputs):
+        right_gradient(jitted, function, program, inputs)
+
+
+@differentiable
+def test_value_while_differentiated(program):
+    function = function_of(program)
+
+    def of_some(*some):
+        args = list(program.inputs)
+        for place, x in zip(program.wrt, some, strict=True):
+            args[place] = x
+        return function(*args)
+
+    primals = tuple(program.inputs[i] for i in program.wrt)
+    values, _ = autotrace.jvp(of_some, primals, tuple(np.ones(np.shape(x)) for x in primals))
+    same_results(values, function(*program.inputs))
+
+
+@pytest.mark.parametrize(
+    "program", [p for p in numpy_programs.ALL if p.changed], ids=lambda p: p.name
+)
+def test_what_had_to_change_does_not_run(program):
+    """The programs that are kept in a changed form need it."""
+    with pytest.raises((TypeError, ValueError, IndexError)):
+        autotrace.jit(program.function)(*program.inputs)
