@@ -7,7 +7,8 @@ tree and goes from question to question; where its answer is new the function is
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -158,49 +159,40 @@ class Paths:
             location,
         )
 
-    def _nodes(self) -> Iterator[Node | End]:
+    def _nodes(self) -> list[Node | End]:
         """Each node and end, parents first."""
+        found: dict[int, Node | End] = {}
         waiting: list[Node | End] = [] if self.tree.root is None else [self.tree.root]
         while waiting:
             node = waiting.pop()
-            yield node
-            if isinstance(node, Node):
-                waiting.extend(reversed(node.children.values()))
+            if id(node) not in found:
+                found[id(node)] = node
+                if isinstance(node, Node):
+                    waiting.extend(reversed(node.children.values()))
+        return list(found.values())
 
     def describe(self) -> str:
         """The questions with their answers so far, and the paths."""
-        guards: dict[tuple, tuple[int, dict[str, int], Location | None]] = {}
-        lines = []
-        waiting: list[tuple[Node | End, tuple]] = []
-        if self.tree.root is not None:
-            waiting.append((self.tree.root, ()))
-        while waiting:
-            node, way = waiting.pop()
-            if isinstance(node, End):
-                lines.append(f"  {_way_text(way)}: {_times(node.hits)}")
-                continue
-            key = (str(node.question.location), node.question.asked)
-            if key not in guards:
-                guards[key] = (len(guards) + 1, {}, node.question.location)
-            number, answers, _ = guards[key]
-            children = list(node.children.items())
-            for answer, after in children:
-                text = node.question.text(answer)
-                answers[text] = answers.get(text, 0) + after.hits
-            for answer, after in reversed(children):
-                step = f"[{number}] {node.question.text(answer)}"
-                waiting.append((after, _further(way, step)))
+        nodes = self._nodes()
+        questions = [node for node in nodes if isinstance(node, Node)]
+        arrivals = Counter(id(after) for node in questions for after in node.children.values())
+        guards: dict[tuple, list[Node]] = {}
+        for node in questions:
+            guards.setdefault(_guard(node), []).append(node)
+        numbers = {guard: number for number, guard in enumerate(guards, 1)}
         out = [f"{self.name} asks for values:"]
-        for (_, asked), (number, answers, location) in guards.items():
-            told = [f"{text} {_times(hits)}" for text, hits in answers.items()]
+        for guard, number in numbers.items():
+            told = [f"{text} {_times(n)}" for text, n in _answers(guards[guard], arrivals).items()]
             if len(told) > _MOST_LINES:
                 told[_MOST_LINES:] = [f"{len(told) - _MOST_LINES} others"]
-            out.append(f"[{number}] {asked}: {', '.join(told)}")
-            out.append(describe(location))
-        out.append(f"{self.tree.ends} path{'s' if self.tree.ends != 1 else ''}:")
-        out += lines[:_MOST_LINES]
-        if len(lines) > _MOST_LINES:
-            out.append(f"  and {len(lines) - _MOST_LINES} more")
+            question = guards[guard][0].question
+            out.append(f"[{number}] {question.asked}: {', '.join(told)}")
+            out.append(describe(question.location))
+        ends = [node for node in nodes if isinstance(node, End)]
+        out.append(f"{len(ends)} path{'s' if len(ends) != 1 else ''}:")
+        out += [f"  {_way_text(end, numbers)}: {_times(end.hits)}" for end in ends[:_MOST_LINES]]
+        if len(ends) > _MOST_LINES:
+            out.append(f"  and {len(ends) - _MOST_LINES} more")
         return "\n".join(out)
 
     # --- calls ---------------------------------------------------------------------------------
@@ -234,8 +226,8 @@ class Paths:
         node: Node | End | None = self.tree.root
         if node is None:
             return self._first(leaves, backend)
+        root = node
         state = leaves
-        trail: list[Any] = []
         while True:
             node.hits += 1
             segment = node.segment
@@ -243,7 +235,7 @@ class Paths:
                 args = state if node.take is None else node.take(state)
                 outs = segment.native(*args)
                 if type(outs) is not tuple:
-                    if not fitting and not trail:
+                    if not fitting and node is root:
                         return outs
                     outs = self._bound(segment, args, backend)
                 state = state + outs
@@ -252,8 +244,7 @@ class Paths:
             value = state[node.place]
             after = node.children.get(value if node.key is None else node.key(value))
             if after is None:
-                return self._new_answer(node, value, state, trail, leaves, backend)
-            trail.append(value)
+                return self._new_answer(node, value, state, leaves, backend)
             state = node.pick(state)
             node = after
 
@@ -285,10 +276,8 @@ class Paths:
         backend: str,
         node: Node | End | None = None,
         state: Values = (),
-        trail: Sequence[Any] = (),
     ) -> Any:
         """As ``walk``, for tracers too, with any settings, and from any place on."""
-        answers = list(trail)
         if node is None:
             node = self.tree.root
             state = tuple(map(as_numpy, leaves))
@@ -304,12 +293,11 @@ class Paths:
             answer = node.question.answer(state[node.place])
             after = node.child(answer)
             state = node.pick(state)
-            answers.append(answer)
             if after is None:
                 with staging.lock:
                     after = node.child(answer)
                     if after is None:
-                        return self._extend(state, answers, backend, leaves)
+                        return self._extend(state, [*node.way(), answer], backend, leaves)
             node = after
 
     def _first(self, leaves: Sequence[Any], backend: str) -> Any:
@@ -323,22 +311,17 @@ class Paths:
         node: Node,
         value: Any,
         state: Values,
-        trail: list[Any],
         leaves: Values,
         backend: str,
     ) -> Any:
         """Go on where ``walk`` cannot."""
-        answers = []
-        at: Any = self.tree.root
-        for given in trail:
-            answers.append(at.question.answer(given))
-            at = at.child(answers[-1])
-        answers.append(node.question.answer(value))
+        answer = node.question.answer(value)
         with staging.lock:
-            after = node.child(answers[-1])
+            after = node.child(answer)
             if after is None:
-                return self._extend(node.pick(state), answers, backend, leaves)
-        return self._follow(leaves, backend, after, node.pick(state), answers)
+                trail = [*node.way(), answer]
+                return self._extend(node.pick(state), trail, backend, leaves)
+        return self._follow(leaves, backend, after, node.pick(state))
 
     def _run(self, segment: Segment, args: Values, backend: str) -> Values:
         if any(isinstance(x, Tracer) for x in args):
@@ -361,19 +344,35 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
 
 
-def _further(way: tuple, step: str) -> tuple:
-    """A way with one more step; it is linked from its end: (steps before, step, how often)."""
-    if way and way[1] == step:
-        return (way[0], step, way[2] + 1)
-    return (way, step, 1)
+def _guard(node: Node) -> tuple:
+    return (str(node.question.location), node.question.asked)
 
 
-def _way_text(way: tuple) -> str:
-    steps = []
-    while way:
-        way, step, count = way
-        steps.append(step if count == 1 else f"{step} ({count} times)")
-    return ", ".join(reversed(steps))
+def _answers(nodes: Sequence[Node], arrivals: Counter) -> dict[str, int]:
+    """How often each answer of a question was given."""
+    answers: dict[str, int] = {}
+    for node in nodes:
+        # A node that is reached from several has not kept from which how often.
+        single = [after.hits for after in node.children.values() if arrivals[id(after)] == 1]
+        shared = [key for key, after in node.children.items() if arrivals[id(after)] > 1]
+        rest = node.hits - sum(single)
+        for key, after in node.children.items():
+            text = node.question.text(key)
+            count = after.hits if key not in shared else rest // len(shared)
+            answers[text] = answers.get(text, 0) + count
+    return answers
+
+
+def _way_text(end: End, numbers: dict[tuple, int]) -> str:
+    """The questions and answers on the way to an end; of a loop that is one node, one turn."""
+    steps: list[tuple[str, int]] = []
+    at: Node | End = end
+    while at.parent is not None:
+        key = at.parent.question.key(at.after)
+        step = f"[{numbers[_guard(at.parent)]}] {at.parent.question.text(key)}"
+        steps.append((step, steps.pop()[1] + 1 if steps and steps[-1][0] == step else 1))
+        at = at.parent
+    return ", ".join(s if n == 1 else f"{s} ({n} times)" for s, n in reversed(steps))
 
 
 def _rebuilt(out_tree: tree.TreeDef, results: Sequence[Any]) -> Any:

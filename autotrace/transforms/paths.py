@@ -16,6 +16,9 @@ from there on as above.
 from __future__ import annotations
 
 import hashlib
+import sys
+import types
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any
@@ -25,7 +28,8 @@ import numpy as np
 from ..core.avals import ShapedArray
 from ..core.jaxpr import Jaxpr, Literal, Var, has_effect
 from ..core.source import Location, current, user_location
-from ..core.trace import Tracer, leaked, suspended, tie_within
+from ..core.trace import Tracer, active_traces, leaked, suspended, tie_within
+from .folding import Form, NoProofError, is_active, is_bare
 from .stage import (
     JaxprTrace,
     StagedTracer,
@@ -169,12 +173,15 @@ class Node:
     Attributes:
       carried: what ``pick`` picks, as numbers of variables counted from the segment's beginning;
         None where the state stays as it is and the segment goes on.
-      children: by the key of the answer.
+      children: by the key of the answer; a node that was there before where a loop closes.
       hits: how often it was reached.
+      parent, after: the node before it, and the answer that led here, when it was first reached.
+      taken: the places that ``take`` picks.
     """
 
     __slots__ = (
-        "carried", "children", "hits", "key", "pick", "place", "question", "segment", "take",
+        "after", "carried", "children", "hits", "key", "parent", "pick", "place", "question",
+        "segment", "take", "taken",
     )  # fmt: skip
 
     def __init__(
@@ -185,6 +192,7 @@ class Node:
         place: int,
         pick: Callable[[Values], Values],
         carried: Sequence[int] | None,
+        taken: tuple[int, ...] | None = None,
     ):
         self.question = question
         self.segment = segment
@@ -192,6 +200,9 @@ class Node:
         self.place = place
         self.pick = pick
         self.carried = carried
+        self.taken = taken
+        self.parent: Node | None = None
+        self.after: Any = None
         # A NumPy bool or integer is a key as it is.
         self.key = None if question.pinned and question.kind is not None else self._key
         self.children: dict[Any, Node | End] = {}
@@ -199,6 +210,15 @@ class Node:
 
     def _key(self, value: Any) -> Any:
         return self.question.key(self.question.answer(value))
+
+    def way(self) -> list[Any]:
+        """The answers that lead here, without turns of loops that are one node."""
+        answers = []
+        node = self
+        while node.parent is not None:
+            answers.append(node.after)
+            node = node.parent
+        return answers[::-1]
 
     def child(self, answer: Any) -> Node | End | None:
         """Where an answer leads, None where it has not been given yet."""
@@ -212,7 +232,7 @@ class End:
       out_tree: the structure of the output.
     """
 
-    __slots__ = ("hits", "out_tree", "pick", "segment", "take")
+    __slots__ = ("after", "hits", "out_tree", "parent", "pick", "segment", "take")
 
     def __init__(
         self,
@@ -226,6 +246,8 @@ class End:
         self.pick = pick
         self.out_tree = out_tree
         self.hits = 0
+        self.parent: Node | None = None
+        self.after: Any = None
 
 
 class Tree:
@@ -316,6 +338,23 @@ def _everything(values: Values) -> Values:
     return values
 
 
+class Turn:
+    """A question in a loop: the frame that asks it, how Python looked when it was last asked, and
+    its node then."""
+
+    __slots__ = ("form", "frame", "node", "tries")
+
+    def __init__(self, frame: types.FrameType):
+        self.frame = frame
+        self.form: Any = None
+        self.node: Node | None = None
+        self.tries = 0
+
+
+#: How often the turns of a loop are compared before it is left unfolded.
+_MOST_TRIES = 8
+
+
 class PathTrace(JaxprTrace):
     """Notes equations and answers questions.
 
@@ -333,8 +372,8 @@ class PathTrace(JaxprTrace):
     """
 
     __slots__ = (
-        "answered", "closed_over", "keep", "node", "own", "root", "run", "state", "trail", "tree",
-        "values",
+        "answered", "closed_over", "entry", "given", "keep", "node", "own", "root", "run", "state",
+        "trail", "tree", "turns", "values",
     )  # fmt: skip
 
     def __init__(
@@ -359,6 +398,11 @@ class PathTrace(JaxprTrace):
         #: The variables of the state, and which of them hold values that segments have made.
         self.state = self.invars
         self.own: list[bool] = []
+        #: The inputs' tracers, which the library's own frames hold too; the frame that began.
+        self.given: Sequence[Any] = ()
+        self.entry = 0
+        #: Questions that may be the same in each turn of a loop.
+        self.turns: dict[tuple, Turn] = {}
 
     def answer(self, tracer: StagedTracer, asked: str, kind: Kind) -> Any:
         atom = tracer.atom
@@ -367,6 +411,9 @@ class PathTrace(JaxprTrace):
                 return atom.value.concrete(asked, kind)
             return atom.value if kind is None else kind(atom.value)
         tie_within(self)
+        if self.node is None:
+            inputs = set(self.invars)
+            self.given = [weakref.ref(t) for t in self._live() if t.atom in inputs]
         numbers = self._numbers()
         if atom not in numbers:
             raise leaked(self)
@@ -377,11 +424,8 @@ class PathTrace(JaxprTrace):
                 raise Diverged(question)
             answer = self.trail[self.answered]
         else:
-            node, closed = self._cut(question, numbers)
-            self.keep = self.keep and not closed
-            if self.keep:
-                self._attach(node)
-            node.hits = 1
+            node, closed = self._node(question, tracer, numbers, sys._getframe(1))
+            node.hits += 1
             state = self.values + self._run(node, closed)
             with suspended(self):
                 answer = question.answer(state[node.place])
@@ -395,6 +439,109 @@ class PathTrace(JaxprTrace):
         if isinstance(answer, Failure):
             raise answer.error
         return answer
+
+    def _node(
+        self,
+        question: Question,
+        tracer: StagedTracer,
+        numbers: dict[Any, int],
+        caller: types.FrameType,
+    ) -> tuple[Node, Values]:
+        """The node of a question that is asked now, and the tracers that its segment closes over.
+        It is known already where the turns of a loop are one node."""
+        known = self._next() if self.keep else None
+        if isinstance(known, Node) and question.same(known.question):
+            return known, ()
+        if known is not None:  # no function of its arguments: nothing of it is kept
+            self.keep, self.tree.root = False, None
+        self.turns = {k: t for k, t in self.turns.items() if is_active(t.frame, caller)}
+        node, closed = self._cut(question, numbers)
+        self.keep = self.keep and not closed
+        if self.keep:
+            node = self._folded(node, tracer, numbers, caller)
+            self._attach(node)
+        return node, closed
+
+    def _folded(
+        self,
+        node: Node,
+        tracer: StagedTracer,
+        numbers: dict[Any, int],
+        caller: types.FrameType,
+    ) -> Node:
+        """The node of an earlier turn of the loop, where Python is as it was then; else this."""
+        test = caller.f_back
+        if (
+            self.node is None
+            or node.carried is None
+            or caller.f_code is not StagedTracer.concrete.__code__
+            or test is None
+            or test.f_code is not Tracer.__bool__.__code__
+            or test.f_back is None
+            or active_traces()[-1] is not self
+            or not is_bare(test.f_back)
+        ):
+            return node
+        frame = test.f_back
+        key = (
+            id(frame), frame.f_lasti, node.segment, node.place, node.taken, tuple(node.carried),
+            tuple(self.own), node.question.pinned,
+        )  # fmt: skip
+        turn = self.turns.get(key)
+        if turn is None:
+            self.turns[key] = Turn(frame)
+        elif turn.tries < _MOST_TRIES:
+            turn.tries += 1
+            form = self._form(node, tracer, numbers, frame)
+            if form is not None and form == turn.form and turn.node is not None:
+                return turn.node
+            turn.form, turn.node = form, node
+        return node
+
+    def _form(
+        self, node: Node, asked: StagedTracer, numbers: dict[Any, int], frame: types.FrameType
+    ) -> Any:
+        """How Python looks at a question, None where that cannot be said."""
+        places = {n: place for place, n in enumerate(node.carried or ())}
+        seen = {id(asked)}
+
+        def of_atom(atom: Any) -> Any:
+            if atom is asked.atom and node.question.pinned:
+                return "asked"
+            if type(atom) is Var and numbers.get(atom) in places:
+                return places[numbers[atom]]
+            if type(atom) is Var or isinstance(atom.value, Tracer):
+                raise NoProofError
+            value = np.asarray(atom.value)
+            return (value.shape, value.dtype, value.tobytes())
+
+        def of(tracer: Any) -> Any:
+            if type(tracer) is not StagedTracer or tracer.owner is not self:
+                raise NoProofError
+            if getattr(tracer, "place", None) is not None:  # it shares memory with others
+                raise NoProofError
+            seen.add(id(tracer))
+            aval = tracer.aval
+            return (of_atom(tracer.atom), aval.shape, aval.dtype, aval.weak_type)
+
+        try:
+            form = Form(frame, self.entry, of)
+            given = [ref() for ref in self.given]
+            inputs = [None if t is None else of(t) for t in given]
+        except NoProofError:
+            return None
+        # Whatever else holds a traced value has not been looked at.
+        if any(id(t) not in seen for t in self._live()):
+            return None
+        return (form, inputs)
+
+    def __enter__(self) -> Any:
+        self.entry = id(sys._getframe(1))
+        return super().__enter__()
+
+    def __exit__(self, *details: Any) -> None:
+        self.turns = {}
+        super().__exit__(*details)
 
     def tie(self) -> None:
         self.closed_over = True
@@ -417,8 +564,10 @@ class PathTrace(JaxprTrace):
         if self.node is None:
             self.tree.root = node if isinstance(node, Node) else None
         else:
-            key = self.node.question.key(self.trail[self.answered - 1])
-            self.node.children[key] = node
+            answer = self.trail[self.answered - 1]
+            self.node.children[self.node.question.key(answer)] = node
+            if node.parent is None:
+                node.parent, node.after = self.node, answer
         if isinstance(node, End):
             self.tree.ends += 1
 
@@ -452,13 +601,14 @@ class PathTrace(JaxprTrace):
         carried = sorted(n for n in wanted if n is not None)
         outs = [asked, *(variables[n] for n in carried if n >= known and n != question.number)]
         places = {var: known + n for n, var in reversed(list(enumerate(outs)))}
-        segment, take, closed = self._segment(outs, whole=self.node is None)
+        segment, taken, closed = self._segment(outs, whole=self.node is None)
+        take = None if taken is None else picker(taken)
         pick = picker([n if n < known else places[variables[n]] for n in carried])
-        return Node(question, segment, take, known, pick, carried), closed
+        return Node(question, segment, take, known, pick, carried, taken), closed
 
     def _segment(
         self, outs: Sequence[Any], whole: bool = False
-    ) -> tuple[Segment, Callable[[Values], Values] | None, Values]:
+    ) -> tuple[Segment, tuple[int, ...] | None, Values]:
         """The equations so far as a segment, what of the state it takes, what it closes over."""
         eqns = live_eqns(self.eqns, outs)
         used = {a for eqn in eqns for a in eqn.invars if type(a) is Var}
@@ -469,8 +619,8 @@ class PathTrace(JaxprTrace):
         jaxpr, closed = hoist_tracers(jaxpr)
         jaxpr = checked_program(jaxpr)
         self.closed_over = self.closed_over or bool(closed)
-        take = None if len(places) == len(self.state) else picker(places)
-        return self.tree.segment(jaxpr), take, tuple(closed)
+        taken = None if len(places) == len(self.state) else tuple(places)
+        return self.tree.segment(jaxpr), taken, tuple(closed)
 
     def _go_on(self, node: Node, asked: Var, answer: Any) -> None:
         """Point what is alive at the inputs of the next segment."""
@@ -518,9 +668,10 @@ class PathTrace(JaxprTrace):
             else:
                 places.append(known + len(made))
                 made.append(atom)
-        segment, take, closed = None, None, ()
+        segment, taken, closed = None, None, ()
         if made or any(has_effect(eqn) for eqn in self.eqns):
-            segment, take, closed = self._segment(made)
+            segment, taken, closed = self._segment(made)
+        take = None if taken is None else picker(taken)
         end = End(segment, take, picker(places), out_tree)
         end.hits = 1
         if self.keep and not closed:
