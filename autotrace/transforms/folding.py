@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dis
 import functools
+import hashlib
 import inspect
 import types
 from collections.abc import Callable
@@ -66,13 +67,25 @@ def _depths(code: types.CodeType) -> dict[int, tuple[str, int]]:
     return depths
 
 
+@functools.cache
+def _loops(code: types.CodeType) -> list[tuple[int, int]]:
+    """The first and the last instruction of each loop."""
+    return [
+        (one.argval, one.offset)
+        for one in dis.get_instructions(code)
+        if (one.opcode in dis.hasjrel or one.opcode in dis.hasjabs) and one.argval <= one.offset
+    ]
+
+
 def is_bare(frame: types.FrameType) -> bool:
-    """Whether a frame is at a test of a value, with nothing else on its stack, and cannot be
-    resumed by another caller."""
-    code = frame.f_code
+    """Whether a frame is within a loop at a test of a value, with nothing else on its stack, and
+    cannot be resumed by another caller."""
+    code, at = frame.f_code, frame.f_lasti
     if code.co_flags & _FUNCTION != _FUNCTION or code.co_flags & _SUSPENDED:
         return False
-    name, depth = _depths(code).get(frame.f_lasti, ("", 0))
+    if not any(first <= at <= last for first, last in _loops(code)):
+        return False
+    name, depth = _depths(code).get(at, ("", 0))
     return depth == 1 and name.startswith(("POP_JUMP", "TO_BOOL"))
 
 
@@ -86,14 +99,14 @@ def variables_of(frame: types.FrameType) -> dict[str, Any]:
     return variables
 
 
-def is_active(frame: types.FrameType, innermost: types.FrameType) -> bool:
-    """Whether a frame is among those that are running."""
+def active_frames(innermost: types.FrameType) -> set[int]:
+    """The identities of the frames that are running."""
+    found = set()
     at: types.FrameType | None = innermost
     while at is not None:
-        if at is frame:
-            return True
+        found.add(id(at))
         at = at.f_back
-    return False
+    return found
 
 
 class Form:
@@ -160,7 +173,8 @@ class Form:
         if kind is np.ndarray:
             if value.dtype.hasobject:
                 raise NoProofError
-            return (value.shape, value.dtype, value.strides, value.tobytes())
+            content = hashlib.blake2b(value.tobytes(), digest_size=16).digest()
+            return (value.shape, value.dtype, value.strides, content)
         if kind is types.FunctionType:
             return (value.__code__, id(value.__globals__), self._closure(value))
         if kind is types.MethodType:

@@ -29,7 +29,7 @@ from ..core.avals import ShapedArray
 from ..core.jaxpr import Jaxpr, Literal, Var, has_effect
 from ..core.source import Location, current, user_location
 from ..core.trace import Tracer, active_traces, leaked, suspended, tie_within
-from .folding import Form, NoProofError, is_active, is_bare
+from .folding import Form, NoProofError, active_frames, is_bare
 from .stage import (
     JaxprTrace,
     StagedTracer,
@@ -175,13 +175,14 @@ class Node:
         None where the state stays as it is and the segment goes on.
       children: by the key of the answer; a node that was there before where a loop closes.
       hits: how often it was reached.
+      form: how Python looked, where the question is in a loop; see ``folding``.
       parent, after: the node before it, and the answer that led here, when it was first reached.
       taken: the places that ``take`` picks.
     """
 
     __slots__ = (
-        "after", "carried", "children", "hits", "key", "parent", "pick", "place", "question",
-        "segment", "take", "taken",
+        "after", "carried", "children", "form", "hits", "key", "parent", "pick", "place",
+        "question", "segment", "take", "taken",
     )  # fmt: skip
 
     def __init__(
@@ -201,6 +202,7 @@ class Node:
         self.pick = pick
         self.carried = carried
         self.taken = taken
+        self.form: Any = None
         self.parent: Node | None = None
         self.after: Any = None
         # A NumPy bool or integer is a key as it is.
@@ -339,20 +341,17 @@ def _everything(values: Values) -> Values:
 
 
 class Turn:
-    """A question in a loop: the frame that asks it, how Python looked when it was last asked, and
-    its node then."""
+    """A question in a loop: the frame that asks it, and its nodes in the turns so far."""
 
-    __slots__ = ("form", "frame", "node", "tries")
+    __slots__ = ("frame", "known")
 
     def __init__(self, frame: types.FrameType):
         self.frame = frame
-        self.form: Any = None
-        self.node: Node | None = None
-        self.tries = 0
+        self.known: list[Node] = []
 
 
-#: How often the turns of a loop are compared before it is left unfolded.
-_MOST_TRIES = 8
+#: How many turns of a loop are compared before it is left unfolded.
+_MOST_TURNS = 8
 
 
 class PathTrace(JaxprTrace):
@@ -422,6 +421,7 @@ class PathTrace(JaxprTrace):
             node = self._next()
             if not isinstance(node, Node) or not question.same(node.question):
                 raise Diverged(question)
+            self._remember(node, sys._getframe(1))
             answer = self.trail[self.answered]
         else:
             node, closed = self._node(question, tracer, numbers, sys._getframe(1))
@@ -451,51 +451,65 @@ class PathTrace(JaxprTrace):
         It is known already where the turns of a loop are one node."""
         known = self._next() if self.keep else None
         if isinstance(known, Node) and question.same(known.question):
+            self._remember(known, caller)
             return known, ()
         if known is not None:  # no function of its arguments: nothing of it is kept
             self.keep, self.tree.root = False, None
-        self.turns = {k: t for k, t in self.turns.items() if is_active(t.frame, caller)}
+        frame = self._tested(caller)
         node, closed = self._cut(question, numbers)
         self.keep = self.keep and not closed
         if self.keep:
-            node = self._folded(node, tracer, numbers, caller)
+            if frame is not None and node.carried is not None and self.node is not None:
+                node = self._folded(node, tracer, numbers, frame)
             self._attach(node)
         return node, closed
 
-    def _folded(
-        self,
-        node: Node,
-        tracer: StagedTracer,
-        numbers: dict[Any, int],
-        caller: types.FrameType,
-    ) -> Node:
-        """The node of an earlier turn of the loop, where Python is as it was then; else this."""
+    def _tested(self, caller: types.FrameType) -> types.FrameType | None:
+        """The frame of a loop that asks, where it does by testing a value and nothing else."""
+        active = active_frames(caller)
+        self.turns = {k: t for k, t in self.turns.items() if id(t.frame) in active}
         test = caller.f_back
         if (
-            self.node is None
-            or node.carried is None
-            or caller.f_code is not StagedTracer.concrete.__code__
+            caller.f_code is not StagedTracer.concrete.__code__
             or test is None
             or test.f_code is not Tracer.__bool__.__code__
             or test.f_back is None
             or active_traces()[-1] is not self
             or not is_bare(test.f_back)
         ):
-            return node
-        frame = test.f_back
+            return None
+        return test.f_back
+
+    def _turn(self, node: Node, frame: types.FrameType) -> Turn:
+        """What is known of the turns in which this question was asked so."""
         key = (
-            id(frame), frame.f_lasti, node.segment, node.place, node.taken, tuple(node.carried),
-            tuple(self.own), node.question.pinned,
+            id(frame), frame.f_lasti, node.segment, node.place, node.taken,
+            tuple(node.carried or ()), tuple(self.own), node.question.pinned,
         )  # fmt: skip
-        turn = self.turns.get(key)
-        if turn is None:
+        if key not in self.turns:
             self.turns[key] = Turn(frame)
-        elif turn.tries < _MOST_TRIES:
-            turn.tries += 1
-            form = self._form(node, tracer, numbers, frame)
-            if form is not None and form == turn.form and turn.node is not None:
-                return turn.node
-            turn.form, turn.node = form, node
+        return self.turns[key]
+
+    def _remember(self, node: Node, caller: types.FrameType) -> None:
+        """Note that a known node was reached."""
+        frame = self._tested(caller)
+        if frame is not None and node.form is not None:
+            known = self._turn(node, frame).known
+            if node not in known:
+                known.append(node)
+
+    def _folded(
+        self, node: Node, tracer: StagedTracer, numbers: dict[Any, int], frame: types.FrameType
+    ) -> Node:
+        """The node of an earlier turn of the loop, where Python is as it was then; else this."""
+        turn = self._turn(node, frame)
+        if len(turn.known) < _MOST_TURNS:
+            node.form = self._form(node, tracer, numbers, frame)
+            if node.form is not None:
+                for before in turn.known:
+                    if before.form == node.form:
+                        return before
+            turn.known.append(node)
         return node
 
     def _form(

@@ -1093,7 +1093,7 @@ def _in_a_generator(x):
 
 
 def _array_counter(x):
-    n = np.zeros(1, int).view()
+    n = np.frombuffer(bytearray(8), int)
     while x < 1e9:
         x = x * 1.5
         n[0] += 1
