@@ -195,7 +195,12 @@ class Tracer:
     def twin(self) -> Tracer:
         """Another handle on the same value, of which nobody else knows."""
         twin: Tracer = object.__new__(type(self))
-        twin.become(self)
+        twin.owner = self.owner
+        twin._carried = self._carried
+        twin._noted = self._noted
+        if hasattr(self, "_beside"):
+            twin._beside = self._beside
+        self.owner.adopt(twin)
         return twin
 
     def become(self, other: Tracer) -> None:

@@ -42,11 +42,14 @@ from .promotion import broadcast_to, to_dtype
 class _At:
     """What makes a view of an array by basic indexing, and puts a new value of it back."""
 
-    __slots__ = ("index", "traced")
+    __slots__ = ("index",)
 
     def __init__(self, index: Any):
         self.index = index
-        self.traced = is_traced(index)
+
+    @property
+    def traced(self) -> bool:
+        return is_traced(self.index)
 
     def __call__(self, base: Any) -> Any:
         if isinstance(base, Tracer):
@@ -70,7 +73,11 @@ def _is_basic(index: Any) -> bool:
     if kind is int or kind is slice or index is None or index is Ellipsis:
         return True
     if kind is tuple:
-        return all(type(i) is not tuple and _is_basic(i) for i in index)
+        for item in index:
+            kind = type(item)
+            if kind is not int and kind is not slice and (kind is tuple or not _is_basic(item)):
+                return False
+        return True
     if isinstance(index, Tracer):
         return not index.shape and index.dtype.kind in "iu"
     return hasattr(index, "__index__") and not isinstance(index, bool | np.ndarray | np.bool_)

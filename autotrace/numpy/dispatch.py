@@ -323,7 +323,10 @@ _UFUNC_DEFAULTS: dict[str, Any] = {
 def array_ufunc(ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """What NumPy calls when a ufunc or one of its methods meets a tracer."""
     if method == "__call__" and not kwargs and ufunc in traced:
-        return _call(ufunc, traced[ufunc], inputs, kwargs, _kinds(inputs))
+        kinds = _kinds(inputs)
+        if kinds == _TRACED:
+            return own(traced[ufunc](*inputs), inputs)
+        return _call(ufunc, traced[ufunc], inputs, kwargs, kinds)
     if method == "__call__":
         out = kwargs.pop("out", None)
         if not (is_traced(inputs) or is_traced(kwargs) or is_traced(out)):
@@ -374,5 +377,5 @@ def array_function(function: Callable, types: Any, args: tuple, kwargs: dict) ->
         if is_traced(args) or is_traced(kwargs):
             raise unsupported(_name(function))
         return on_numbers(function, args, kwargs)
-    kinds = _kinds(args) | _kinds(kwargs.values())
+    kinds = _kinds(args) | _kinds(kwargs.values()) if kwargs else _kinds(args)
     return _call(function, implementation, args, dict(kwargs), kinds)

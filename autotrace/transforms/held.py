@@ -178,9 +178,10 @@ def own(result: Any, args: Iterable[Any]) -> Any:
       args: its arguments.
     """
     if isinstance(result, Tracer):
-        if getattr(result, "place", None) is not None or _is_among(result, args):
-            return result.twin()
-        return result
+        for a in args:
+            if a is result or (type(a) in (list, tuple) and _is_among(result, a)):
+                return result.twin()
+        return result if getattr(result, "place", None) is None else result.twin()
     if isinstance(result, list | tuple):
         parts = [own(x, args) for x in result]
         return like_sequence(result, parts)
