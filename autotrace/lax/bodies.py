@@ -249,15 +249,17 @@ def _kept(
     """What a turn has to keep for its residuals, and the equations that make the rest again."""
     fixed = {*invariant, *elements}
     kept = {v: None for v in residuals if v not in fixed}
-    eqns = {v: e for e in forward.eqns for v in e.outvars if e.primitive.name in CHEAP}
-    bases = set(forward.invars) | fixed | {v for v in kept if v not in eqns}
+    producers = {v: e for e in forward.eqns for v in e.outvars if e.primitive.name in CHEAP}
+    bases = set(forward.invars) | fixed | {v for v in kept if v not in producers}
     cheap: set[Var] = set()
     for eqn in forward.eqns:
         needs = [a for a in eqn.invars if type(a) is Var]
         if eqn.primitive.name in CHEAP and all(a in bases or a in cheap for a in needs):
             cheap.update(eqn.outvars)
     again = [v for v in kept if v in cheap and v not in bases]
-    wanted = live_eqns([e for e in forward.eqns if cheap.issuperset(e.outvars)], again)
+    # What has no outputs has an effect, which does not happen again.
+    eqns = [e for e in forward.eqns if e.outvars and cheap.issuperset(e.outvars)]
+    wanted = live_eqns(eqns, again)
     read = {a: None for e in wanted for a in e.invars if type(a) is Var}
     made = {v for e in wanted for v in e.outvars}
     fewer = [v for v in kept if v not in again]
