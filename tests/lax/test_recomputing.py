@@ -137,6 +137,18 @@ def test_evaluates_each_turn_once_for_each_level(n, counted):
         assert len(runs) == n
 
 
+def test_effects_happen_once_in_each_turn():
+    seen = []
+
+    def turn(c, i):
+        at.debug.callback(lambda i: seen.append(int(i)), i)
+        return np.sin(c), None
+
+    f = lambda x: lax.checkpointed_scan(turn, x, np.arange(11), levels=3)[0]  # noqa: E731
+    at.grad(f)(1.0)
+    assert seen == [*range(11)]
+
+
 _MEMORY = """
 import numpy as np
 import autotrace as at
