@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 from ..core import tree
 from ..core.config import config
 from ..core.errors import located
-from ..core.jaxpr import Eqn, Jaxpr, Literal, Var, has_effect
+from ..core.jaxpr import Eqn, Jaxpr, Literal, Var
 from ..core.primitive import Primitive
 from ..transforms.backends import compile_jaxpr
 from ..transforms.derived import jvp_of, once, scatter_outputs
 from ..transforms.evaluate import run_eqns
 from ..transforms.stage import live_eqns, stage
-from .bodies import Flags, present
+from .bodies import Flags, present, silent
 from .calls import call_abstract, call_batch, call_jvp, call_transpose, jit_p
 from .families import def_linear, elementwise, identities
 from .linear import dot_general_p
@@ -176,7 +176,7 @@ def _split(jaxpr: Jaxpr, given: Flags, policy: Policy) -> _Split:
         wanted = [v for v in eqn.outvars if v in needed]
         if wanted and saveable.issuperset(wanted):
             kept += wanted
-        elif wanted or has_effect(eqn):
+        elif wanted:
             needed.update(a for a in eqn.invars if type(a) is Var)
             eqns.append(eqn)
     primals, tangents = both.invars[:count], both.invars[count:]
@@ -187,7 +187,7 @@ def _split(jaxpr: Jaxpr, given: Flags, policy: Policy) -> _Split:
         made = [*outs, *kept]
         forward = Jaxpr(both.constvars, both.consts, primals, live_eqns(known, made), made)
     tangent = Jaxpr(both.constvars, both.consts, invars, eqns[::-1], out_tangents)
-    return _Split(forward, tangent, inputs, found)
+    return _Split(forward, silent(tangent), inputs, found)
 
 
 def _known_eqns(both: Jaxpr, count: int, policy: Policy) -> tuple[list[Eqn], set[Var]]:
@@ -206,7 +206,8 @@ def _known_eqns(both: Jaxpr, count: int, policy: Policy) -> tuple[list[Eqn], set
     saveable: set[Var] = set()
     for eqn in known:
         if _keeps(policy, eqn, set().union(*(names.get(v, ()) for v in eqn.outvars))):
-            saveable.update(eqn.outvars)
+            named = eqn.primitive is checkpoint_name_p  # the value has more uses than by its name
+            saveable.update(a for a in (eqn.invars if named else eqn.outvars) if type(a) is Var)
     return known, saveable
 
 

@@ -45,7 +45,12 @@ def directory() -> Path | None:
 
 
 def _cut_back(folder: Path) -> None:
-    files = [(entry.stat(), entry.path) for entry in os.scandir(folder) if entry.is_file()]
+    files = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):  # another process may have removed or renamed it
+                if entry.is_file():
+                    files.append((entry.stat(), entry.path))
     size = sum(stat.st_size for stat, _ in files)
     if size <= _MOST_BYTES:
         return

@@ -288,6 +288,33 @@ def test_files_that_are_removed_while_the_folder_is_cut_back(folder_of_files, mo
     assert len(list(folder.iterdir())) == 5
 
 
+def test_files_that_are_removed_while_the_folder_is_looked_at(folder_of_files, monkeypatch):
+    folder = folder_of_files(20)
+    scandir = os.scandir
+
+    class Entries:
+        """The entries of a folder, two of whose files are gone when they are come to."""
+
+        def __init__(self, path):
+            self.entries = scandir(path)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.entries.close()
+
+        def __iter__(self):
+            for number, entry in enumerate(self.entries):
+                if number in (3, 7):
+                    os.unlink(entry.path)
+                yield entry
+
+    monkeypatch.setattr(cache.os, "scandir", Entries)
+    assert cache.directory() == folder
+    assert len(list(folder.iterdir())) == 5
+
+
 def test_used_files_are_kept_longest(folder_of_files):
     folder = folder_of_files(0)
     assert cache.directory() == folder

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pathlib
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -11,7 +15,7 @@ from autotrace import lax
 RNG = np.random.default_rng(11)
 W = RNG.standard_normal((3, 3)) / 2
 START = RNG.standard_normal(3)
-LENGTHS = [0, 1, 2, 5, 16, 17, 40, 101]
+LENGTHS = [0, 1, 2, 5, 17, 101]
 
 
 def elements(n):
@@ -44,7 +48,7 @@ def test_is_scan(n, reverse):
     xs = elements(n)
     value = at.value_and_grad(loss, (1, 2, 3), has_aux=True)
     want = value(lax.scan, W, START, xs, reverse=reverse)
-    for levels in (None, 1, 2, 3, 7):
+    for levels in (None, 2, 3) if n > 2 else (None, 4):
         same(value(lax.checkpointed_scan, W, START, xs, reverse=reverse, levels=levels), want)
 
 
@@ -58,8 +62,7 @@ def test_transforms(levels):
         lambda f: at.jit(at.grad(f, (0, 1, 2))),
         lambda f: lambda *args: at.jvp(f, args, args),
         lambda f: at.hessian(f, 1),
-        lambda f: at.jit(at.jacfwd(at.grad(f))),
-        lambda f: at.jacrev(at.jacrev(f, 1)),
+        lambda f: at.jit(at.jacrev(at.grad(f, 1))),
         lambda f: lambda w, s, xs: at.vmap(at.grad(f), (None, 0, None))(w, np.stack([s, -s]), xs),
         lambda f: (
             lambda w, s, xs: at.grad(
@@ -132,6 +135,48 @@ def test_evaluates_each_turn_once_for_each_level(n, counted):
         runs.clear()
         at.jvp(f, (1.0,), (1.0,))
         assert len(runs) == n
+
+
+def test_effects_happen_once_in_each_turn():
+    seen = []
+
+    def turn(c, i):
+        at.debug.callback(lambda i: seen.append(int(i)), i)
+        return np.sin(c), None
+
+    f = lambda x: lax.checkpointed_scan(turn, x, np.arange(11), levels=3)[0]  # noqa: E731
+    at.grad(f)(1.0)
+    assert seen == [*range(11)]
+
+
+_MEMORY = """
+import numpy as np
+import autotrace as at
+
+def held(key):
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith(key))
+
+def loss(x):
+    turn = lambda c, _: (c + 1e-6 * np.sin(c), None)
+    return np.sum(at.lax.checkpointed_scan(turn, x, length=200_000, levels=3)[0])
+
+f = at.jit(at.grad(loss), backend="numba")
+f(np.arange(16.0))  # compiling takes memory of its own
+with open("/proc/self/clear_refs", "w") as control:
+    control.write("5")
+before = held("VmRSS")
+f(np.arange(16.0))
+print(held("VmHWM") - before)
+"""
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self/clear_refs").exists(), reason="asks Linux")
+def test_memory_of_many_turns():
+    """A plain scan would keep 200,000 carries of 128 bytes, 25 MB."""
+    run = subprocess.run([sys.executable, "-c", _MEMORY], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert int(run.stdout) < 5_000
 
 
 def test_errors():
