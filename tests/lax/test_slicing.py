@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from operation_checks import check_derivative, check_rules, check_staged, randn
 
+import autotrace
 from autotrace.core.avals import ShapedArray
 from autotrace.core.jaxpr import check_jaxpr
 from autotrace.core.trace import get_aval
@@ -323,3 +324,33 @@ def test_simplified():
         (lambda x: lax.rev(repeated(x), (1,)), (), ["broadcast_in_dim"]),
     ]:
         assert eqn_names(fun, shape) == names
+
+
+def test_slices_of_what_was_written():
+    """A read of what has just been written is that; what is written over is not written."""
+
+    def f(x):
+        y = np.zeros((3, 2))
+        y[0] = x
+        y[1] = 2.0 * y[0]
+        y[2, 1] = y[1, 0]
+        y[0] = y[2]
+        return y
+
+    x = np.array([1.0, 2.0])
+    expected = f(x)
+    text = str(autotrace.make_jaxpr(lambda v: f(v)[2, 1], simplify=True)(x))
+    assert "dynamic_update_slice" not in text
+    assert str(autotrace.make_jaxpr(f, simplify=True)(x)).count("dynamic_update_slice") <= 4
+    for backend in ("numpy", None):
+        np.testing.assert_array_equal(autotrace.jit(f, backend=backend)(x), expected)
+
+    def twice(x):
+        y = np.zeros(3)
+        y[1:] = x
+        y[1:] = 3.0 * x
+        return y
+
+    text = str(autotrace.make_jaxpr(twice, simplify=True)(x))
+    assert text.count("dynamic_update_slice") == 1
+    np.testing.assert_array_equal(autotrace.jit(twice)(x), [0.0, 3.0, 6.0])

@@ -878,6 +878,19 @@ def test_arrays_from_outside_the_inner_function():
     with pytest.raises(at.AssignmentError, match=r"(?s)outside.*as an argument"):
         at.grad(f)(X)
 
+    def by_a_view(x):
+        y = np.zeros(3)
+
+        def inner(z):
+            part = y[1:]
+            part[0] = z
+            return z * z
+
+        return at.grad(inner)(x[0]) + y[0]
+
+    with pytest.raises(at.AssignmentError, match="outside"):
+        at.grad(by_a_view)(X)
+
     def g(x):
         y = np.zeros(3)
         at.jit(lambda z: y.fill(1.0))(x[0])
