@@ -23,7 +23,8 @@ from ..core.source import Location, describe
 from ..core.trace import Tracer
 from ..lax.calls import jit_p
 from ..transforms.backends import Executable
-from ..transforms.paths import Diverged, End, Node, PathTrace, Segment, Tree, Values
+from ..transforms.paths import Diverged, PathTrace
+from ..transforms.questions import End, Node, Segment, Tree, Values
 from ..transforms.stage import as_numpy, hoist_tracers
 from .arguments import FlatFunction, plain
 from .staged import StagedProgram, checking, clock, staging
