@@ -228,8 +228,9 @@ class _Block:
 
     def fill(self) -> None:
         names, weights = zip(*_WEIGHTS.items(), strict=True)
-        p = np.asarray(weights) * [self.depth > 0 or n not in _CONTROL for n in names]
-        drawn = self.rng.choice(names, int(self.rng.integers(*self.program.length)), p=p / p.sum())
+        p = [w * (self.depth > 0 or n not in _CONTROL) for n, w in zip(names, weights, strict=True)]
+        p = [w / sum(p) for w in p]
+        drawn = self.rng.choice(names, int(self.rng.integers(*self.program.length)), p=p)
         if self.depth == self.program.depth:  # the outermost block is never without
             drawn = [*drawn, self.choice(*_CONTROL)]
         for name in drawn:

@@ -567,14 +567,60 @@ class Program:
         error = n * (2 * v.size * v.error + 4 * n * v.eps * v.size**2)
         return Value(made, n * v.size**2, error)
 
+    # --- loops and branches -------------------------------------------------------------------
+
+    def control(self) -> Value | None:
+        """A loop or a choice, small, whose body is contracting: so a bound of the error of a turn
+        bounds that of any number of turns."""
+        v = self.pick(lambda v: v.is_float)
+        if v is None:
+            return None
+        v = self.tame(v)
+        half, eps = number(v, 0.5), 8 * v.eps
+
+        def turn(c: Any, x: Any) -> Any:
+            return lax.tanh(lax.add(lax.mul(c, half), x))
+
+        choice = int(self.rng.integers(4))
+        turns = int(self.rng.integers(0, 4))
+        error = 2 * (v.error + eps * (v.size + 1))
+        if choice == 0:
+            made = lax.fori_loop(0, turns, lambda i, c: turn(c, v.x), v.x)
+            return Value(made, max(v.size, 1.0), error)
+        if choice == 1 and v.shape:
+            rows = lax.broadcast_in_dim(lax.sin(v.x), (turns, *v.shape), _after_first(v))
+            first, made = lax.scan(
+                lambda c, x: (turn(c, x), c), v.x, rows, reverse=self.chance(0.5)
+            )
+            stacked = made if self.chance(0.5) and len(v.shape) < 4 else first
+            return Value(stacked, max(v.size, 1.0), error)
+        exact = self.pick(lambda v: v.kind == "int64" and not v.shape)
+        if exact is None or self.smooth:
+            limit = np.int64(turns)
+        else:
+            limit = lax.bitwise_and(exact.x, np.int64(3))
+        if choice == 2:
+            _, made = lax.while_loop(
+                lambda c: lax.lt(c[0], limit),
+                lambda c: (lax.add(c[0], np.int64(1)), turn(c[1], v.x)),
+                (np.int64(0), v.x),
+            )
+            return Value(made, max(v.size, 1.0), error)
+        branches = [lambda x: turn(x, x), lambda x: lax.mul(x, half), lambda x: x]
+        return Value(lax.switch(limit, branches, v.x), max(v.size, 1.0), 2 * error)
+
 
 _WEIGHTS = {
     "unary": 5, "binary": 7, "integers": 3, "bools": 1.5, "compare": 2, "complexes": 0.3,
     "select": 3, "convert": 1.5, "broadcast": 3, "reshape": 3, "transpose": 3, "slice": 2.5,
     "rev": 1.5, "pad": 2, "concatenate": 2, "iota": 1, "reduce": 5, "windows": 1.5,
-    "host": 1.2,
+    "host": 1.2, "control": 1,
 }  # fmt: skip
 _NOT_SMOOTH = frozenset("integers bools compare complexes select convert iota".split())
+
+
+def _after_first(v: Value) -> tuple[int, ...]:
+    return tuple(range(1, len(v.shape) + 1))
 
 
 def lax_array(x: Any) -> Any:
