@@ -126,8 +126,11 @@ class Page:
                 continue
             if program.note:
                 notes.append(f"`{program.name}`: {program.note}")
+            by_problem: dict[str, list[str]] = {}
             for way, problem in facts.problems.items():
-                notes.append(f"`{program.name}`, {way}, as it is: {problem}")
+                by_problem.setdefault(problem, []).append(f"`{way}`")
+            for problem, ways in by_problem.items():
+                notes.append(f"`{program.name}` under {', '.join(ways)}, as it is: {problem}")
         return notes
 
     def _summary(self) -> str:
