@@ -71,12 +71,14 @@ class Facts:
       runs: for each way of running it, one of "yes", "changed", "no", "-".
       problems: the errors of the ways that do not work.
       paths: how many were traced for two sets of values.
+      rounds: how many the medians are of.
       plain, jitted, gradient, cold, warm: seconds; None for what could not be measured.
     """
 
     runs: dict[str, str] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     paths: int | None = None
+    rounds: int = 0
     plain: float | None = None
     jitted: float | None = None
     gradient: float | None = None
@@ -111,7 +113,7 @@ class Page:
 
     def text(self) -> str:
         return PAGE.format(
-            conditions="\n".join(conditions([f"{m.__name__} {m.__version__}" for m in USED])),
+            conditions="\n".join(self._conditions()),
             summary=self._summary(),
             tables="\n\n".join(self._tables()),
             notes="\n".join(f"- {note}" for note in self.notes()),
@@ -126,9 +128,19 @@ class Page:
                 continue
             if program.note:
                 notes.append(f"`{program.name}`: {program.note}")
+            by_problem: dict[str, list[str]] = {}
             for way, problem in facts.problems.items():
-                notes.append(f"`{program.name}`, {way}, as it is: {problem}")
+                by_problem.setdefault(problem, []).append(f"`{way}`")
+            for problem, ways in by_problem.items():
+                notes.append(f"`{program.name}` under {', '.join(ways)}, as it is: {problem}")
         return notes
+
+    def _conditions(self) -> list[str]:
+        rounds = max((f.rounds for f in self.facts.values()), default=0)
+        return [
+            *conditions([f"{m.__name__} {m.__version__}" for m in USED]),
+            f"- Backend: {autotrace.config.backend}. Rounds: {rounds}, and one for first calls.",
+        ]
 
     def _summary(self) -> str:
         count = len(self.facts)

@@ -16,7 +16,7 @@ import autotrace as at
 from bench import timing, workers
 from bench.programs import NO, NONE, Facts
 
-ROUNDS, FIRST_CALLS = 15, 3
+ROUNDS, FIRST_CALLS = 15, 1
 #: A turn lasts about so long, in seconds.
 TURN = 0.005
 MOST_CALLS = 2000
@@ -24,17 +24,16 @@ MOST_CALLS = 2000
 
 def check_jit(program, found):
     def check(function):
-        jitted = at.jit(function)
+        found["jit"] = jitted = at.jit(function)
         for inputs in (program.inputs, program.others, program.inputs):
             same_results(jitted(*inputs), function(*inputs))
-        found.append(jitted)
 
     return check
 
 
-def check_gradient(program, transform):
+def check_gradient(program, way, transform, found):
     def check(function):
-        derivative = transform(gradient(function, program))
+        found[way] = derivative = transform(gradient(function, program))
         for inputs in (program.inputs, program.others):
             right_gradient(derivative, function, program, inputs)
 
@@ -72,31 +71,34 @@ def first_calls(program, rounds):
     return statistics.median(cold), statistics.median(warm)
 
 
+def compare_rounds(request) -> int:
+    return min(ROUNDS, request.config.getoption("rounds") or ROUNDS)
+
+
 @pytest.mark.parametrize("program", numpy_programs.ALL, ids=lambda p: p.name)
 def test_program(program, compare, programs_page, request):
     facts = Facts(dict.fromkeys(("jit", "grad", "jit(grad)"), NONE))
-    found: list = []
+    programs_page.facts[program.name] = facts
+    found: dict = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         facts.attempt("jit", check_jit(program, found), program)
         if program.wrt:
-            facts.attempt("grad", check_gradient(program, lambda g: g), program)
-            facts.attempt("jit(grad)", check_gradient(program, at.jit), program)
-        programs_page.facts[program.name] = facts
+            facts.attempt("grad", check_gradient(program, "grad", lambda g: g, found), program)
+            facts.attempt("jit(grad)", check_gradient(program, "jit(grad)", at.jit, found), program)
         if facts.runs["jit"] == NO:
-            pytest.fail(facts.problems["jit"])
+            pytest.skip(facts.problems["jit"])
 
-        function, jitted, inputs = program.changed or program.function, found[-1], program.inputs
+        jitted, derivative, inputs = found["jit"], found.get("jit(grad)"), program.inputs
+        function = jitted.__wrapped__
         facts.paths = jitted.stats()["paths"]
         jobs = {"jitted": lambda: jitted(*inputs), "NumPy": lambda: function(*inputs)}
         if facts.runs["jit(grad)"] not in (NO, NONE):
-            derivative = at.jit(gradient(function, program))
             jobs["gradient"] = lambda: derivative(*inputs)
         seconds = max(timing.seconds_of(job) for job in jobs.values())
         calls = min(max(int(TURN / seconds), 1), MOST_CALLS)
         medians = compare(jobs, ROUNDS, calls)
     facts.jitted, facts.plain = medians["jitted"], medians["NumPy"]
     facts.gradient = medians.get("gradient")
-    facts.cold, facts.warm = first_calls(
-        program, min(FIRST_CALLS, request.config.getoption("rounds") or FIRST_CALLS)
-    )
+    facts.rounds = compare_rounds(request)
+    facts.cold, facts.warm = first_calls(program, FIRST_CALLS)

@@ -24,6 +24,10 @@ def kmeans(points, centres, maxiter=50):
     return centres, labels
 
 
+def kmeans_of_copies(points, centres, maxiter=50):
+    return kmeans(points, np.array(centres), maxiter)
+
+
 def softmax_regression(X, labels, W, rate, steps):
     """Softmax regression trained by gradient descent, with its last loss."""
     n, classes = len(X), W.shape[1]
@@ -175,7 +179,13 @@ _sides = np.sign(_clusters[:, 0] - _clusters[:, 1] + 0.3)
 
 PROGRAMS = [
     Program(
-        kmeans, (_clusters, _clusters[[0, 1, 2]]), (_clusters, _clusters[[5, 25, 45]]), wrt=(0,)
+        kmeans,
+        (_clusters, _clusters[[0, 1, 2]]),
+        (_clusters, _clusters[[5, 25, 45]]),
+        wrt=(0,),
+        changed=kmeans_of_copies,
+        note="un-jitted, `centres.copy()` of an argument that is not differentiated is an ordinary "
+        "array, into which nothing traced can be put; of `np.array(centres)` it is not.",
     ),
     Program(
         softmax_regression,
@@ -188,6 +198,7 @@ PROGRAMS = [
         (_clusters, (rng.uniform(size=60) < 0.5) * 1.0, 0.1),
         (_clusters, (rng.uniform(size=60) < 0.1) * 1.0, 1.0),
         wrt=(0, 2),
+        missing="numpy.linalg.solve",
     ),
     Program(
         gaussian_mixture,
@@ -243,5 +254,6 @@ PROGRAMS = [
         (np.sort(rng.uniform(0, 5, size=20)), rng.normal(size=20), np.linspace(0, 5, 9), 0.8, 0.1),
         (np.sort(rng.uniform(0, 5, size=20)), rng.normal(size=20), np.linspace(0, 5, 9), 1.2, 0.2),
         wrt=(0, 1, 3, 4),
+        missing="numpy.linalg.cholesky",
     ),
 ]
