@@ -198,7 +198,7 @@ class Primitive:
             guarded = innermost_guarded()
             if guarded is not None and guarded.level > level:
                 top, level = guarded, guarded.level
-        if self.effectful or (self.noted and top is None):
+        if self.effectful or self.noted:
             staging = innermost_staging()
             if staging is not None and staging.level > level:
                 top = staging

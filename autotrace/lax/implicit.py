@@ -43,11 +43,11 @@ from .functions import (
 from .scanning import batched_front
 
 #: Operands: the constants, the right side. Results: the solution, and what else ``solve`` returns.
-custom_linear_solve_p = Primitive("custom_linear_solve", multiple_results=True)
+custom_linear_solve_p = Primitive("custom_linear_solve", multiple_results=True, noted=True)
 
 #: Operands: the constants, the first guess. Results: the root, and what else ``solve`` returns.
 #: ``tangent_solve`` is a jaxpr from the root and the right side of the linear equation there.
-custom_root_p = Primitive("custom_root", multiple_results=True)
+custom_root_p = Primitive("custom_root", multiple_results=True, noted=True)
 
 _REMEDY = (
     "What to do: have them agree in structure, shapes and dtypes; 1.0 instead of 1, x.astype(...)."

@@ -11,6 +11,7 @@ from ..core.avals import ShapedArray, make_aval
 from ..core.config import config
 from ..core.errors import located
 from ..core.jaxpr import Jaxpr
+from ..core.primitive import innermost_staging
 from ..core.trace import get_aval
 from ..transforms.evaluate import eval_jaxpr
 from ..transforms.stage import as_numpy, stage
@@ -93,7 +94,10 @@ def checkpointed_scan(
     shape = Shape(len(function.closed), len(carry))
     jaxpr = _divided(function.jaxpr, shape, turns, bool(reverse), depth)
     operands = [as_numpy(x) for x in (*function.closed, *carry, *elements)]
-    outs = jit_p.bind(*operands, jaxpr=jaxpr, backend=config.backend, name=what)
+    if innermost_staging() is not None:
+        outs = eval_jaxpr(jaxpr, operands)
+    else:
+        outs = jit_p.bind(*operands, jaxpr=jaxpr, backend=config.backend, name=what)
     return tree.unflatten(function.out_tree, outs)
 
 

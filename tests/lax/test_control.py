@@ -938,3 +938,17 @@ def test_a_body_is_traced_few_times():
     for _ in range(3):
         f(XS)
     assert len(traced) == 1
+
+
+def test_a_loop_over_constants_within_a_body_uses_an_outer_value():
+    """The inner loop is noted in the body, whatever outer transform its closure belongs to."""
+
+    def f(a):
+        def turn(c, _):
+            counted = lax.while_loop(lambda x: x < a, lambda x: x + 1.0, 0.0)
+            return c + a * counted, None
+
+        return lax.scan(turn, 0.0, None, 3)[0]
+
+    assert at.grad(f)(2.5) == at.jit(at.grad(f))(2.5) == at.jvp(f, (2.5,), (1.0,))[1] == 9.0
+    np.testing.assert_array_equal(at.vmap(at.grad(f))(np.array([0.5, 2.5])), [3.0, 9.0])

@@ -147,6 +147,11 @@ def test_effects_happen_once_in_each_turn():
     f = lambda x: lax.checkpointed_scan(turn, x, np.arange(11), levels=3)[0]  # noqa: E731
     at.grad(f)(1.0)
     assert seen == [*range(11)]
+    seen.clear()
+    g = at.jit(lambda x: x + f(1.0))  # nothing traced goes in, and yet it is a part of the program
+    g(1.0)
+    g(2.0)
+    assert seen == 2 * [*range(11)]
 
 
 _MEMORY = """
