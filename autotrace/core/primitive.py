@@ -35,7 +35,16 @@ from .avals import ShapedArray
 from .config import config
 from .errors import MissingRuleError, NanError, located
 from .source import user_location
-from .trace import Tracer, active_traces, get_aval, innermost_guarded
+from .trace import (
+    Tracer,
+    active_traces,
+    any_staging,
+    get_aval,
+    innermost_guarded,
+    innermost_staging,
+    suspended,
+    tie_within,
+)
 
 _RULES = (
     "impl", "abstract", "jvp", "transpose", "batch", "jvp_call", "stage", "simplify", "prune",
@@ -194,27 +203,36 @@ class Primitive:
                 if trace.level > level:
                     top = trace
                     level = trace.level
-        if level > 0:  # at level 0 are numbers
+        if level > 0 and any_staging():  # at level 0 are numbers
             guarded = innermost_guarded()
             if guarded is not None and guarded.level > level:
                 top, level = guarded, guarded.level
         if self.effectful or self.noted:
             staging = innermost_staging()
             if staging is not None and staging.level > level:
-                top = staging
+                top, level = staging, staging.level
         if top is not None:
+            if level > 0 and any_staging():
+                return _process_outside(top, self, args, params)
             return top.process(self, args, params)
         if config.debug_nans:
             return _run_checked(self, args, params)
         return self.impl(*args, **params)
 
 
-def innermost_staging() -> Any:
-    """The innermost trace that stages effects of operations without traced inputs, or None."""
-    for trace in reversed(active_traces()):
-        if trace.stages_effects:
-            return trace
-    return None
+def _process_outside(top: Any, primitive: Primitive, args: tuple, params: dict) -> Any:
+    """Have a trace process a primitive outside of what is being staged within it, where loops and
+    effects on numbers that a rule has would be noted otherwise."""
+    staging = innermost_staging()
+    if staging is None or staging.level <= top.level or not top.alive:
+        return top.process(primitive, args, params)
+    traces = active_traces()
+    with suspended(traces[traces.index(top) + 1]):
+        out = top.process(primitive, args, params)
+    outs = out if primitive.multiple_results else [out]
+    if not all(isinstance(x, Tracer) and x.owner is top for x in outs):
+        tie_within(top)  # a number now, for whatever is traced within
+    return out
 
 
 def _by_name(name: str) -> Primitive:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 class _Stack(threading.local):
     def __init__(self) -> None:
         self.traces: list[Trace] = []
-        self.guarded = 0
+        self.staging = 0
         self.quiet: Any = None
 
 
@@ -87,16 +87,14 @@ class Trace:
         self.level = traces[-1].level + 1 if traces else 1
         self.alive = True
         traces.append(self)
-        if self.guarded:
-            _stack.guarded += 1
+        _stack.staging += self.stages_effects
         return self
 
     def __exit__(self, *_: Any) -> None:
         self.alive = False
         attention.count -= 1
         _stack.traces.remove(self)
-        if self.guarded:
-            _stack.guarded -= 1
+        _stack.staging -= self.stages_effects
         if not _stack.traces:
             for end in _at_last:
                 end()
@@ -118,10 +116,20 @@ def active_traces() -> list[Trace]:
     return _stack.traces
 
 
+def any_staging() -> bool:
+    """Whether a program is being staged in this thread."""
+    return _stack.staging > 0
+
+
+def innermost_staging() -> Any:
+    """The innermost trace that stages effects of operations without traced inputs, or None."""
+    if not _stack.staging:
+        return None
+    return next((t for t in reversed(_stack.traces) if t.stages_effects), None)
+
+
 def innermost_guarded() -> Trace | None:
     """The innermost of this thread's traces that are ``guarded``, or None."""
-    if not _stack.guarded:
-        return None
     return next((t for t in reversed(_stack.traces) if t.guarded), None)
 
 
@@ -140,16 +148,16 @@ def suspended(trace: Trace) -> Iterator[None]:
     traces, quiet = _stack.traces, _stack.quiet
     at = traces.index(trace)
     held = traces[at:]
-    guarded = sum(t.guarded for t in held)
+    staging = sum(t.stages_effects for t in held)
     del traces[at:]
     attention.count -= len(held)
-    _stack.guarded -= guarded
+    _stack.staging -= staging
     try:
         yield
     finally:
         traces.extend(held)
         attention.count += len(held)
-        _stack.guarded += guarded
+        _stack.staging += staging
         _stack.quiet = quiet
 
 

@@ -9,8 +9,8 @@ from ..core import tree
 from ..core.avals import ShapedArray
 from ..core.errors import located
 from ..core.jaxpr import Jaxpr, Var
-from ..core.primitive import Primitive, innermost_staging
-from ..core.trace import Tracer, get_aval
+from ..core.primitive import Primitive
+from ..core.trace import Tracer, get_aval, innermost_staging
 from ..core.tree import TreeDef
 from ..transforms.stage import as_numpy, check_output, hoist_tracers, stage
 from .calls import call_compiled

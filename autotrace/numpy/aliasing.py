@@ -20,8 +20,8 @@ import numpy as np
 
 from ..core.avals import uniform_value
 from ..core.errors import AssignmentError, located
-from ..core.primitive import Primitive, innermost_staging
-from ..core.trace import Tracer
+from ..core.primitive import Primitive
+from ..core.trace import Tracer, innermost_staging
 from ..lax import arithmetic as arith
 from ..lax.indexing import INDEX
 from ..lax.slicing import dynamic_update_slice_p, rev_p, slice_p

@@ -12,9 +12,18 @@ from ..core.avals import ShapedArray, aval_of, uniform_value, weak_aval
 from ..core.collector import patient_collector
 from ..core.config import config
 from ..core.jaxpr import Eqn, Jaxpr, Literal, Var, check_jaxpr, has_effect
-from ..core.primitive import Primitive, innermost_staging, primitives
+from ..core.primitive import Primitive, primitives
 from ..core.source import user_location
-from ..core.trace import Trace, Tracer, concretization_error, from_outside, get_aval, leaked, slot
+from ..core.trace import (
+    Trace,
+    Tracer,
+    concretization_error,
+    from_outside,
+    get_aval,
+    innermost_staging,
+    leaked,
+    slot,
+)
 
 _CONCRETE_REMEDY = (
     "What to do: for a choice use np.where or autotrace.lax.cond, for a loop lax.while_loop; mark "

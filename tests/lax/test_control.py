@@ -952,3 +952,28 @@ def test_a_loop_over_constants_within_a_body_uses_an_outer_value():
 
     assert at.grad(f)(2.5) == at.jit(at.grad(f))(2.5) == at.jvp(f, (2.5,), (1.0,))[1] == 9.0
     np.testing.assert_array_equal(at.vmap(at.grad(f))(np.array([0.5, 2.5])), [3.0, 9.0])
+
+
+@at.custom_jvp
+def own_loop(x):
+    return lax.while_loop(lambda c: c[0] < 2, lambda c: (c[0] + 1, np.sin(c[1])), (0, x))[1]
+
+
+own_loop.defjvp(lambda p, t: (own_loop(*p), t[0] * lax.fori_loop(0, 3, lambda i, c: c + 1.0, 0.0)))
+
+
+@pytest.mark.parametrize(
+    "f, slope",
+    [
+        (lambda a: lax.fori_loop(0, 2, lambda i, c: c + own_loop(a), a), 7.0),
+        (lambda a: lax.scan(lambda c, x: (c + own_loop(a), None), a, None, length=2)[0], 7.0),
+        (lambda a: lax.fori_loop(0, 2, lambda i, c: c + lax.fori_loop(
+            0, 2, lambda i, c: c * a, 1.0), a), 1 + 4 * 0.5),
+        (lambda a: at.jit(lambda x: x * own_loop(a))(2.0), 6.0),
+        (lambda a: lax.cond(a > 0, lambda: own_loop(a), lambda: a), 3.0),
+    ],
+)  # fmt: skip
+def test_loops_of_rules_on_values_from_outside_of_a_body(f, slope):
+    for derivative in (at.grad(f), at.jit(at.grad(f)), at.grad(at.jit(f))):
+        assert derivative(0.5) == slope
+    np.testing.assert_array_equal(at.vmap(at.grad(f))(np.array([0.5, 0.5])), [slope, slope])
