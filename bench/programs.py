@@ -37,7 +37,7 @@ branches and loops go other ways, and with the first ones again.
 - **jit**, **grad**, **jit(grad)**: “yes” means that the function runs and gives what NumPy gives,
   with not one character changed. “changed” means that something had to be, which the notes say;
   “no” that it does not run, and the notes have the error. A dash: no argument that it would make
-  sense to differentiate by.
+  sense to differentiate by; elsewhere, that it was not measured.
 - **paths**: how many ways through the function were traced in the calls with two sets of values. A
   program whose Python asks for no value has one; a program whose loops ask has one for each way
   that the answers have gone.
@@ -139,7 +139,7 @@ class Page:
         rounds = max((f.rounds for f in self.facts.values()), default=0)
         return [
             *conditions([f"{m.__name__} {m.__version__}" for m in USED]),
-            f"- Backend: {autotrace.config.backend}. Rounds: {rounds}, and one for first calls.",
+            f"- Backend: {autotrace.config.backend}. Rounds: {rounds}; first calls: one of each kind.",
         ]
 
     def _summary(self) -> str:
