@@ -139,7 +139,8 @@ class Page:
         rounds = max((f.rounds for f in self.facts.values()), default=0)
         return [
             *conditions([f"{m.__name__} {m.__version__}" for m in USED]),
-            f"- Backend: {autotrace.config.backend}. Rounds: {rounds}; first calls: one of each kind.",
+            f"- Backend: {autotrace.config.backend}. Rounds: {rounds}; of first calls as many as "
+            "`--first-calls` says, by default one.",
         ]
 
     def _summary(self) -> str:
