@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -141,6 +142,8 @@ class Page:
             *conditions([f"{m.__name__} {m.__version__}" for m in USED]),
             f"- Backend: {autotrace.config.backend}. Rounds: {rounds}; of first calls as many as "
             "`--first-calls` says, by default one.",
+            f"- Load of the machine at the end: {os.getloadavg()[0]:.1f}; above 1, other work took "
+            "processor time from what was measured, first calls above all.",
         ]
 
     def _summary(self) -> str:
@@ -175,7 +178,7 @@ class Page:
         ratio = facts.ratio()
         gradient = facts.gradient / facts.plain if facts.gradient and facts.plain else None
         return [
-            program.title,
+            f"`{program.name}`: {program.title}",
             *(facts.runs[way] for way in ("jit", "grad", "jit(grad)")),
             str(facts.paths or NONE),
             *(readable(t) if t else NONE for t in (facts.plain, facts.jitted)),
