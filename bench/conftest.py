@@ -25,6 +25,7 @@ def pytest_addoption(parser) -> None:
     group = parser.getgroup("autotrace")
     group.addoption("--rounds", type=int, help="rounds for each benchmark")
     group.addoption("--table", type=Path, help="the page to write when all rows were measured")
+    group.addoption("--first-calls", type=int, default=1, help="first calls of each program")
     group.addoption("--programs", type=Path, help="the same, on programs written for plain NumPy")
 
 

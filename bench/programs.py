@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -37,7 +38,7 @@ branches and loops go other ways, and with the first ones again.
 - **jit**, **grad**, **jit(grad)**: “yes” means that the function runs and gives what NumPy gives,
   with not one character changed. “changed” means that something had to be, which the notes say;
   “no” that it does not run, and the notes have the error. A dash: no argument that it would make
-  sense to differentiate by.
+  sense to differentiate by; elsewhere, that it was not measured.
 - **paths**: how many ways through the function were traced in the calls with two sets of values. A
   program whose Python asks for no value has one; a program whose loops ask has one for each way
   that the answers have gone.
@@ -139,7 +140,10 @@ class Page:
         rounds = max((f.rounds for f in self.facts.values()), default=0)
         return [
             *conditions([f"{m.__name__} {m.__version__}" for m in USED]),
-            f"- Backend: {autotrace.config.backend}. Rounds: {rounds}, and one for first calls.",
+            f"- Backend: {autotrace.config.backend}. Rounds: {rounds}; of first calls as many as "
+            "`--first-calls` says, by default one.",
+            f"- Load of the machine at the end: {os.getloadavg()[0]:.1f}; above 1, other work took "
+            "processor time from what was measured, first calls above all.",
         ]
 
     def _summary(self) -> str:
@@ -174,7 +178,7 @@ class Page:
         ratio = facts.ratio()
         gradient = facts.gradient / facts.plain if facts.gradient and facts.plain else None
         return [
-            program.title,
+            f"`{program.name}`: {program.title}",
             *(facts.runs[way] for way in ("jit", "grad", "jit(grad)")),
             str(facts.paths or NONE),
             *(readable(t) if t else NONE for t in (facts.plain, facts.jitted)),

@@ -16,7 +16,7 @@ import autotrace as at
 from bench import timing, workers
 from bench.programs import NO, NONE, Facts
 
-ROUNDS, FIRST_CALLS = 15, 1
+ROUNDS = 15
 #: A turn lasts about so long, in seconds.
 TURN = 0.005
 MOST_CALLS = 2000
@@ -101,4 +101,6 @@ def test_program(program, compare, programs_page, request):
     facts.jitted, facts.plain = medians["jitted"], medians["NumPy"]
     facts.gradient = medians.get("gradient")
     facts.rounds = compare_rounds(request)
-    facts.cold, facts.warm = first_calls(program, FIRST_CALLS)
+    count = request.config.getoption("first_calls")
+    if count:
+        facts.cold, facts.warm = first_calls(program, count)

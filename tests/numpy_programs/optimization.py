@@ -176,7 +176,6 @@ PROGRAMS = [
         bisection,
         (0.0, 2.0, 1.0),
         (0.0, 1.0, 2.0),
-        note="By numbers a midpoint is: the derivative is that of the end points alone.",
     ),
     Program(secant, (0.0, 1.0, 1.3), (0.2, 2.0, 0.4), wrt=(2,)),
     Program(golden_section, (-1.0, 3.0, 0.7), (-1.0, 3.0, 1.9)),
