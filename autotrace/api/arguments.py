@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..core import tree
-from ..core.avals import float0, is_inexact
+from ..core.avals import is_inexact
 from ..core.errors import NonDifferentiableError, located
 from ..core.trace import Tracer, active_traces, get_aval
 from ..core.tree import TreeDef
+from ..transforms.backends import own
 from ..transforms.held import HeldTracer
 from ..transforms.stage import as_numpy
 
@@ -274,22 +275,7 @@ def plain(values: Iterable[Any], inputs: Sequence[Any] = ()) -> list[Any]:
       values: the results.
       inputs: arrays that belong to the caller.
     """
-    taken = {id(x) for x in inputs}
-    out = []
-    for x in values:
-        if isinstance(x, np.ndarray):
-            if x.ndim == 0 and x.dtype != float0:
-                x = x[()]
-            else:
-                if (
-                    x.base is not None
-                    or id(x) in taken
-                    or not (x.flags.c_contiguous and x.flags.writeable)
-                ):
-                    x = np.array(x, order="C", subok=False)
-                taken.add(id(x))
-        out.append(handle(x))
-    return out
+    return [handle(x) for x in own(values, inputs)]
 
 
 def plain_tree(value: Any, inputs: Sequence[Any] = ()) -> Any:

@@ -15,7 +15,7 @@ from ..core.primitive import Primitive
 from ..core.source import user_location
 from ..core.tangents import LinearInput
 from ..core.trace import Tracer, active_traces, get_aval
-from ..transforms.backends import compile_jaxpr
+from ..transforms.backends import compile_jaxpr, own
 from ..transforms.batch import Axis, BatchTrace, batch_flat
 from ..transforms.derived import (
     batched,
@@ -125,7 +125,13 @@ def call_compiled(primitive: Primitive, args: Sequence[Any], params: dict) -> li
     outvars = [Var(a) for a in primitive.out_avals([v.aval for v in invars], params)]
     eqn = Eqn(primitive, invars, outvars, params, user_location())
     jaxpr = Jaxpr([], [], invars, [eqn], outvars)
-    return jit_p.bind(*args, jaxpr=jaxpr, backend=config.backend, name=primitive.name)
+    return call_whole(jaxpr, args, primitive.name)
+
+
+def call_whole(jaxpr: Jaxpr, args: Sequence[Any], name: str) -> list[Any]:
+    """Compile a jaxpr and run it, where it is not a part of a larger program."""
+    outs = jit_p.bind(*args, jaxpr=jaxpr, backend=config.backend, name=name)
+    return own(outs, [*args, *jaxpr.consts])
 
 
 # --- custom derivative rules -------------------------------------------------------------------

@@ -8,7 +8,6 @@ from typing import Any
 
 from ..core import tree
 from ..core.avals import ShapedArray, make_aval
-from ..core.config import config
 from ..core.errors import located
 from ..core.jaxpr import Jaxpr
 from ..core.primitive import innermost_staging
@@ -16,7 +15,7 @@ from ..core.trace import get_aval
 from ..transforms.evaluate import eval_jaxpr
 from ..transforms.stage import as_numpy, stage
 from .bodies import Shape
-from .calls import jit_p
+from .calls import call_whole
 from .checkpointing import checkpoint_p, nothing_saveable
 from .functions import flatten_operands
 from .scanning import carried_function, element_of, length_of, scan_p
@@ -97,7 +96,7 @@ def checkpointed_scan(
     if innermost_staging() is not None:
         outs = eval_jaxpr(jaxpr, operands)
     else:
-        outs = jit_p.bind(*operands, jaxpr=jaxpr, backend=config.backend, name=what)
+        outs = call_whole(jaxpr, operands, what)
     return tree.unflatten(function.out_tree, outs)
 
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import importlib
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..core.avals import float0
 from ..core.config import config
 from ..core.jaxpr import Eqn, Jaxpr, Var, check_pickles, sub_jaxprs
 from ..core.source import GENERATED
@@ -166,3 +167,29 @@ def compile_jaxpr(jaxpr: Jaxpr, backend: str) -> Executable:
     if executable is None:
         executable = by_backend[backend] = get_backend(backend)(jaxpr)
     return executable
+
+
+def own(values: Iterable[Any], inputs: Iterable[Any]) -> list[Any]:
+    """What an executable returns as writable C-order ndarrays that share memory with nothing, and
+    NumPy scalars in place of 0-d arrays. Tracers stay as they are.
+
+    Args:
+      values: the results.
+      inputs: arrays that belong to the caller.
+    """
+    taken = {id(x) for x in inputs}
+    out = []
+    for x in values:
+        if isinstance(x, np.ndarray):
+            if x.ndim == 0 and x.dtype != float0:
+                x = x[()]
+            else:
+                if (
+                    x.base is not None
+                    or id(x) in taken
+                    or not (x.flags.c_contiguous and x.flags.writeable)
+                ):
+                    x = np.array(x, order="C", subok=False)
+                taken.add(id(x))
+        out.append(x)
+    return out
