@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from autotrace.kernels.lowering import STATUS_SLOT, Lowered
 from autotrace.kernels.program import Program
 from autotrace.kernels.scalars import NAMESPACE
 from autotrace.kernels.source import parameters, python_source
+from autotrace.kernels.structure import Structured
 
 from autotrace import lax
 
@@ -88,7 +89,76 @@ def _run_kernel(low: Lowered, slots: dict[int, np.ndarray]) -> None:
     namespace["loops"](*args.values(), 0, low.stop)
 
 
-def _run_routine(step: Routine, slots: dict[int, np.ndarray]) -> None:
+class Address:
+    """A place in some bytes, as a number would be."""
+
+    def __init__(self, data: np.ndarray, offset: int = 0):
+        self.data = data
+        self.offset = offset
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Address):
+            return False  # a number: memory that there is not
+        same = self.data.ctypes.data == other.data.ctypes.data
+        return same and self.offset == other.offset
+
+    __hash__ = None
+
+
+class Table(list):
+    """A loop's table: its words, of which some are addresses."""
+
+    def typed(self, dtype: str) -> np.ndarray:
+        words = [0 if isinstance(w, Address) else w for w in self]
+        return np.array(words, np.int64).view(dtype)
+
+
+def _bytes(buffer: np.ndarray) -> np.ndarray:
+    return buffer.reshape(-1).view(np.uint8)
+
+
+def _pointer_to(dtype: str) -> Callable:
+    def pointer(place: Any) -> Any:
+        if isinstance(place, Table):
+            return place if dtype == "int64" else place.typed(dtype)
+        return Pointer(place.data.view(dtype), place.offset // np.dtype(dtype).itemsize)
+
+    return pointer
+
+
+def _invoked(function: Any, types: str, *args: Any) -> Any:
+    """``malloc`` and ``free``: nothing else is called by a loop that runs plainly."""
+    if types == "int64(int64)":
+        return Address(_bytes(_unwritten((-(-int(args[0]) // 8),), np.int64)))
+    assert types == "void(int64)"
+    return None
+
+
+_DTYPES = "float64 float32 int8 int16 int32 int64 uint8 uint16 uint32 uint64".split()
+_LOOP_NAMES: dict[str, Any] = {
+    **{f"pointer_{d}": _pointer_to(d) for d in _DTYPES},
+    **{f"room_{d}": lambda n, d=d: Pointer(_unwritten((n,), d)) for d in _DTYPES},
+    "at": lambda pointer, i: Pointer(pointer.flat, pointer.offset + int(i)),
+    "address_of": lambda p, i: Address(_bytes(p.flat), (p.offset + i) * p.flat.itemsize),
+    "invoke": _invoked,
+}
+
+
+def _run_loops(step: Structured, slots: dict[int, np.ndarray]) -> None:
+    if "invoke(words[" in step.source.text or "product_" in step.source.text:
+        _run_routine(step, slots)  # it has steps that call native libraries, or threads
+        return
+    table = Table(step.table)
+    for slot, position, offset in step.patches:
+        table[position] = Address(_bytes(slots[slot]), offset)
+    namespace = NAMES | _LOOP_NAMES
+    for helper in step.source.helpers:
+        exec(helper[0], namespace)
+    exec(step.source.text, namespace)
+    namespace["control"](table, 0, 1)
+
+
+def _run_routine(step: Routine | Structured, slots: dict[int, np.ndarray]) -> None:
     """A routine calls native libraries: it runs compiled."""
     table = np.array(step.table, np.int64)
     for slot, position, offset in step.patches:
@@ -131,6 +201,8 @@ def run_plainly(program: Program, inputs: Sequence[Any]) -> list[Any]:
                     slots[slot] = np.array(made, order="C")
             elif isinstance(step, Routine):
                 _run_routine(step, slots)
+            elif isinstance(step, Structured):
+                _run_loops(step, slots)
             else:
                 _run_kernel(step, slots)
             if status:

@@ -95,8 +95,9 @@ def test_linspace_of_integers():
 
 def test_arange():
     same(anp.arange(3), np.arange(3))
-    with pytest.raises(TypeError):
-        autotrace.jit(lambda n: anp.arange(n))(3)
+    same(autotrace.jit(lambda n: anp.arange(n))(3), np.arange(3))
+    with pytest.raises(autotrace.ConcretizationError):
+        autotrace.make_jaxpr(lambda n: anp.arange(n))(3)
     same(autotrace.jvp(lambda x: anp.arange(x) * 1.0, (3.0,), (1.0,))[0], np.arange(3.0))
 
 
