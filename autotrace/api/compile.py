@@ -14,7 +14,7 @@ from typing import Any
 from ..core import tree
 from ..core.avals import ShapedArray
 from ..core.config import attention, config, on_update
-from ..core.errors import located
+from ..core.errors import ConcretizationError, located
 from ..core.jaxpr import Jaxpr
 from ..core.trace import Tracer, active_traces, get_aval
 from ..lax.calls import jit_p
@@ -35,6 +35,7 @@ from .arguments import (
     signature_of,
 )
 from .differentiate import aval_like
+from .inspect import ShapeDtypeStruct
 from .paths import Follow, Paths
 from .staged import Call, Shortcut, StagedProgram, checking, leaf_key, staging
 from .stages import Lowered, Traced
@@ -240,10 +241,17 @@ class JitFunction:
         kernel over (7,): 1 loop, 1 read, 2 operations, 1 sum, 1 for later steps
         memory for intermediate values: 8 bytes, kept for later calls
         """
-        found = self._programs.get(self._sort(args, kwargs, abstract=True).key)
+        key = self._sort(args, kwargs, abstract=True).key
+        if not isinstance(self._programs.get(key), Paths):
+            try:
+                lowered = self.lower(*args, **kwargs)
+            except ConcretizationError:
+                if any(isinstance(x, ShapeDtypeStruct) for x in tree.leaves((args, kwargs))):
+                    raise
+                self(*args, **kwargs)
+        found = self._programs.get(key)
         if isinstance(found, Paths):
             return f"backend {self._backend}\n{found.describe()}"
-        lowered = self.lower(*args, **kwargs)
         stage = "fusion" if "fusion" in stages_of(self._backend) else "source"
         return f"backend {self._backend}\n{lowered.as_text(stage)}"
 

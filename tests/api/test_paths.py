@@ -1433,3 +1433,13 @@ def _check_random_program(lines, points):
             atol=1e-7,
         )
     assert traces(f) == known  # derivatives follow the paths that values have taken
+
+
+def test_explain_runs_what_has_not_been_called():
+    def f(x):
+        return x * 2 if x.sum() > 0 else x
+
+    text = jit(f).explain(np.ones(3))
+    assert "asks for values" in text and "1 path" in text
+    with pytest.raises(at.ConcretizationError):
+        jit(f).explain(at.ShapeDtypeStruct((3,), np.float64))
