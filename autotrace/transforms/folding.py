@@ -16,6 +16,7 @@ import dis
 import functools
 import hashlib
 import inspect
+import sys
 import types
 from collections.abc import Callable
 from typing import Any
@@ -40,6 +41,17 @@ class NoProofError(Exception):
     """Something cannot be compared."""
 
 
+#: Instead of its name, for a comparison that asks for the truth of its result itself; its operands
+#: are gone from the stack by then.
+_TESTED = "COMPARE_OP and TO_BOOL"
+
+
+def _compares_and_tests(instruction: dis.Instruction) -> bool:
+    """As Python 3.13 has it where a comparison is all that is tested."""
+    new = sys.version_info >= (3, 13) and instruction.opname == "COMPARE_OP"
+    return new and bool((instruction.arg or 0) & 16)
+
+
 @functools.cache
 def _depths(code: types.CodeType) -> dict[int, tuple[str, int]]:
     """For each instruction that is reached without an exception, its name, and how much is on the
@@ -53,7 +65,7 @@ def _depths(code: types.CodeType) -> dict[int, tuple[str, int]]:
         if n >= len(instructions) or instructions[n].offset in depths:
             continue
         one = instructions[n]
-        depths[one.offset] = (one.opname, depth)
+        depths[one.offset] = (_TESTED if _compares_and_tests(one) else one.opname, depth)
         argument = one.arg if one.opcode >= dis.HAVE_ARGUMENT else None
         name = one.opname
         if one.opcode in dis.hasjrel or one.opcode in dis.hasjabs:
@@ -86,6 +98,8 @@ def is_bare(frame: types.FrameType) -> bool:
     if not any(first <= at <= last for first, last in _loops(code)):
         return False
     name, depth = _depths(code).get(at, ("", 0))
+    if name == _TESTED:
+        return depth == 2
     return depth == 1 and name.startswith(("POP_JUMP", "TO_BOOL"))
 
 
