@@ -62,8 +62,8 @@ class _Body:
     """A loop's body, planned.
 
     Args:
+      loop: what is carried lies in its slots; the body and all that belongs to it go there.
       consts: what it reads in each turn.
-      carry: the slots of what it carries.
       elements: the arrays that it goes through.
       outputs: the slots of the arrays that it writes.
     """
@@ -111,9 +111,10 @@ class _Body:
 
     def _own(self, leaf: Leaf, aval: ShapedArray) -> bool:
         """Whether a leaf is the whole of a slot of this loop."""
-        made = self.plan.temporaries.get(leaf.slot)
-        own = made is not None and self.plan.owns(leaf.slot)
-        return own and leaf.view == contiguous(made.shape) and made.shape == aval.shape  # type: ignore[union-attr]
+        if not self.plan.owns(leaf.slot):
+            return False
+        made = self.plan.aval(leaf.slot)
+        return leaf.view == contiguous(made.shape) and made.shape == aval.shape
 
 
 def _taken(plan: Plan, expression: Expression, others: Sequence[Expression]) -> Leaf | None:

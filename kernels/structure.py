@@ -207,13 +207,17 @@ class _Writer:
     def pointer(self, slot: int, dtype: str) -> str:
         """The pointer to a slot; a room where it is small and nothing outside uses it."""
         if slot not in self.pointers:
-            inner = slot in self.plan.temporaries and slot not in self.outside
-            if inner and self.size(slot) <= REGISTERS:
+            if self.fits_room(slot):
                 self.head.append(f"r{slot} = room_{dtype}({max(self.size(slot), 1)})")
                 self.pointers[slot] = f"r{slot}"
             else:
                 self.pointers[slot] = self.home(slot, dtype)
         return self.pointers[slot]
+
+    def fits_room(self, slot: int) -> bool:
+        """Whether an array is small, and nothing outside uses it."""
+        inner = slot in self.plan.temporaries and slot not in self.outside
+        return inner and self.size(slot) <= REGISTERS
 
     def is_room(self, slot: int) -> bool:
         return self.pointers.get(slot, "").startswith("r")
@@ -286,11 +290,12 @@ class _Writer:
             inline=tiny,
         )
         places = {at: (slot, offset) for slot, at, offset in low.patches}
+        names = parameters(kernel)
         args = []
         for at, dtype in enumerate(source.dtypes[:-2]):
             if at in places:
                 args.append(self.place(dtype[1:], *places[at], tiny))
-            elif dtype != "int64" or parameters(kernel)[at].startswith("scalar"):
+            elif dtype != "int64" or names[at].startswith("scalar"):
                 args.append(self.scalar(dtype, low.table[at]))
             else:
                 args.append(str(low.table[at]) if tiny else self.word(low.table[at]))
@@ -313,9 +318,7 @@ class _Writer:
         for slot, at, offset in patches:
             if slot == STATUS_SLOT:
                 self.status()
-            dynamic = slot in self.moving or (slot in self.pointers and self.is_room(slot))
-            inner = slot in self.plan.temporaries and slot not in self.outside
-            if dynamic or (inner and self.size(slot) <= REGISTERS):
+            if slot in self.moving or self.is_room(slot) or self.fits_room(slot):
                 pointer = self.pointer(slot, self.known_dtype(slot))
                 self.line(f"words[{base + at}] = address_of({pointer}, 0) + {self.word(offset)}")
             else:
@@ -329,8 +332,7 @@ class _Writer:
         self.describe(f"BLAS {step.name}")
         self.work += self.turns * step.work
         base = self.region(step.table, step.patches)
-        old = "product"
-        name = self.helper("product_", step.source.text, old, dtypes=step.source.dtypes)
+        name = self.helper("product_", step.source.text, "product", dtypes=step.source.dtypes)
         self.names |= dict(step.source.names)
         self.line(f"{name}(table + {8 * base}, 0, {self.word(step.stop)})")
 
