@@ -4,6 +4,9 @@ A plain function over NumPy arrays is traced into a jaxpr; interpreters over it 
 batch it. NumPy arrays go in, NumPy arrays come out.
 """
 
+import importlib
+from types import ModuleType
+
 from . import checkpoint_policies, debug, extend, lax, numpy, testing, tree
 from .api.compile import jit
 from .api.custom import checkpoint, custom_jvp, custom_vjp
@@ -39,6 +42,16 @@ from .core.errors import (
 from .lax.checkpointing import checkpoint_name
 
 __version__ = "0.1.0"
+
+#: The public modules that are imported when first asked for, so that ``import autotrace`` is cheap.
+_LAZY = ("nn", "random", "scipy")
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _LAZY:
+        return importlib.import_module("." + name, __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "AssignmentError",
@@ -76,8 +89,11 @@ __all__ = [
     "linear_transpose",
     "linearize",
     "make_jaxpr",
+    "nn",
     "numpy",
     "pure_callback",
+    "random",
+    "scipy",
     "set_num_threads",
     "stop_gradient",
     "testing",

@@ -1,0 +1,1 @@
+"""Activations, initializers, convolutions and attention for neural nets."""

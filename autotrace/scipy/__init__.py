@@ -1,0 +1,1 @@
+"""SciPy's functions for traced code, under SciPy's names."""
