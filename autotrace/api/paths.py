@@ -6,6 +6,7 @@ tree and goes from question to question; where its answer is new the function is
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -20,14 +21,15 @@ from ..core.config import attention
 from ..core.errors import located
 from ..core.jaxpr import Jaxpr
 from ..core.source import Location, describe
-from ..core.trace import Tracer
+from ..core.trace import Tracer, any_staging
 from ..lax.calls import jit_p
 from ..transforms.backends import Executable
-from ..transforms.paths import Diverged, PathTrace
-from ..transforms.questions import End, Node, Segment, Tree, Values
+from ..transforms.paths import Diverged, Foreseen, PathTrace
+from ..transforms.questions import MANY_TURNS, End, Node, Segment, Tree, Values
 from ..transforms.stage import as_numpy, hoist_tracers
 from .arguments import FlatFunction, plain
 from .staged import StagedProgram, checking, clock, staging
+from .turns import Turns, outermost
 
 #: How many layouts of its arguments a segment keeps native functions for.
 _MOST_LAYOUTS = 8
@@ -101,13 +103,20 @@ class Paths:
             self.tree, lambda s, args: self._run(s, args, backend), values, trail, keep
         )
         flat = self._flat()
-        with patient_collector(), trace:
-            outs = flat(*[trace.new_input(a) for a in self._avals])
-            if trace.node is None and not trail:
-                jaxpr, closed_over = hoist_tracers(trace.program(outs))
-                return StagedProgram(jaxpr, flat.out_tree, closed_over, trace.closed_over), None
-            end, results = trace.end(outs, flat.out_tree)
+        try:
+            with patient_collector(), trace:
+                outs = flat(*[trace.new_input(a) for a in self._avals])
+                if trace.node is None and not trail:
+                    jaxpr, closed_over = hoist_tracers(trace.program(outs))
+                    return StagedProgram(jaxpr, flat.out_tree, closed_over, trace.closed_over), None
+                if trace.onward is None:
+                    end, results = trace.end(outs, flat.out_tree)
+        except (Foreseen, Exception):
+            if trace.onward is None:
+                raise
         self.once = self.once or trace.closed_over
+        if trace.onward is not None:
+            return None, self._go_on(leaves, backend, *trace.onward)
         return None, self._result(end, results, leaves)
 
     def _extend(self, values: Values, trail: list[Any], backend: str, leaves: Sequence[Any]) -> Any:
@@ -205,6 +214,12 @@ class Paths:
             return self._follow(leaves, backend)
         return self.walk(tuple(leaves), backend)
 
+    def _go_on(self, leaves: Sequence[Any], backend: str, node: Node | End, state: Values) -> Any:
+        """The result of a call that has come to a node."""
+        if attention.count or checking() or any(isinstance(x, Tracer) for x in leaves):
+            return self._follow(leaves, backend, node, state)
+        return self._walk(tuple(leaves), backend, node, state)
+
     def bind_like(self, leaves: Sequence[Any], backend: str) -> Callable[..., Any] | None:
         """A function for arguments like these, which checks them itself: it returns
         ``NotImplemented`` or ``Ellipsis`` where it has done nothing. None where there is none."""
@@ -224,11 +239,25 @@ class Paths:
           backend: the process's.
           fitting: whether they are known to be of the signature.
         """
-        node: Node | End | None = self.tree.root
-        if node is None:
+        root = self.tree.root
+        if root is None:
             return self._first(leaves, backend)
-        root = node
-        state = leaves
+        return self._walk(leaves, backend, root, leaves, None if fitting else root)
+
+    def _walk(
+        self,
+        leaves: Values,
+        backend: str,
+        node: Node | End,
+        state: Values,
+        unsure: Node | None = None,
+    ) -> Any:
+        """The result from a node on, without tracers.
+
+        Args:
+          unsure: the root, where the state may not fit it; then what its native function says of
+            that is returned.
+        """
         while True:
             node.hits += 1
             segment = node.segment
@@ -236,12 +265,15 @@ class Paths:
                 args = state if node.take is None else node.take(state)
                 outs = segment.native(*args)
                 if type(outs) is not tuple:
-                    if not fitting and node is root:
+                    if node is unsure:
                         return outs
                     outs = self._bound(segment, args, backend)
                 state = state + outs
             if isinstance(node, End):
                 return self._result(node, node.pick(state), leaves, self._fresh)
+            # Interpreted, a program of turns takes three times as long as they take here.
+            if node.hits >= node.limit and backend != "numpy":
+                node, state = self._turn(node, state, self._call, backend)
             value = state[node.place]
             after = node.children.get(value if node.key is None else node.key(value))
             if after is None:
@@ -249,10 +281,13 @@ class Paths:
             state = node.pick(state)
             node = after
 
+    def _call(self, segment: Segment, args: Values, backend: str) -> Values:
+        """Run a segment on arrays and numbers."""
+        outs = segment.native(*args)
+        return outs if type(outs) is tuple else self._bound(segment, args, backend)
+
     def _bound(self, segment: Segment, args: Values, backend: str) -> Values:
         """Run a segment on arguments that its native function does not take."""
-        executable = self._compile(segment.jaxpr, backend)
-        self._fresh = getattr(executable, "fresh_outputs", False)
         layouts = tuple(
             [
                 (type(x), x.strides if type(x) is np.ndarray and not x.flags.c_contiguous else None)
@@ -260,16 +295,19 @@ class Paths:
             ]
         )
         native = segment.natives.get(layouts)
-        if native is None and len(segment.natives) < _MOST_LAYOUTS:
-            bind = getattr(executable, "bind_like", None)
-            if bind is not None and args:
-                native = segment.natives[layouts] = bind(args)
-        if native is not None:
-            segment.native = native
-            outs = native(*args)
-            if type(outs) is tuple:
-                return outs
-        return tuple(executable(*args))
+        if native is None:
+            executable = self._compile(segment.jaxpr, backend)
+            self._fresh = getattr(executable, "fresh_outputs", False)
+            if not args or not hasattr(executable, "bind_like"):
+                return tuple(executable(*args))
+            native = executable.bind_like(args)
+            if len(segment.natives) < _MOST_LAYOUTS:
+                segment.natives[layouts] = native
+        segment.native = native
+        outs = native(*args)
+        if type(outs) is tuple:
+            return outs
+        return tuple(self._compile(segment.jaxpr, backend)(*args))
 
     def _follow(
         self,
@@ -292,6 +330,17 @@ class Paths:
             if isinstance(node, End):
                 return self._result(node, node.pick(state), leaves)
             answer = node.question.answer(state[node.place])
+            if (
+                node.returns
+                and not any_staging()
+                and not checking()
+                and (
+                    # A turn with tracers takes as long as a thousand without.
+                    node.hits >= node.limit or any(isinstance(x, Tracer) for x in state)
+                )
+            ):
+                node, state = self._turn(node, state, self._run, backend)
+                answer = node.question.answer(state[node.place])
             after = node.child(answer)
             state = node.pick(state)
             if after is None:
@@ -300,6 +349,31 @@ class Paths:
                     if after is None:
                         return self._extend(state, [*node.way(), answer], backend, leaves)
             node = after
+
+    def _turn(
+        self,
+        node: Node,
+        state: Values,
+        run: Callable[[Segment, Values, str], Values],
+        backend: str,
+    ) -> tuple[Node, Values]:
+        """Take the turns of a loop that closes at a node, where they can be one program.
+
+        Returns:
+          Where the call goes on, a node whose segment has been run, and the state there.
+        """
+        if node.loop is None:
+            outer = outermost(node)
+            if outer is not node and outer.hits < outer.limit:  # the turn of that one comes first
+                outer.limit, node.limit = outer.hits, node.hits + MANY_TURNS
+                return node, state
+        if node.loop is None or not node.loop.holds(self.tree):
+            with staging.lock:
+                node.loop = Turns(node, self.tree, state)
+        if node.loop.segment is None:
+            node.limit = math.inf  # until another way back to it is found
+            return node, state
+        return node.loop.take(state, lambda segment, args: run(segment, args, backend))
 
     def _first(self, leaves: Sequence[Any], backend: str) -> Any:
         with staging.lock:

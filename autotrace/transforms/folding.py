@@ -123,6 +123,15 @@ def active_frames(innermost: types.FrameType) -> set[int]:
     return found
 
 
+def form_of_array(value: Any) -> Any:
+    """An array or a number by its content; raises ``NoProofError`` where that is objects."""
+    array = np.asarray(value)
+    if array.dtype.hasobject:
+        raise NoProofError
+    content = hashlib.blake2b(array.tobytes(), digest_size=16).digest()
+    return (array.shape, array.dtype, array.strides, content)
+
+
 class Form:
     """What the frames from a question out to ``jit`` look like; equal forms, equal futures.
 
@@ -185,10 +194,7 @@ class Form:
         if kind is dict:
             return [(self.of(k), self.of(v)) for k, v in value.items()]
         if kind is np.ndarray:
-            if value.dtype.hasobject:
-                raise NoProofError
-            content = hashlib.blake2b(value.tobytes(), digest_size=16).digest()
-            return (value.shape, value.dtype, value.strides, content)
+            return form_of_array(value)
         if kind is types.FunctionType:
             return (value.__code__, id(value.__globals__), self._closure(value))
         if kind is types.MethodType:

@@ -27,7 +27,8 @@ import numpy as np
 from ..core.jaxpr import Literal, Var, has_effect
 from ..core.source import user_location
 from ..core.trace import Tracer, active_traces, leaked, suspended, tie_within
-from .folding import Form, NoProofError, active_frames, is_bare
+from .folding import Form, NoProofError, active_frames, form_of_array, is_bare
+from .held import HeldTracer
 from .questions import (
     End,
     Failure,
@@ -58,6 +59,11 @@ class Diverged(BaseException):
         self.question = question
 
 
+class Foreseen(BaseException):
+    """What follows is known from an earlier turn of a loop: the trace is left, the call goes on
+    from its ``onward``. Not an ``Exception``, so that the function cannot catch it."""
+
+
 class Turn:
     """A question in a loop: the frame that asks it, and its nodes in the turns so far."""
 
@@ -66,6 +72,16 @@ class Turn:
     def __init__(self, frame: types.FrameType):
         self.frame = frame
         self.known: list[Node] = []
+
+
+def _order_of_lone(tracer: Any) -> str | None:
+    """How the array lies in memory that a handle stands for, where no other shares it."""
+    place = getattr(tracer, "place", None)
+    if place is None:
+        return None
+    if place.base is not None or any(view() is not None for view in place.views):
+        raise NoProofError
+    return place.order
 
 
 #: How many turns of a loop are compared before it is left unfolded.
@@ -85,12 +101,14 @@ class PathTrace(JaxprTrace):
 
     Attributes:
       node: the last node; None before the first question.
+      onward: where the call goes on without the trace, once that is known: a node or an end, and
+        the state.
       closed_over: whether the path depends on tracers of an enclosing transform.
     """
 
     __slots__ = (
-        "answered", "closed_over", "entry", "given", "keep", "node", "own", "root", "run", "state",
-        "trail", "tree", "turns", "values",
+        "answered", "closed_over", "entry", "given", "keep", "node", "onward", "own", "root", "run",
+        "state", "trail", "tree", "turns", "values",
     )  # fmt: skip
 
     def __init__(
@@ -110,6 +128,7 @@ class PathTrace(JaxprTrace):
         self.keep = keep
         self.root = tree.root
         self.node: Node | None = None
+        self.onward: tuple[Node | End, Values] | None = None
         self.answered = 0
         self.closed_over = False
         #: The variables of the state, and which of them hold values that segments have made.
@@ -127,6 +146,8 @@ class PathTrace(JaxprTrace):
             if isinstance(atom.value, Tracer):
                 return atom.value.concrete(asked, kind)
             return atom.value if kind is None else kind(atom.value)
+        if self.onward is not None:
+            raise Foreseen  # and the function caught it
         tie_within(self)
         if self.node is None:
             inputs = set(self.invars)
@@ -148,6 +169,10 @@ class PathTrace(JaxprTrace):
             with suspended(self):
                 answer = question.answer(state[node.place])
             self.values = node.pick(state)
+            after = node.child(answer) if self.keep else None
+            if after is not None:
+                self.onward = after, self.values
+                raise Foreseen
             self.trail.append(answer)
         self.node = node
         self.answered += 1
@@ -244,17 +269,23 @@ class PathTrace(JaxprTrace):
                 return places[numbers[atom]]
             if type(atom) is Var or isinstance(atom.value, Tracer):
                 raise NoProofError
-            value = np.asarray(atom.value)
-            return (value.shape, value.dtype, value.tobytes())
+            return form_of_array(atom.value)
 
         def of(tracer: Any) -> Any:
+            order = _order_of_lone(tracer)
+            if type(tracer) is HeldTracer:
+                return (
+                    form_of_array(tracer.array),
+                    order,
+                    tracer.lent,
+                    tracer.born,
+                    None if tracer.repeated is None else form_of_array(tracer.repeated),
+                )
             if type(tracer) is not StagedTracer or tracer.owner is not self:
-                raise NoProofError
-            if getattr(tracer, "place", None) is not None:  # it shares memory with others
                 raise NoProofError
             seen.add(id(tracer))
             aval = tracer.aval
-            return (of_atom(tracer.atom), aval.shape, aval.dtype, aval.weak_type)
+            return (of_atom(tracer.atom), order, aval.shape, aval.dtype, aval.weak_type)
 
         try:
             form = Form(frame, self.entry, of)
@@ -296,10 +327,8 @@ class PathTrace(JaxprTrace):
         if self.node is None:
             self.tree.root = node if isinstance(node, Node) else None
         else:
-            answer = self.trail[self.answered - 1]
-            self.node.children[self.node.question.key(answer)] = node
-            if node.parent is None:
-                node.parent, node.after = self.node, answer
+            self.node.attach(self.trail[self.answered - 1], node)
+        self.tree.size += 1
         if isinstance(node, End):
             self.tree.ends += 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any
@@ -15,6 +16,8 @@ from ..core.source import Location, current
 from ..core.trace import Tracer
 
 Values = tuple[Any, ...]
+#: How many turns of a loop make it worth compiling as one.
+MANY_TURNS = 1000
 Kind = Callable[[Any], Any] | None
 
 
@@ -35,9 +38,10 @@ class Question:
       number: which variable was asked, counted from the beginning of the segment.
       equations: how many equations the segment had then.
       pinned: whether the answer is all there is to know of the value.
+      shape: of the value.
     """
 
-    __slots__ = ("_shape", "_type", "asked", "equations", "kind", "location", "number", "pinned")
+    __slots__ = ("_type", "asked", "equations", "kind", "location", "number", "pinned", "shape")
 
     def __init__(
         self,
@@ -54,7 +58,7 @@ class Question:
         self.number = number
         self.equations = equations
         self._type = aval.dtype.type
-        self._shape = aval.shape
+        self.shape = aval.shape
         self.pinned = aval.dtype.kind in "biu" and (
             kind is None
             or (aval.shape == () and (kind is bool if aval.dtype.kind == "b" else kind is int))
@@ -85,9 +89,9 @@ class Question:
     def text(self, key: Any) -> str:
         """An answer's key as text."""
         if isinstance(key, bytes):
-            if self._shape == ():
+            if self.shape == ():
                 return str(np.frombuffer(key, self._type)[0])
-            return f"an array of {self._shape}"
+            return f"an array of {self.shape}"
         return f"{key[0].__name__}" if isinstance(key, tuple) else str(key)
 
     def same(self, other: Question) -> bool:
@@ -144,12 +148,15 @@ class Node:
       hits: how often it was reached.
       form: how Python looked, where the question is in a loop; see ``folding``.
       parent, after: the node before it, and the answer that led here, when it was first reached.
+      returns: the nodes that lead back here, where a loop closes.
+      loop: what runs the turns of a loop that closes here; for whoever runs segments.
+      limit: how often it is reached before ``loop`` is asked to.
       taken: the places that ``take`` picks.
     """
 
     __slots__ = (
-        "after", "carried", "children", "form", "hits", "key", "parent", "pick", "place",
-        "question", "segment", "take", "taken",
+        "after", "carried", "children", "form", "hits", "key", "limit", "loop", "parent", "pick",
+        "place", "question", "returns", "segment", "take", "taken",
     )  # fmt: skip
 
     def __init__(
@@ -172,6 +179,9 @@ class Node:
         self.form: Any = None
         self.parent: Node | None = None
         self.after: Any = None
+        self.returns: list[Node] = []
+        self.loop: Any = None
+        self.limit = math.inf
         # A NumPy bool or integer is a key as it is.
         self.key = None if question.pinned and question.kind is not None else self._key
         self.children: dict[Any, Node | End] = {}
@@ -188,6 +198,15 @@ class Node:
             answers.append(node.after)
             node = node.parent
         return answers[::-1]
+
+    def attach(self, answer: Any, after: Node | End) -> None:
+        """Let an answer lead to a node or an end."""
+        self.children[self.question.key(answer)] = after
+        if after.parent is None:
+            after.parent, after.after = self, answer
+        elif isinstance(after, Node):
+            after.returns.append(self)
+            after.limit = min(after.limit, after.hits + MANY_TURNS)
 
     def child(self, answer: Any) -> Node | End | None:
         """Where an answer leads, None where it has not been given yet."""
@@ -226,11 +245,13 @@ class Tree:
       root: the first question, once it has been met.
       segments: the programs, by what they compute.
       constants: the arrays that they have as constants, by content.
+      size: how many nodes and ends there are.
       ends: how many paths there are.
     """
 
     def __init__(self) -> None:
         self.root: Node | None = None
+        self.size = 0
         self.segments: dict[Any, Segment] = {}
         self.constants: dict[Any, np.ndarray] = {}
         self.ends = 0

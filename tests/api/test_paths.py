@@ -150,7 +150,8 @@ def test_programs(program):
     for x in points:
         same(f(x), program(x))
         same(f(np.asarray(x)), program(x))
-    assert traces(f) == counted == f.stats()["paths"]  # one trace for each path
+    # One trace for each path, and one that was left where the loop closed.
+    assert traces(f) == counted == f.stats()["paths"] + (program is _while)
     assert f.stats()["signatures"] == 1
 
 
@@ -615,7 +616,8 @@ def test_threads():
     for thread in threads:
         thread.join()
     assert not errors
-    assert traces(f) == f.stats()["paths"]
+    # One was left where the loop closed, unless the first number of all needed no second turn.
+    assert traces(f) - f.stats()["paths"] in (0, 1)
 
 
 def test_signatures_are_dropped():
@@ -843,7 +845,7 @@ def test_long_loops():
         want = want * 0.999 + 1.0
     for _ in range(3):
         same(f(0.0, 10_000), want)
-    assert traces(f) == 1
+    assert traces(f) == 2  # the first was left where the loop closed
     same(f(0.0, 3), 1.0 + 0.999 + 0.999**2)
     f.clear_cache()
     gc.collect()
@@ -927,7 +929,7 @@ def test_another_count_of_turns_needs_no_trace():
         same(f(1.0, n), 2.0 - 0.5**n)
         same(grad(f)(1.0, n), 0.5**n)
         same(jit(grad(f))(1.0, n), 0.5**n)
-    assert traces(f) == known == 3
+    assert traces(f) == known == 4
     assert "True" in f.explain(1.0, 3)
 
 
