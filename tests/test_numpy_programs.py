@@ -71,7 +71,8 @@ def test_value_while_differentiated(program):
     function = function_of(program)
 
     def of_some(*some):
-        args = list(program.inputs)
+        # What comes from outside is no argument: copies, which programs may assign to.
+        args = [np.array(x) if isinstance(x, np.ndarray) else x for x in program.inputs]
         for place, x in zip(program.wrt, some, strict=True):
             args[place] = x
         return function(*args)

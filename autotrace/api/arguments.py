@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from ..core import tree
-from ..core.avals import is_inexact
+from ..core.avals import SCALAR_TYPES, is_inexact
 from ..core.errors import NonDifferentiableError, located
 from ..core.trace import Tracer, active_traces, get_aval
 from ..core.tree import TreeDef
 from ..transforms.backends import own
-from ..transforms.held import HeldTracer
+from ..transforms.held import HeldTracer, lend
 from ..transforms.stage import as_numpy
 
 
@@ -115,13 +115,11 @@ class FlatFunction:
         self.aux: Any = None
 
     def __call__(self, *leaves: Any) -> list[Any]:
-        args = tree.unflatten(self.in_tree, [handle(x) for x in leaves])
+        args = tree.unflatten(self.in_tree, [lend(x) for x in leaves])
         if self.positions is not None:
-            full = list(self.args)
-            for position, arg in zip(self.positions, args, strict=True):
-                full[position] = arg
-            args = full
-        out = self.fun(*args, **self.kwargs)
+            given = dict(zip(self.positions, args, strict=True))
+            args = [given[n] if n in given else _lent(arg) for n, arg in enumerate(self.args)]
+        out = self.fun(*args, **{name: _lent(arg) for name, arg in self.kwargs.items()})
         if self.has_aux:
             if not isinstance(out, tuple) or len(out) != 2:
                 raise TypeError(
@@ -137,6 +135,19 @@ class FlatFunction:
         outs, self.out_tree = tree.flatten(out)
         what = f"the output of {name_of(self.fun)}"
         return [owned(as_numpy(as_array(x, what))) for x in outs]
+
+
+def _lent(arg: Any) -> Any:
+    """An argument that is not differentiated, for the user's code: ``lend`` for its arrays."""
+    kind = type(arg)
+    if kind in SCALAR_TYPES:
+        return arg
+    if kind is np.ndarray:
+        return lend(arg)
+    leaves, treedef = tree.flatten(arg)
+    if not any(isinstance(x, np.ndarray | Tracer) for x in leaves):
+        return arg
+    return tree.unflatten(treedef, [lend(x) for x in leaves])
 
 
 def captured(x: Any) -> Any:

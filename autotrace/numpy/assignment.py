@@ -89,8 +89,9 @@ def _has_ellipsis(index: Any) -> bool:
 
 def _getitem(self: Any, index: Any) -> Any:
     """As ndarray's: a view where the index has no arrays in it, else a copy."""
-    if type(self) is HeldTracer and not is_traced(index):
-        array = self.array[numbers(index)]
+    plain = type(index) is int or type(index) is slice  # the commonest
+    if type(self) is HeldTracer and (plain or not is_traced(index)):
+        array = self.array[index if plain else numbers(index)]
         if type(array) is not np.ndarray:
             return array
         out: Any = HeldTracer(array)
@@ -100,7 +101,7 @@ def _getitem(self: Any, index: Any) -> Any:
         if not out.shape and not _has_ellipsis(index):
             return out
         writeable = True
-    if not _is_basic(index):
+    if not plain and not _is_basic(index):
         return hold(out)
     made = _At(index)
     return link(self, out, made, put=made.put, index=index, shares=True, writeable=writeable)

@@ -86,7 +86,11 @@ class HeldTracer(Tracer):
         return array
 
     def twin(self) -> HeldTracer:
-        return HeldTracer(self.array.copy())
+        root = self.root
+        root.lent = True
+        twin = HeldTracer(self.array, root.repeated)
+        twin.lent = True
+        return twin
 
     def __float__(self) -> float:
         return float(self.array)
@@ -167,6 +171,20 @@ def hold(x: Any) -> Any:
     tracer = HeldTracer(x)
     tracer.lent = True
     return tracer
+
+
+def lend(x: Any) -> Any:
+    """A value of the caller's for the user's code, which may assign to it as to a copy.
+
+    An array is copied when it is first written into. What is no array of numbers stays as it is.
+    """
+    if isinstance(x, Tracer):
+        return x.twin()
+    if not isinstance(x, np.ndarray) or not active_traces():
+        return x
+    if type(x) is np.memmap:
+        x = x.view(np.ndarray)
+    return hold(x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("=")))
 
 
 def own(result: Any, args: Iterable[Any]) -> Any:

@@ -125,10 +125,6 @@ def nbody_arrays(pos, vel, mass, dt, steps):
     return pos
 
 
-def nbody_arrays_of_copies(pos, vel, mass, dt, steps):
-    return nbody_arrays(np.array(pos), np.array(vel), mass, dt, steps)
-
-
 def bouncing_ball(height, speed, g, restitution, dt, steps):
     """A ball that bounces: an event within a time step."""
     z, v = height, speed
@@ -196,9 +192,6 @@ PROGRAMS = [
         (rng.normal(size=(40, 3)), rng.normal(size=(40, 3)), np.ones(40), 0.01, 5),
         (rng.normal(size=(40, 3)), rng.normal(size=(40, 3)), np.ones(40) * 2, 0.01, 5),
         wrt=(0, 2),
-        changed=nbody_arrays_of_copies,
-        note="un-jitted, `vel.copy()` of an argument that is not differentiated is an ordinary "
-        "array, into which nothing traced can be put; of `np.array(vel)` it is not.",
     ),
     Program(
         bouncing_ball, (1.0, 0.0, 9.81, 0.9, 0.02, 80), (2.0, 1.0, 9.81, 0.8, 0.02, 80), wrt=(0, 3)

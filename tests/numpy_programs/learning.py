@@ -24,10 +24,6 @@ def kmeans(points, centres, maxiter=50):
     return centres, labels
 
 
-def kmeans_of_copies(points, centres, maxiter=50):
-    return kmeans(points, np.array(centres), maxiter)
-
-
 def softmax_regression(X, labels, W, rate, steps):
     """Softmax regression trained by gradient descent, with its last loss."""
     n, classes = len(X), W.shape[1]
@@ -183,9 +179,6 @@ PROGRAMS = [
         (_clusters, _clusters[[0, 1, 2]]),
         (_clusters, _clusters[[5, 25, 45]]),
         wrt=(0,),
-        changed=kmeans_of_copies,
-        note="un-jitted, `centres.copy()` of an argument that is not differentiated is an ordinary "
-        "array, into which nothing traced can be put; of `np.array(centres)` it is not.",
     ),
     Program(
         softmax_regression,

@@ -152,10 +152,6 @@ def gray_scott(u, v, feed, kill, steps):
     return u, v
 
 
-def gray_scott_of_copies(u, v, feed, kill, steps):
-    return gray_scott(np.array(u), np.array(v), feed, kill, steps)
-
-
 def game_of_life(board, generations):
     """Conway's game of life on a torus."""
     board = board.copy()
@@ -229,9 +225,6 @@ PROGRAMS = [
         (1 - _spot, _spot / 2, 0.035, 0.06, 8),
         (1 - _spot.T, _spot.T / 2, 0.03, 0.055, 8),
         wrt=(0, 2, 3),
-        changed=gray_scott_of_copies,
-        note="un-jitted, `v.copy()` of an argument that is not differentiated is an ordinary "
-        "array, into which nothing traced can be put; of `np.array(v)` it is not.",
     ),
     Program(
         game_of_life,
