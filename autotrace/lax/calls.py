@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.avals import ShapedArray, tangent_aval
 from ..core.config import config
-from ..core.errors import NonDifferentiableError, located
+from ..core.errors import ConcretizationError, NonDifferentiableError, located
 from ..core.jaxpr import Eqn, Jaxpr, Var
 from ..core.primitive import Primitive
 from ..core.source import user_location
@@ -25,10 +25,10 @@ from ..transforms.derived import (
     transposed_pending,
 )
 from ..transforms.evaluate import eval_jaxpr
-from ..transforms.jvp import instantiate_all
+from ..transforms.jvp import instantiate_all, jvp_flat
 from ..transforms.pending import Pending, settled, unsettled
+from ..transforms.ruled import stage_ruled
 from ..transforms.simplify import Inline, View
-from ..transforms.stage import stage
 from .bodies import present
 from .slicing import concatenate, index_in_dim
 from .structural import batched_at, broadcast_to_shape, expand_dims, reduce_sum
@@ -70,9 +70,13 @@ def _jit_jvp(
     if not any(flags):
         outs = jit_p.bind(*primals, jaxpr=jaxpr, **params)
         return outs, [None] * len(outs)
-    if not linear:
-        return call_jvp(jit_p, primals, tangents, jaxpr, params)
-    forward, linear_jaxpr, out_present = split_linear(jaxpr, flags)
+    try:
+        if not linear:
+            return call_jvp(jit_p, primals, tangents, jaxpr, params)
+        forward, linear_jaxpr, out_present = split_linear(jaxpr, flags)
+    except ConcretizationError:
+        # A derivative rule within asks for a value, which it can be told of these values only.
+        return jvp_flat(lambda *xs: eval_jaxpr(jaxpr, xs), primals, tangents, "jit", linear)
     made = jit_p.bind(*primals, jaxpr=forward, **params)
     outs, residuals = made[: len(out_present)], made[len(out_present) :]
     given = [t for t in tangents if t is not None]
@@ -145,17 +149,28 @@ def _run(call: Any, args: Sequence[Any]) -> list[Any]:
 
 
 def _staged_call(trace: Any, primitive: Primitive, args: tuple, params: dict) -> Any:
-    jaxpr = stage(params["call"], [get_aval(x) for x in args], trace.transform)
-    if any(isinstance(c, Tracer) for c in jaxpr.consts):
-        raise NonDifferentiableError(
-            located(
-                f"the function {params['name']} has a derivative rule of its own and uses a "
-                f"traced value from outside (under {trace.transform}), for which the rule says "
-                "nothing",
-                "What to do: pass that value as an argument.",
-            )
-        )
-    return trace.record(primitive, args, {**params, "call": jaxpr})
+    """Note a call. Where the function asks for values, what it computes is a part of the path, and
+    what is noted gives its results a derivative."""
+    call = stage_ruled(trace, params["call"], args, params["name"])
+    if isinstance(call, Jaxpr):
+        return trace.record(primitive, args, {**params, "call": call})
+    invars = [Var(get_aval(x).strong()) for x in (*args, *call)]
+    rule = _rule_of_first(len(args), len(call), params)
+    given = Jaxpr([], [], invars, [], invars[len(args) :])
+    return trace.record(primitive, (*args, *call), {**params, **rule, "call": given})
+
+
+def _rule_of_first(count: int, others: int, params: dict) -> dict:
+    """The rules in a call's parameters, for one that takes further arguments, of which the result
+    has no derivative."""
+    if "jvp" in params:
+        jvp = params["jvp"]
+        return {"jvp": lambda primals, tangents: jvp(primals[:count], tangents[:count])}
+    fwd, bwd = params["fwd"], params["bwd"]
+    return {
+        "fwd": lambda *args: fwd(*args[:count]),
+        "bwd": lambda residuals, cts: [*bwd(residuals, cts), *[None] * others],
+    }
 
 
 def _custom_abstract(*avals: ShapedArray, call: Any, **_: Any) -> list[ShapedArray]:
