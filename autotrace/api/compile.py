@@ -471,7 +471,7 @@ def jit(
       donate_argnums: positions of arguments that the caller gives away: an output may be written
         to the memory of one, which is then what is returned. Only compiled programs make use of
         it, and where the arithmetic allows: in an update ``p - 0.1 * g`` the new values take the
-        place of the old ones.
+        place of the old ones. Functions that ask for values return new arrays.
       max_paths: how many paths a signature keeps. Beyond that a warning names the question with the
         most answers, and a call that takes a new path stages it for that call only.
 
