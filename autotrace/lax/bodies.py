@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from ..core.avals import ShapedArray, tangent_aval, zeros_of
 from ..core.jaxpr import Eqn, Jaxpr, Var, has_effect
+from ..core.trace import get_aval
 from ..transforms.batch import Axis
-from ..transforms.derived import batched, jvp_of, split_linear, transposed
+from ..transforms.derived import batched, jvp_of, scatter_outputs, split_linear, transposed
 from ..transforms.evaluate import eval_jaxpr, run_eqns
 from ..transforms.stage import live_eqns, stage
 from .loop_sums import Term, terms_of
@@ -64,6 +65,18 @@ def filled(values: Sequence[Any], flags: Sequence[bool], avals: Sequence[ShapedA
         for v, flag, aval in zip(values, flags, avals, strict=True)
         if flag
     ]
+
+
+def filled_parts(
+    shape: Shape, tangents: Sequence[Any], flags: Sequence[bool], values: Sequence[Any]
+) -> tuple[list[Any], ...]:
+    """``filled`` for what a loop takes: the tangents of constants, of the carry and of elements.
+
+    Args:
+      values: what the tangents belong to.
+    """
+    rows = zip(*(shape.split(x) for x in (tangents, flags, values)), strict=True)
+    return tuple(filled(t, f, [get_aval(x) for x in part]) for t, f, part in rows)
 
 
 def completed(jaxpr: Jaxpr, found: Sequence[bool], wanted: Sequence[bool], avals: Any) -> Jaxpr:
@@ -141,9 +154,41 @@ def tangent_flags(
     return (*consts, *carry, *elements), (*carry, *found(carry)[shape.carry :])
 
 
-def interleaved(shape: Shape, ins: Flags, outs: Flags) -> tuple[list[int], list[int], Shape]:
-    """The order in which a loop's body takes values and tangents, and in which it returns them,
-    where ``jvp_body`` has all the tangents last; and its shape."""
+class ForwardBody(NamedTuple):
+    """A loop's body on values and tangents: of constants, of what is carried, of elements.
+
+    Attributes:
+      order: what it takes, as positions among all values followed by all tangents.
+      out_order: what it returns, in the same way.
+      outs: which of its outputs have a tangent.
+    """
+
+    jaxpr: Jaxpr
+    shape: Shape
+    order: list[int]
+    out_order: list[int]
+    outs: Flags
+
+    def operands(self, given: Sequence[Any]) -> list[Any]:
+        """What the loop takes, of all values followed by all tangents."""
+        return [given[i] for i in self.order]
+
+    def results(self, made: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """The values that the loop returned, and their tangents, None for symbolic zeros."""
+        placed: list[Any] = [None] * len(made)
+        for i, x in zip(self.out_order, made, strict=True):
+            placed[i] = x
+        count = len(self.outs)
+        return placed[:count], scatter_outputs(placed[count:], self.outs)
+
+
+def forward_body(jaxpr: Jaxpr, shape: Shape, ins: Flags, outs: Flags) -> ForwardBody:
+    """The body of a loop in forward mode.
+
+    Args:
+      ins: which inputs have a tangent.
+      outs: which outputs get one.
+    """
     count, made = len(ins), len(outs)
     places = iter(range(count, count + sum(ins)))
     tangents = shape.split([next(places) if flag else None for flag in ins])
@@ -156,7 +201,9 @@ def interleaved(shape: Shape, ins: Flags, outs: Flags) -> tuple[list[int], list[
     for part in (slice(None, shape.carry), slice(shape.carry, None)):
         out_order += [*range(made)[part], *(t for t in out_tangents[part] if t is not None)]
     consts, carry, _ = shape.split(ins)
-    return order, out_order, Shape(shape.consts + sum(consts), shape.carry + sum(carry))
+    both = Shape(shape.consts + sum(consts), shape.carry + sum(carry))
+    body = rearranged(jvp_body(jaxpr, ins, outs), order, out_order)
+    return ForwardBody(body, both, order, out_order, outs)
 
 
 class LinearBody(NamedTuple):
@@ -177,6 +224,28 @@ class LinearBody(NamedTuple):
     invariants: Callable[[Sequence[Any]], list[Any]]
     elements: list[int]
     shape: Shape
+
+    def operands(
+        self,
+        consts: Sequence[Any],
+        elements: Sequence[Any],
+        kept: Sequence[Any],
+        tangents: Sequence[Sequence[Any]],
+    ) -> tuple[list[Any], list[Any], list[Any]]:
+        """What the linear loop takes: its constants, what it starts with, its elements.
+
+        Args:
+          consts, elements: of the loop.
+          kept: of each turn.
+          tangents: see ``filled_parts``.
+        """
+        d_consts, d_carry, d_elements = tangents
+        residuals = [elements[i] for i in self.elements]
+        return (
+            [*self.invariants(consts), *d_consts],
+            [*d_carry],
+            [*residuals, *kept, *d_elements],
+        )
 
 
 def linear_body(jaxpr: Jaxpr, shape: Shape, ins: Flags, outs: Flags) -> LinearBody:

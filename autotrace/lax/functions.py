@@ -128,6 +128,27 @@ def check_same(
             raise TypeError(located(f"{what} differ in type{place}: {a} and {b}", remedy))
 
 
+def first_of_pair(
+    function: Function, what: str, parts: str, remedy: str = ""
+) -> tuple[TreeDef, list[ShapedArray]]:
+    """The structure of the first of the two things that a function returns, and its types.
+
+    Args:
+      what: the function, for the message: "scan: with ... body".
+      parts: what the two are.
+
+    Raises:
+      TypeError: where it does not return a pair.
+    """
+    out_tree = function.out_tree
+    if out_tree.node_type is not tuple or len(out_tree.children) != 2:
+        raise TypeError(
+            located(f"{what} must return a pair ({parts}), got the structure {out_tree}", remedy)
+        )
+    first = out_tree.children[0]
+    return first, function.jaxpr.out_avals[: first.num_leaves]
+
+
 def bind_whole(primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> list[Any]:
     """Bind a primitive that runs jaxprs: noted where a program is being staged, else compiled."""
     args = [as_numpy(x) for x in args]

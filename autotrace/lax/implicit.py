@@ -36,6 +36,7 @@ from .functions import (
     as_function,
     bind_whole,
     check_same,
+    first_of_pair,
     flatten_operands,
     name_of,
     with_all_closed,
@@ -211,22 +212,14 @@ def _solver(
 
     run.__name__ = name_of(solve)
     staged = as_function(run if callable(solve) else solve, what, [like[0]], like[1])
-    out_tree = staged.out_tree
+    got: _Type = staged.out_tree, staged.jaxpr.out_avals
     if has_aux:
-        children = out_tree.children
-        if out_tree.node_type is not tuple or len(children) != 2:
-            raise TypeError(
-                located(
-                    f"{what}: with has_aux=True {run.__name__} must return a pair (solution, aux), "
-                    f"got the structure {out_tree}"
-                )
-            )
-        out_tree = children[0]
-    outs = staged.jaxpr.out_avals[: out_tree.num_leaves]
+        name = f"{what}: with has_aux=True {run.__name__}"
+        got = first_of_pair(staged, name, "solution, aux")
     check_same(
         f"{what}: {given} and the solution that {run.__name__} returns",
         like,
-        (out_tree, outs),
+        got,
         _REMEDY if has_aux else f"{_REMEDY} For (solution, aux) give has_aux=True.",
     )
     return staged

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,9 +26,8 @@ from .bodies import (
     Shape,
     batch_flags,
     batched_body,
-    filled,
-    interleaved,
-    jvp_body,
+    filled_parts,
+    forward_body,
     present,
     rearranged,
     tangent_flags,
@@ -36,7 +36,7 @@ from .families import BOOL, add_p
 from .functions import as_function, bind_whole, name_of
 from .indexing import INDEX
 from .loop_passes import inputs_of, needed_carry
-from .scanning import batched_front, by_lanes, carried_function, scan_as
+from .scanning import batched_front, by_lanes, carried_function, check_unroll, scan_as
 from .structural import array
 from .sweeping import linear_sweeps
 
@@ -137,7 +137,8 @@ def fori_loop(
       body_fun: from the integer and the carried value, a pytree of arrays, to the next carried
         value, of the same structure, shapes and dtypes.
       init_val: the first carried value.
-      unroll: taken for compatibility; the compiler decides for itself.
+      unroll: a positive integer or a bool, taken for compatibility: the compiler decides for
+        itself.
 
     Returns:
       The last carried value.
@@ -145,11 +146,14 @@ def fori_loop(
     Raises:
       TypeError: when the bounds are no integers, or the carried value changes its structure, a
         shape or a dtype.
+      ValueError: when ``unroll`` is not positive.
 
     >>> from autotrace import lax
     >>> float(lax.fori_loop(1, 5, lambda i, x: x * i, 1.0))
     24.0
     """
+    if unroll is not None:
+        check_unroll(unroll, "fori_loop")
     first, last = _bound(lower, "lower"), _bound(upper, "upper")
     weak = get_aval(lower).weak_type and get_aval(upper).weak_type
 
@@ -239,28 +243,24 @@ def _while_jvp(
     first, consts, carry = Shape(cond_consts, body_consts).split(primals)
     shape = Shape(body_consts, len(carry))
     ins, outs_present = tangent_flags(body_jaxpr, shape, present(tangents[cond_consts:]), linear)
-    given = filled(tangents[cond_consts:], ins, [get_aval(x) for x in (*consts, *carry)])
+    given = filled_parts(shape, tangents[cond_consts:], ins, [*consts, *carry])
     if linear:
         counted = _counting(params)
         *outs, turns = while_p.bind(*primals, np.int64(0), **counted)
         found = linear_sweeps(turns, [*consts, *carry], given, body_jaxpr, shape, ins, outs_present)
         return outs, scatter_outputs(found, outs_present)
-    order, out_order, both = interleaved(shape, ins, outs_present)
-    body = rearranged(jvp_body(body_jaxpr, ins, outs_present), order, out_order)
-    operands = [*consts, *carry, *given]
-    values = [i for i, place in enumerate(out_order) if place < len(carry)]
+    both = forward_body(body_jaxpr, shape, ins, outs_present)
+    values = [i for i, place in enumerate(both.out_order) if place < len(carry)]
+    avals = both.jaxpr.out_avals
     made = while_p.bind(
         *first,
-        *(operands[i] for i in order),
-        cond_jaxpr=_ignoring(cond_jaxpr, cond_consts, len(out_order), values, body.out_avals),
+        *both.operands([*consts, *carry, *itertools.chain(*given)]),
+        cond_jaxpr=_ignoring(cond_jaxpr, cond_consts, len(avals), values, avals),
         cond_consts=cond_consts,
-        body_jaxpr=body,
-        body_consts=both.consts,
+        body_jaxpr=both.jaxpr,
+        body_consts=both.shape.consts,
     )
-    placed: list[Any] = [None] * len(made)
-    for place, x in zip(out_order, made, strict=True):
-        placed[place] = x
-    return placed[: len(carry)], scatter_outputs(placed[len(carry) :], outs_present)
+    return both.results(made)
 
 
 @while_p.def_transpose

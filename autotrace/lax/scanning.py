@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from operator import index as as_int
 from typing import Any
@@ -30,8 +31,8 @@ from .bodies import (
     batched_body,
     chosen,
     filled,
-    interleaved,
-    jvp_body,
+    filled_parts,
+    forward_body,
     linear_body,
     linear_flags,
     present,
@@ -40,7 +41,15 @@ from .bodies import (
     transposed_body,
 )
 from .families import add_p
-from .functions import Function, as_function, bind_whole, check_same, flatten_operands, name_of
+from .functions import (
+    Function,
+    as_function,
+    bind_whole,
+    check_same,
+    first_of_pair,
+    flatten_operands,
+    name_of,
+)
 from .loop_passes import prune_scan, simplify_scan
 from .structural import batched_at, move_axis
 
@@ -50,6 +59,8 @@ _CARRY_REMEDY = (
     "What to do: have the function return the carry with the shapes and dtypes that it gets; "
     "x.astype(...) or another initial value may serve."
 )
+
+_PAIR_REMEDY = "What to do: return (carry, None) where there is no output."
 
 
 def carried_function(
@@ -79,19 +90,10 @@ def carried_function(
     avals = [get_aval(x) for x in leaves]
     for _ in range(len(leaves) + 1):
         function = as_function(fun, what, [carry_tree, *trees], [*avals, *rest], guarded)
-        out_tree = function.out_tree
+        out_tree, outs = function.out_tree, function.jaxpr.out_avals
         if pair:
-            children = out_tree.children
-            if out_tree.node_type is not tuple or len(children) != 2:
-                raise TypeError(
-                    located(
-                        f"{what}: {name_of(fun)} must return a pair (carry, output), got the "
-                        f"structure {out_tree}",
-                        "What to do: return (carry, None) where there is no output.",
-                    )
-                )
-            out_tree = children[0]
-        outs = function.jaxpr.out_avals[: out_tree.num_leaves]
+            name = f"{what}: {name_of(fun)}"
+            out_tree, outs = first_of_pair(function, name, "carry, output", _PAIR_REMEDY)
         weak = [
             a.weak_type and a.dtype != b.dtype and a.shape == b.shape
             for a, b in zip(avals, outs, strict=False)
@@ -137,14 +139,15 @@ def scan(
       xs: arrays of shape ``(n, ...)``; None for none.
       length: ``n``, where there are no arrays to tell.
       reverse: go from the last element to the first; ``ys[i]`` still belongs to ``xs[i]``.
-      unroll: taken for compatibility; the compiler decides for itself.
+      unroll: a positive integer or a bool, taken for compatibility: the compiler decides for
+        itself.
 
     Returns:
       The last carry, and the outputs stacked to shape ``(n, ...)``.
 
     Raises:
       TypeError: when the carry changes its structure, a shape or a dtype.
-      ValueError: when lengths differ, or none is known.
+      ValueError: when lengths differ, or none is known; when ``unroll`` is not positive.
 
     >>> import numpy as np
     >>> from autotrace import lax
@@ -152,9 +155,19 @@ def scan(
     >>> float(total), sums
     (6.0, array([1., 3., 6.]))
     """
-    if not isinstance(unroll, bool) and as_int(unroll) < 1:
-        raise ValueError(located(f"scan: unroll must be a positive integer, got {unroll}"))
+    check_unroll(unroll, "scan")
     return scan_as("scan", f, init, xs, length, reverse)
+
+
+def check_unroll(unroll: Any, what: str) -> None:
+    """Raise where it is not what JAX takes; a loop is unrolled as the compiler likes."""
+    if isinstance(unroll, bool | np.bool_):
+        return
+    wanted = f"{what}: unroll must be a positive integer or a bool, got {unroll!r:.40}"
+    if not hasattr(unroll, "__index__"):
+        raise TypeError(located(wanted))
+    if as_int(unroll) < 1:
+        raise ValueError(located(wanted))
 
 
 def scan_as(
@@ -278,31 +291,19 @@ def _scan_jvp(
         outs = scan_p.bind(*primals, jaxpr=jaxpr, shape=shape, **loop)
         return outs, [None] * len(outs)
     ins, outs_present = tangent_flags(jaxpr, shape, present(tangents), linear)
-    given = filled(tangents, ins, [get_aval(x) for x in primals])
-    count = len(jaxpr.outvars)
-
+    given = filled_parts(shape, tangents, ins, primals)
     if not linear:
-        order, out_order, both = interleaved(shape, ins, outs_present)
-        body = rearranged(jvp_body(jaxpr, ins, outs_present), order, out_order)
-        operands = [*primals, *given]
-        made = scan_p.bind(*(operands[i] for i in order), jaxpr=body, shape=both, **loop)
-        placed: list[Any] = [None] * len(made)
-        for i, x in zip(out_order, made, strict=True):
-            placed[i] = x
-        return placed[:count], scatter_outputs(placed[count:], outs_present)
+        both = forward_body(jaxpr, shape, ins, outs_present)
+        operands = both.operands([*primals, *itertools.chain(*given)])
+        made = scan_p.bind(*operands, jaxpr=both.jaxpr, shape=both.shape, **loop)
+        return both.results(made)
     consts, _, elements = shape.split(primals)
     split = linear_body(jaxpr, shape, ins, outs_present)
     made = scan_p.bind(*primals, jaxpr=split.forward, shape=shape, **loop)
-    first = len(given) - sum(shape.split(ins)[2])
+    count = len(jaxpr.outvars)
+    parts = split.operands(consts, elements, made[count:], given)
     out_tangents = scan_p.bind(
-        *split.invariants(consts),
-        *given[:first],
-        *(elements[i] for i in split.elements),
-        *made[count:],
-        *given[first:],
-        jaxpr=split.linear,
-        shape=split.shape,
-        **loop,
+        *itertools.chain(*parts), jaxpr=split.linear, shape=split.shape, **loop
     )
     return made[:count], scatter_outputs(out_tangents, outs_present)
 

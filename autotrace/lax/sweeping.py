@@ -18,7 +18,6 @@ from ..core.avals import ShapedArray
 from ..core.jaxpr import Jaxpr
 from ..core.primitive import Primitive
 from ..core.tangents import LinearInput
-from ..core.trace import get_aval
 from ..transforms.batch import Axis
 from ..transforms.derived import batched, scatter_outputs
 from ..transforms.evaluate import eval_jaxpr
@@ -30,12 +29,11 @@ from .bodies import (
     batched_body,
     chosen,
     filled,
-    interleaved,
-    jvp_body,
+    filled_parts,
+    forward_body,
     linear_body,
     linear_flags,
     present,
-    rearranged,
     silent,
     tangent_flags,
     transposed_body,
@@ -140,7 +138,7 @@ def _given(operands: Sequence[Any], jaxprs: tuple[Jaxpr, ...], sweeps: tuple[Swe
 def linear_sweeps(
     turns: Any,
     primals: Sequence[Any],
-    tangents: Sequence[Any],
+    tangents: Sequence[Sequence[Any]],
     jaxpr: Jaxpr,
     shape: Shape,
     ins: Flags,
@@ -151,17 +149,14 @@ def linear_sweeps(
     Args:
       turns: how many the loop takes.
       primals: the body's constants and the first carry.
-      tangents: those that ``ins`` has flags for.
+      tangents: see ``bodies.filled_parts``.
       ins, outs: see ``bodies.tangent_flags``.
     """
     maker = _Maker(turns)
     consts, carry, _ = shape.split(primals)
     body = linear_body(silent(jaxpr), shape, ins, outs)
     _, handed = maker.add(body.forward, consts, carry, (), False)
-    count = sum(ins[: shape.consts])
-    places, _ = maker.add(
-        body.linear, [*body.invariants(consts), *tangents[:count]], tangents[count:], handed, False
-    )
+    places, _ = maker.add(body.linear, *body.operands(consts, (), handed, tangents), False)
     return maker.bind(places)
 
 
@@ -231,13 +226,11 @@ def _flags(row: tuple[_Given, _Given], handed: Sequence[bool], linear: bool) -> 
     return tangent_flags(given.jaxpr, given.shape, ins, linear)
 
 
-def _operand_tangents(row: tuple[_Given, _Given], ins: Flags) -> tuple[list[Any], list[Any]]:
+def _operand_tangents(row: tuple[_Given, _Given], ins: Flags) -> tuple[list[Any], ...]:
     given, some = row
-    const_flags, carry_flags, _ = given.shape.split(ins)
-    return (
-        filled(some.consts, const_flags, [get_aval(x) for x in given.consts]),
-        filled(some.carry, carry_flags, [get_aval(x) for x in given.carry]),
-    )
+    count = given.sweep.operands
+    values, tangents = [*given.consts, *given.carry], [*some.consts, *some.carry]
+    return filled_parts(given.shape, tangents, ins[:count], values)
 
 
 def _forward_mode(turns: Any, rows: list, outs: tuple[int, ...]) -> tuple:
@@ -251,9 +244,8 @@ def _forward_mode(turns: Any, rows: list, outs: tuple[int, ...]) -> tuple:
         given = row[0]
         count = given.shape.carry
         ins, found = _flags(row, flags, False)
-        d_consts, d_carry = _operand_tangents(row, ins)
-        order, out_order, _ = interleaved(given.shape, ins, found)
-        body = rearranged(jvp_body(given.jaxpr, ins, found), order, out_order)
+        d_consts, d_carry, _ = _operand_tangents(row, ins)
+        body = forward_body(given.jaxpr, given.shape, ins, found).jaxpr
         takes = [values[i] for i in given.sweep.takes]
         takes += [t for i in given.sweep.takes if (t := tangents[i]) is not None]
         own, hands = maker.add(
@@ -286,20 +278,19 @@ def _linearized(turns: Any, rows: list, outs: tuple[int, ...]) -> list[Any]:
         number = len(given.hands)
         flags += found[given.shape.carry :]
         values += hands[:number]
-        residuals = [takes[i] for i in body.elements] + hands[number:]
-        later.append((row, ins, found, body, residuals))
+        later.append((row, ins, found, body, takes, hands[number:]))
     tangents: list[int | None] = []
     places: list[int | None] = []
-    for row, ins, found, body, residuals in later:
+    for row, ins, found, body, takes, kept in later:
         given = row[0]
         if not any(found):
             places += [None] * given.shape.carry
             tangents += [None] * len(given.hands)
             continue
-        d_consts, d_carry = _operand_tangents(row, ins)
-        takes = [*residuals, *(t for i in given.sweep.takes if (t := tangents[i]) is not None)]
-        consts = [*body.invariants(given.consts), *d_consts]
-        own, hands = maker.add(body.linear, consts, d_carry, takes, given.sweep.reverse)
+        d_consts, d_carry, _ = _operand_tangents(row, ins)
+        d_takes = [t for i in given.sweep.takes if (t := tangents[i]) is not None]
+        parts = body.operands(given.consts, takes, kept, (d_consts, d_carry, d_takes))
+        own, hands = maker.add(body.linear, *parts, given.sweep.reverse)
         places += scatter_outputs(own, found[: given.shape.carry])
         tangents += scatter_outputs(hands, found[given.shape.carry :])
     has = [places[i] is not None for i in outs]

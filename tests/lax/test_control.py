@@ -185,7 +185,8 @@ def test_a_carry_that_changes_is_refused(init, step, parts, within):
         ((XS, np.ones(4)), {}, ["xs[1]", "f64[4]", "3"]),
         ({"a": XS}, {"length": 4}, ["xs['a']", "f64[3]", "length=4"]),
         ([1.0, 2.0], {}, ["xs[0]", "leading axis"]),
-        (XS, {"unroll": 0}, ["unroll"]),
+        (XS, {"unroll": 0}, ["scan: unroll", "got 0"]),
+        (XS, {"unroll": np.int64(-2)}, ["unroll"]),
         (None, {"length": -1}, ["length", "-1"]),
     ],
 )
@@ -193,6 +194,22 @@ def test_elements_that_do_not_fit_are_refused(xs, options, parts):
     with pytest.raises(ValueError) as error:
         lax.scan(lambda c, x: (c, None), 0.0, xs, **options)
     message(error, *parts)
+
+
+def test_unroll_is_a_positive_integer_or_a_bool():
+    for loop in (
+        lambda unroll: lax.scan(add, 0.0, XS, unroll=unroll),
+        lambda unroll: lax.fori_loop(0, 3, lambda i, x: x + i, 0.0, unroll=unroll),
+        lambda unroll: lax.fori_loop(0, np.int64(3), lambda i, x: x + i, 0.0, unroll=unroll),
+    ):
+        expected = loop(1)
+        for unroll in (2, np.int32(5), True, False, np.True_):
+            same(loop(unroll), expected)
+        for unroll in (1.5, "2", [1]):
+            with pytest.raises(TypeError, match="unroll must be a positive integer or a bool"):
+                loop(unroll)
+        with pytest.raises(ValueError, match="unroll must be a positive integer or a bool"):
+            loop(-1)
 
 
 def test_what_is_no_array_is_refused():
