@@ -1,4 +1,4 @@
-"""The BLAS that SciPy ships, by the addresses of its functions."""
+"""The BLAS and the LAPACK that SciPy ships, by the addresses of their functions."""
 
 from __future__ import annotations
 
@@ -40,12 +40,16 @@ def _symbols(name: str) -> Iterator[int]:
 
 @functools.cache
 def address_of(name: str) -> int:
-    """The address of one of BLAS's functions, ``"dgemm"`` for example; arguments are Fortran's,
-    with 32-bit integers."""
+    """The address of one of BLAS's or LAPACK's functions, ``"dgemm"`` for example; arguments are
+    Fortran's, with 32-bit integers."""
     for found in _symbols(name):
         return found
-    # A SciPy that is linked in another way: its table for Cython.
-    capsule = importlib.import_module("scipy.linalg.cython_blas").__pyx_capi__[name]
+    # A SciPy that is linked in another way: its tables for Cython.
+    tables = (
+        importlib.import_module(f"scipy.linalg.cython_{library}").__pyx_capi__
+        for library in ("blas", "lapack")
+    )
+    capsule = next(table[name] for table in tables if name in table)
     get_name, get = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
     get_name.restype, get_name.argtypes = ctypes.c_char_p, [ctypes.py_object]
     get.restype, get.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]

@@ -29,7 +29,7 @@ def _fusion(program: Program) -> str:
                 text = what if isinstance(what, str) else _kernel_line(program, what)
                 lines.append("  " * level + text)
         elif isinstance(step, Routine):
-            lines.append(f"BLAS {step.name}")
+            lines.append(f"{step.library} {step.name}")
         else:
             lines.append(_kernel_line(program, step))
     if not lines:

@@ -197,6 +197,7 @@ class Routine:
       stop: the end of its range.
       work: a rough count of nanoseconds.
       slots: what it writes.
+      library: what it calls.
     """
 
     def __init__(
@@ -208,8 +209,10 @@ class Routine:
         stop: int,
         work: int,
         slots: list[int],
+        library: str = "BLAS",
     ):
         self.name = name
+        self.library = library
         self.source = source
         self.table = table
         self.patches = patches
@@ -220,9 +223,14 @@ class Routine:
     #: Routines run in one piece.
     piece = 0
 
+    @property
+    def may_fail(self) -> bool:
+        """Whether it may set the program's status."""
+        return any(slot < 0 for slot, _, _ in self.patches)
+
     def uses(self) -> list[int]:
         """The slots that it reads or writes."""
-        return [slot for slot, _, _ in self.patches]
+        return [slot for slot, _, _ in self.patches if slot >= 0]
 
 
 class Control:

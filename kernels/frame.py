@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.source import current
 from . import layout, runtime, team
 from .expressions import HostStep, Number, Routine
 from .layout import WORDS, row
@@ -234,15 +235,19 @@ class _Writer:
 
 def _host_call(step: HostStep) -> Callable[..., tuple]:
     """What Python does in a host step: arguments as arrays and scalars over the frame's memory,
-    results as arrays of their own."""
+    results as arrays of their own. Errors name the line that the step comes from."""
 
     def call(*leaves: Any) -> tuple:
         rest = iter(leaves)
         args = [a.value if isinstance(a, Number) else next(rest) for a in step.args]
         if step.keeps_arguments:
             args = [np.array(a) if isinstance(a, np.ndarray) else a for a in args]
-        with np.errstate(all="ignore"):
-            made = step.call(*args)
+        outside, current.location = current.location, step.location or current.location
+        try:
+            with np.errstate(all="ignore"):
+                made = step.call(*args)
+        finally:
+            current.location = outside
         return tuple(_own(x, args, step.keeps_arguments) for x in made)
 
     return call

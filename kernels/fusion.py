@@ -25,7 +25,7 @@ import numpy as np
 from ..core.avals import ShapedArray
 from ..core.jaxpr import Eqn, Jaxpr, Literal, Var
 from ..transforms.simplify import simplify_jaxpr
-from . import control, indexing, products, scans, shapes, windows
+from . import control, factorizations, indexing, products, scans, shapes, windows
 from .expressions import (
     REGISTERS,
     Control,
@@ -354,6 +354,12 @@ class Plan:
             except NoKernelError:
                 if self._depth:
                     raise
+        if eqn.primitive.name in factorizations.RULES:
+            outs = [v.aval for v in eqn.outvars]
+            factors = factorizations.RULES[eqn.primitive.name](self, args, outs, eqn.params)
+            if factors is not None:
+                self._env.update(zip(eqn.outvars, factors, strict=True))
+                return
         out = eqn.outvars[0].aval if eqn.outvars else None
         rule = _RULES.get(eqn.primitive.name)
         if rule is not None and out is not None:

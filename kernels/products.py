@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ _LOOPS_UP_TO = 1500
 
 #: For each matrix of a stack, a call of a function of BLAS's.
 _STACK = """
-def product(table, start, stop):
+def routine(table, start, stop):
     words = pointer_int64(table)
     rank = words[BATCH]
     for i in range(start, stop):
@@ -66,7 +67,7 @@ _NAMES = "FUNCTION A B C TRANS_A TRANS_B M N K LDA LDB LDC ONE ONE_HIGH ZERO ZER
 _WORDS = {name: i for i, name in enumerate(_NAMES.split())}
 _SOURCES = {name: _source(name) for name in _ARGUMENTS}
 #: The bits of 1 by BLAS's letter: of the real part, where there is an imaginary one.
-_ONE = {"s": 0x3F800000, "d": 0x3FF0000000000000, "c": 0x3F800000, "z": 0x3FF0000000000000}
+ONE = {"s": 0x3F800000, "d": 0x3FF0000000000000, "c": 0x3F800000, "z": 0x3FF0000000000000}
 
 
 class _Matrices(NamedTuple):
@@ -186,7 +187,7 @@ def _by_blas(
         words[_WORDS["M"]], words[_WORDS["N"]], words[_WORDS["K"]] = n, m, k
         words[_WORDS["LDC"]] = n
     words[_WORDS["FUNCTION"]] = address_of(letter + name)
-    words[_WORDS["ONE"]] = _ONE[letter]
+    words[_WORDS["ONE"]] = ONE[letter]
     words[_WORDS["BATCH"]] = len(stack)
     for dims in zip(stack, matrix.stack, vector.stack, out_strides, strict=True):
         words += [dims[0], *(s * size for s in dims[1:])]
@@ -233,7 +234,7 @@ def _contracted(
 
 def _matrices(leaf: Leaf, batch: Any, rows: list[int], columns: list[int]) -> _Matrices | None:
     view = leaf.view
-    merged = [_merged(view, dims) for dims in (rows, columns)]
+    merged = [as_one(view, dims) for dims in (rows, columns)]
     if merged[0] is None or merged[1] is None:
         return None
     (m, row_step), (n, column_step) = merged[0], merged[1]
@@ -251,7 +252,7 @@ def _matrices(leaf: Leaf, batch: Any, rows: list[int], columns: list[int]) -> _M
     return _Matrices(leaf.slot, view.offset, stack, (m, row_step), (n, column_step))
 
 
-def _merged(view: View, dims: list[int]) -> tuple[int, int] | None:
+def as_one(view: View, dims: Sequence[int]) -> tuple[int, int] | None:
     """Some dimensions as one: its size and stride."""
     kept = [(view.shape[d], view.strides[d]) for d in dims if view.shape[d] != 1]
     for (_, outer), (n, inner) in itertools.pairwise(kept):

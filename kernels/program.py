@@ -209,7 +209,9 @@ class Program:
                 continue
             if at > first_write or not isinstance(step, Lowered) or not step.in_place(out, read):
                 return False
-        return True
+        # What may fail is done again, for the error, and needs its arguments then.
+        later = self.steps[first_write:]
+        return not any(isinstance(step, Routine) and step.may_fail for step in later)
 
     def __call__(self, *args: Any) -> Sequence[Any]:
         values = [_as_wanted(x, aval) for x, (_, aval) in zip(args, self.inputs, strict=True)]
@@ -240,9 +242,10 @@ class Program:
             outs = call(*values)
             calls.append(call)
         if outs is ...:
-            # Raises the error that names the user's line; or memory was short within a loop.
+            # Raises the error that names the user's line; or memory was short within a loop, or
+            # a matrix is singular for LAPACK here and not for NumPy's.
             found = self._evaluate(values)
-            if any(isinstance(s, Structured) for s in self.steps):
+            if any(isinstance(s, Structured | Routine) for s in self.steps):
                 return found
             raise IndexError("an index is out of bounds")
         return outs

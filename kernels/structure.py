@@ -329,10 +329,10 @@ class _Writer:
         return self.dtype(slot) if slot in self.plan.temporaries else "uint8"
 
     def routine(self, step: Routine) -> None:
-        self.describe(f"BLAS {step.name}")
+        self.describe(f"{step.library} {step.name}")
         self.work += self.turns * step.work
         base = self.region(step.table, step.patches)
-        name = self.helper("product_", step.source.text, "product", dtypes=step.source.dtypes)
+        name = self.helper("routine_", step.source.text, "routine", dtypes=step.source.dtypes)
         self.names |= dict(step.source.names)
         self.line(f"{name}(table + {8 * base}, 0, {self.word(step.stop)})")
 

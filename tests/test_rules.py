@@ -24,6 +24,7 @@ from autotrace.core.trace import get_aval
 from autotrace.lax.bodies import Shape
 from autotrace.lax.checkpointing import nothing_saveable
 from autotrace.lax.families import def_partials, elementwise
+from autotrace.lax.matrix_functions import FUNCTIONS
 from autotrace.lax.sweeping import Sweep
 from autotrace.transforms.batch import Axis, batch_flat
 from autotrace.transforms.evaluate import eval_jaxpr
@@ -57,6 +58,12 @@ def ints(*shape, low=1, high=9):
 
 def bools(*shape):
     return rng.integers(0, 2, shape).astype(bool)
+
+
+def positive(n):
+    """A positive definite matrix."""
+    x = real(n, n)
+    return x @ x.T + n * np.eye(n)
 
 
 POSITIVE = {"low": 0.2, "high": 3.0}
@@ -213,6 +220,33 @@ EXAMPLES: dict[str, Example] = {
     "dot_general": Example(
         (real(2, 3), real(3, 4)), {"dimension_numbers": (((1,), (0,)), ((), ()))}
     ),
+    "triangular_solve": Example(
+        (real(3, 3) + 3 * np.eye(3), real(3, 2)),
+        {
+            "left_side": True,
+            "lower": True,
+            "transpose_a": False,
+            "conjugate_a": False,
+            "unit_diagonal": False,
+        },
+    ),
+    "cholesky": Example((positive(3),)),
+    "lu": Example((real(3, 3),)),
+    "qr": Example((real(4, 3),), {"full_matrices": False}),
+    "eigh": Example((real(3, 3),), {"lower": True, "values_only": False}),
+    "eig": Example((real(3, 3),), {"values_only": False}),
+    "svd": Example((real(4, 3),), {"full_matrices": False, "compute_uv": True}),
+    "solve": Example((real(3, 3), real(3, 2)), {"positive": False}),
+    **{name: Example((real(3, 3),)) for name in ["det", "slogdet", "adjugate"]},
+    "pinv": Example((real(4, 3), np.full((1, 1), 1e-10)), {"hermitian": False}, differentiate=(0,)),
+    "sylvester": Example((positive(3), positive(2), real(3, 2))),
+    "banded_solve": Example(
+        (real(4, 5) + np.array([[0.0], [0.0], [9.0], [0.0]]), real(5, 2)),
+        {"lower": 1, "upper": 2, "positive": False},
+    ),
+    "matrix_function": Example((real(3, 3),), {"function": next(iter(FUNCTIONS))}),
+    "frechet": Example((real(3, 3), real(3, 3)), {"function": next(iter(FUNCTIONS))}),
+    "unitary_form": Example((real(3, 3),), {"form": "schur", "output": "real"}, differentiate=()),
     "jit": Example((real(3), real(3)), {"jaxpr": _jaxpr, "backend": "numpy", "name": "f"}),
     "checkpoint": Example(
         (real(3), real(3)), {"jaxpr": _jaxpr, "policy": nothing_saveable, "name": "f"}
@@ -602,7 +636,8 @@ def test_unbatched_collective_axis_is_an_error():
 #: Primitives without a kernel for real numbers: docs/compiling.md has this list.
 HOST_STEPS = {
     "sort", "top_k", "argmax", "argmin", "nonzero", "gcd", "lcm", "nextafter", "polygamma", "real",
-    "imag", "conj", "complex", "pure_callback", "debug_callback",
+    "imag", "conj", "complex", "pure_callback", "debug_callback", "qr", "eigh", "eig", "svd",
+    "adjugate", "pinv", "sylvester", "banded_solve", "matrix_function", "frechet", "unitary_form",
 }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ Operands of an elementwise function have one dtype, and one shape or are scalars
 """
 
 from ..transforms.held import giving_own
+from . import linalg
 from .arithmetic import (
     abs,
     add,
@@ -258,6 +259,7 @@ __all__ = [
     "lcm",
     "le",
     "lgamma",
+    "linalg",
     "linear_recurrence",
     "log",
     "log1p",
@@ -334,4 +336,5 @@ __all__ = [
 
 # Some give their argument back, or a number that a trace keeps, and users may assign to results.
 for _name in __all__:
-    globals()[_name] = giving_own(globals()[_name])
+    if callable(globals()[_name]):
+        globals()[_name] = giving_own(globals()[_name])

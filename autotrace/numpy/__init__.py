@@ -47,6 +47,7 @@ from numpy import (
 
 from . import assignment as _assignment
 from . import indexing as _indexing
+from . import linalg
 from . import methods as _methods
 from . import operators as _operators
 from . import picking as _picking
@@ -534,6 +535,7 @@ __all__ = [
     "less",
     "less_equal",
     "lexsort",
+    "linalg",
     "linspace",
     "log",
     "log1p",

@@ -1,16 +1,16 @@
-"""Products: dot, matmul, tensordot, einsum, their relatives, and norms."""
+"""Products: dot, matmul, tensordot, einsum and their relatives."""
 
 from __future__ import annotations
 
 import builtins
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from operator import index as as_int
 from typing import Any
 
 import numpy as np
 
-from ..core.avals import is_inexact, uniform
+from ..core.avals import uniform
 from ..core.errors import located
 from ..core.trace import Tracer
 from ..lax import arithmetic as arith
@@ -18,20 +18,16 @@ from ..lax import linear as lax_linear
 from ..lax import reductions as lax_reductions
 from ..lax import slicing, structural
 from ..lax.indexing import gather, iota
-from . import promotion, reductions, ufuncs
-from .dispatch import implements, traced
+from . import promotion, ufuncs
+from .dispatch import implements
 from .manipulation import (
     check_dtype,
     common_dtype,
     join,
-    matrix_transpose,
     moveaxis,
     normal_axes,
     operand,
-    unsupported,
 )
-
-_linalg = np.linalg
 
 
 def _pair(a: Any, b: Any) -> list[Any]:
@@ -425,144 +421,3 @@ def einsum_path(*operands: Any, optimize: Any = "greedy", einsum_call: bool = Fa
     """As ``numpy.einsum_path``, on arrays and traced values."""
     plain = [np.zeros(x.shape, x.dtype) if isinstance(x, Tracer) else x for x in operands]
     return np.einsum_path(*plain, optimize=optimize)
-
-
-# --- norms -------------------------------------------------------------------------------------
-
-
-def _absolute_square(x: Any) -> Any:
-    if x.dtype.kind == "c":
-        real, imag = arith.real(x), arith.imag(x)
-        return arith.add(arith.mul(real, real), arith.mul(imag, imag))
-    return arith.mul(x, x)
-
-
-def _vector_norm(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
-    if order is None or order == 2:
-        total = structural.reduce_sum(_absolute_square(x), axes)
-        return reductions._keeping(reductions.root(total), x, axes, keepdims)
-    size = ufuncs.absolute(x)
-    if order == np.inf:
-        return reductions.max(size, axes, keepdims=keepdims)
-    if order == -np.inf:
-        return reductions.min(size, axes, keepdims=keepdims)
-    if order == 0:
-        some = ufuncs.not_equal(x, 0)
-        return reductions.sum(arith.convert_element_type(some, size.dtype), axes, keepdims=keepdims)
-    if order == 1:
-        return reductions.sum(size, axes, keepdims=keepdims)
-    total = reductions.sum(ufuncs.power(size, order), axes, keepdims=keepdims)
-    return ufuncs.power(total, np.reciprocal(order, dtype=total.dtype))
-
-
-def _matrix_norm(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
-    row, column = axes
-    size = ufuncs.absolute(x)
-    if order in (1, -1, np.inf, -np.inf):
-        summed, then = (row, column) if abs(order) == 1 else (column, row)
-        find = reductions.max if order > 0 else reductions.min
-        out = find(reductions.sum(size, summed, keepdims=True), then, keepdims=True)
-        return (
-            out
-            if keepdims
-            else structural.reshape(out, tuple(n for d, n in enumerate(out.shape) if d not in axes))
-        )
-    raise unsupported("linalg.norm", f"ord={order!r} of matrices")
-
-
-@implements(_linalg.norm)
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:  # noqa: A002
-    """As ``numpy.linalg.norm``, on arrays and traced values; the derivative of the 2-norm and the
-    Frobenius norm at the origin is 0.
-
-    Args:
-      ord: of vectors any; of matrices None, ``"fro"``, 1, -1, inf or -inf.
-    """
-    x = operand(x)
-    if not is_inexact(x.dtype):
-        x = arith.convert_element_type(x, np.float64)
-    if axis is None:
-        if ord is None or (ord == 2 and x.ndim == 1) or (ord in ("f", "fro") and x.ndim == 2):
-            return _vector_norm(x, None, tuple(range(x.ndim)), keepdims)
-        axes = tuple(range(x.ndim))
-    else:
-        axes = normal_axes(axis, x.ndim)
-    if len(axes) == 1:
-        if isinstance(ord, str):
-            raise ValueError(located(f"Invalid norm order '{ord}' for vectors"))
-        return _vector_norm(x, ord, axes, keepdims)
-    if len(axes) != 2:
-        raise ValueError(located("Improper number of dimensions to norm."))
-    if ord is None or ord in ("f", "fro"):
-        return _vector_norm(x, None, axes, keepdims)
-    return _matrix_norm(x, ord, axes, keepdims)
-
-
-@implements(_linalg.vector_norm)
-def vector_norm(
-    x: Any,
-    /,
-    *,
-    axis: Any = None,
-    keepdims: bool = False,
-    ord: Any = 2,  # noqa: A002
-) -> Any:
-    """As ``numpy.linalg.vector_norm``, on arrays and traced values; the derivative of the 2-norm
-    at the origin is 0."""
-    x = operand(x)
-    if not is_inexact(x.dtype):
-        x = arith.convert_element_type(x, np.float64)
-    axes = tuple(range(x.ndim)) if axis is None else normal_axes(axis, x.ndim)
-    return _vector_norm(x, ord, axes, keepdims)
-
-
-@implements(_linalg.multi_dot)
-def multi_dot(arrays: Any) -> Any:
-    """As ``numpy.linalg.multi_dot``, on arrays and traced values."""
-    parts = [operand(a) for a in arrays]
-    if len(parts) < 2:
-        raise ValueError(located("Expecting at least two arrays."))
-    first, last = parts[0], parts[-1]
-    count = len(parts)
-    labels = [_LETTERS[n : n + 2] for n in range(count)]
-    out = _LETTERS[0] + _LETTERS[count]
-    if first.ndim == 1:
-        labels[0], out = labels[0][1:], out[1:]
-    if last.ndim == 1:
-        labels[-1], out = labels[-1][:1], out[:-1]
-    return einsum(",".join(labels) + "->" + out, *parts)
-
-
-def _same_as(function: Any, name: str) -> None:
-    """Register the function of ``numpy.linalg`` that is one of ``numpy``'s by the same name."""
-    original = getattr(_linalg, name, None)
-    if original is not None and original not in traced:
-        traced[original] = function
-
-
-def _linalg_tensordot(a: Any, b: Any, /, *, axes: Any = 2) -> Any:
-    return tensordot(a, b, axes)
-
-
-def _linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    return vecdot(x1, x2, axis=axis)
-
-
-def _linalg_outer(x1: Any, x2: Any, /) -> Any:
-    return outer(x1, x2)
-
-
-def _linalg_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    return cross(x1, x2, axis=axis)
-
-
-_aliases: dict[str, Callable] = {
-    "tensordot": _linalg_tensordot,
-    "vecdot": _linalg_vecdot,
-    "outer": _linalg_outer,
-    "cross": _linalg_cross,
-    "matmul": matmul,
-    "matrix_transpose": matrix_transpose,
-}
-for _name, _function in _aliases.items():
-    _same_as(_function, _name)

@@ -191,7 +191,6 @@ PROGRAMS = [
         (_clusters, (rng.uniform(size=60) < 0.5) * 1.0, 0.1),
         (_clusters, (rng.uniform(size=60) < 0.1) * 1.0, 1.0),
         wrt=(0, 2),
-        missing="numpy.linalg.solve",
     ),
     Program(
         gaussian_mixture,
@@ -247,6 +246,5 @@ PROGRAMS = [
         (np.sort(rng.uniform(0, 5, size=20)), rng.normal(size=20), np.linspace(0, 5, 9), 0.8, 0.1),
         (np.sort(rng.uniform(0, 5, size=20)), rng.normal(size=20), np.linspace(0, 5, 9), 1.2, 0.2),
         wrt=(0, 1, 3, 4),
-        missing="numpy.linalg.cholesky",
     ),
 ]

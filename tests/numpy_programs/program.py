@@ -19,7 +19,6 @@ class Program:
       wrt: the positions of the arguments to differentiate by; none where that makes no sense.
       changed: the program with the change that it takes to run, where it does not run as it is.
       note: what had to change, and why.
-      missing: the function of NumPy's for which it does not run, where there is no other way.
     """
 
     function: Callable[..., Any]
@@ -28,7 +27,6 @@ class Program:
     wrt: tuple[int, ...] = ()
     changed: Callable[..., Any] | None = None
     note: str = ""
-    missing: str = ""
 
     @property
     def name(self) -> str:

@@ -1,0 +1,334 @@
+"""Cholesky's and LU's factors and triangular systems: LAPACK and BLAS, called natively.
+
+A matrix in C order is for Fortran the transposed one in its own. Cholesky's factor of that is the
+transpose of the one that is wanted, which lies where it should; a triangular system is turned
+round as a whole; LU factors are made of a copy that lies as Fortran wants it. Each works on a copy
+of its operand, which the kernel that makes the operand stores in the first place.
+
+What cannot be factored or solved sets the program's status. A rule takes ``(plan, args, outs,
+params)`` and returns an expression for each output, or None for a host step.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..core.avals import ShapedArray
+from .blas import LETTERS, address_of
+from .build import Source
+from .expressions import Counter, Expression, Leaf, Node, Number, Root, Routine, slots_of
+from .lowering import STATUS_SLOT
+from .products import ONE, as_one
+from .views import View
+
+if TYPE_CHECKING:
+    from .fusion import Plan
+
+_FAIL = """
+            status = pointer_int64(words[STATUS])
+            status[0] = 1
+"""
+
+_CHOLESKY = """
+def routine(table, start, stop):
+    words = pointer_int64(table)
+    for i in range(start, stop):
+        invoke(
+            words[FUNCTION], "void(int64, int64, int64, int64, int64)", table + 8 * UPLO,
+            table + 8 * N, words[A] + i * words[A_STEP], table + 8 * N, table + 8 * INFO,
+        )
+        info = pointer_int32(table + 8 * INFO)
+        if info[0] != 0:
+            {fail}
+"""
+
+#: With the pivots counted from 0, and the order that they make of the rows.
+_LU = """
+def routine(table, start, stop):
+    words = pointer_int64(table)
+    for i in range(start, stop):
+        place = words[PIVOTS] + 4 * i * words[K]
+        invoke(
+            words[FUNCTION], "void(int64, int64, int64, int64, int64, int64)", table + 8 * M,
+            table + 8 * N, words[A] + i * words[A_STEP], table + 8 * M, place, table + 8 * INFO,
+        )
+        pivots = pointer_int32(place)
+        order = pointer_int32(words[ORDER] + 4 * i * words[M])
+        for r in range(words[M]):
+            order[r] = np.int32(r)
+        for r in range(words[K]):
+            other = np.int64(pivots[r]) - 1
+            pivots[r] = np.int32(other)
+            kept = order[r]
+            order[r] = order[other]
+            order[other] = kept
+"""
+
+_TRIANGULAR = """
+def routine(table, start, stop):
+    words = pointer_int64(table)
+    for i in range(start, stop):
+        a = words[A] + i * words[A_STEP]
+        b = words[B] + i * words[B_STEP]
+        entries = pointer_{dtype}(a)
+        for r in range(words[CHECKED]):
+            if entries[r * (words[LDA] + 1)] == 0:
+                {fail}
+        invoke(words[FUNCTION], "void({types})", {arguments})
+"""
+
+#: The arguments, in Fortran's order: names of words are given by their addresses.
+_ARGUMENTS = {
+    "trsm": "SIDE UPLO TRANS DIAG ROWS COLUMNS ONE a LDA b ROWS",
+    "trsv": "UPLO TRANS DIAG N a LDA b ONE_STEP",
+}
+
+
+class _Form(NamedTuple):
+    """A routine's source, and the places of the words that it names."""
+
+    source: Source
+    words: dict[str, int]
+
+
+def _form(text: str, names: str, **fields: str) -> _Form:
+    # The numbers stand in the text: routines of several kinds may become parts of one source.
+    words = {name: i for i, name in enumerate(names.split())}
+    fail = _FAIL.strip()
+    indent = re.search(r"( *)\{fail\}", text)
+    fail = fail.replace("\n            ", "\n" + (indent.group(1) if indent else ""))
+    text = text.format(fail=fail, **fields)
+    text = re.sub(r"\b[A-Z][A-Z_]*\b", lambda m: str(words[m[0]]), text)
+    return _Form(Source(text, ("int64",) * 3), words)
+
+
+def _triangular_form(name: str, dtype: str) -> _Form:
+    arguments = _ARGUMENTS[name].split()
+    given = [a if a.islower() else f"table + 8 * {a}" for a in arguments]
+    names = "FUNCTION A A_STEP B B_STEP STATUS CHECKED N SIDE UPLO TRANS DIAG ROWS COLUMNS ONE LDA"
+    return _form(
+        _TRIANGULAR,
+        names + " ONE_STEP",
+        dtype=dtype,
+        types=", ".join(["int64"] * len(given)),
+        arguments=", ".join(given),
+    )
+
+
+_CHOLESKY_FORM = _form(_CHOLESKY, "FUNCTION A A_STEP STATUS UPLO N INFO")
+_LU_FORM = _form(_LU, "FUNCTION A A_STEP PIVOTS ORDER M N K INFO")
+_TRIANGULAR_FORMS = {
+    (name, dtype): _triangular_form(name, dtype)
+    for name in _ARGUMENTS
+    for dtype in ("float32", "float64")
+}
+
+
+def _add(
+    plan: Plan,
+    name: str,
+    form: _Form,
+    words: dict[str, int],
+    places: dict[str, tuple[int, int]],
+    count: int,
+    work: int,
+    slots: list[int],
+    library: str = "LAPACK",
+) -> None:
+    """Put a routine into a plan.
+
+    Args:
+      words: the table's words, by name.
+      places: the slot and the offset in bytes of each address in it.
+    """
+    table = [0] * len(form.words)
+    for word, value in words.items():
+        table[form.words[word]] = value
+    patches = [(slot, form.words[word], offset) for word, (slot, offset) in places.items()]
+    step = Routine(name, form.source, table, patches, count, count * work, slots, library)
+    plan.written_over.update(slots)
+    plan.add_step(step)
+
+
+def _takes(out: ShapedArray) -> bool:
+    return out.dtype.kind == "f" and out.dtype.name in LETTERS
+
+
+class _Matrices(NamedTuple):
+    """A stack of matrices in memory: from element ``offset`` on, ``step`` apart, with ``lead``
+    elements from one row (or, in Fortran's order, column) to the next."""
+
+    slot: int
+    offset: int
+    step: int
+    lead: int
+    fortran: bool
+
+
+def _matrices(plan: Plan, expression: Expression) -> _Matrices:
+    """A stack of square matrices, stored where it does not lie so."""
+    leaf = plan.store(expression)
+    found = _found(leaf) or _found(plan.copy(leaf))
+    assert found is not None
+    return found
+
+
+def _found(leaf: Leaf) -> _Matrices | None:
+    view, n = leaf.view, leaf.shape[-1]
+    stack = as_one(view, range(len(leaf.shape) - 2))
+    if stack is None or stack[1] < 0:
+        return None
+    rows, columns = view.strides[-2:]
+    for fortran, (lead, step) in enumerate(((rows, columns), (columns, rows))):
+        if n == 1 or (step == 1 and lead >= n):
+            return _Matrices(leaf.slot, view.offset, stack[1], max(lead, n), bool(fortran))
+    return None
+
+
+def _cholesky(
+    plan: Plan, args: list[Any], outs: Sequence[ShapedArray], params: dict
+) -> list[Expression] | None:
+    (out,) = outs
+    if not _takes(out):
+        return None
+    if not out.size:
+        return [Number(out.dtype.type(0), out.shape)]
+    n, size = out.shape[-1], out.dtype.itemsize
+    leaf = plan.new_array(out.shape, out.dtype)
+    # LAPACK leaves the other triangle alone: it is 0 from the start.
+    along = (0,) * (len(out.shape) - 2)
+    row, column = (
+        Counter(View(out.shape, (*along, *steps)), np.dtype(np.int64)) for steps in ((1, 0), (0, 1))
+    )
+    above = Node("{0} < {1}", [row, column], np.dtype(np.bool_), out.shape, False)
+    zero = Number(out.dtype.type(0), out.shape)
+    copy = Node("select({0}, {1}, {2})", [above, zero, args[0]], out.dtype, out.shape, False)
+    plan.add(Root(copy, leaf.slot, leaf.view), out.shape)
+    letter = LETTERS[out.dtype.name]
+    count = out.size // (n * n)
+    _add(
+        plan,
+        f"{letter}potrf of {n} x {n}{_times(count)}",
+        _CHOLESKY_FORM,
+        {
+            "FUNCTION": address_of(letter + "potrf"),
+            "A_STEP": n * n * size,
+            "UPLO": ord("U"),
+            "N": n,
+        },
+        {"A": (leaf.slot, 0), "STATUS": (STATUS_SLOT, 0)},
+        count,
+        n**3 // 30,
+        [leaf.slot],
+    )
+    return [leaf]
+
+
+def _times(count: int) -> str:
+    return f", {count} times" if count != 1 else ""
+
+
+def _lu(
+    plan: Plan, args: list[Any], outs: Sequence[ShapedArray], params: dict
+) -> list[Expression] | None:
+    out, pivots, order = outs
+    if not _takes(out):
+        return None
+    if not out.size:
+        return None
+    *stack, m, n = out.shape
+    size, count = out.dtype.itemsize, math.prod(stack)
+    leaf = plan.new_array((*stack, n, m), out.dtype)
+    turned = (*range(len(stack)), len(stack) + 1, len(stack))
+    leaf = Leaf(leaf.slot, leaf.view.transpose(turned), out.dtype)
+    plan.add(Root(args[0], leaf.slot, leaf.view), out.shape)
+    made = [plan.new_array(a.shape, a.dtype) for a in (pivots, order)]
+    letter = LETTERS[out.dtype.name]
+    _add(
+        plan,
+        f"{letter}getrf of {m} x {n}{_times(count)}",
+        _LU_FORM,
+        {
+            "FUNCTION": address_of(letter + "getrf"), "A_STEP": m * n * size, "M": m, "N": n,
+            "K": min(m, n),
+        },
+        {"A": (leaf.slot, 0), "PIVOTS": (made[0].slot, 0), "ORDER": (made[1].slot, 0)},
+        count,
+        m * n * min(m, n) // 15,
+        [leaf.slot, made[0].slot, made[1].slot],
+    )  # fmt: skip
+    return [leaf, *made]
+
+
+def _triangular(
+    plan: Plan, args: list[Any], outs: Sequence[ShapedArray], params: dict
+) -> list[Expression] | None:
+    (out,) = outs
+    if not _takes(out):
+        return None
+    if not out.size:
+        return [Number(out.dtype.type(0), out.shape)]
+    a = _matrices(plan, args[0])
+    leaf = _own_copy(plan, args[1], args[:1])
+    letter, size = LETTERS[out.dtype.name], out.dtype.itemsize
+    left = params["left_side"]
+    rows, columns = out.shape[-2:]
+    n, sides = (rows, columns) if left else (columns, rows)
+    name = "trsv" if sides == 1 else "trsm"
+    # Fortran has the transposes of what lies in C order: of both sides, so that a product comes
+    # the other way round, except that a single right side is its own transpose.
+    transposed = params["transpose_a"] != a.fortran
+    if name == "trsv" and left:
+        transposed = not transposed
+    count = out.size // (rows * columns)
+    _add(
+        plan,
+        f"{letter}{name} of {n} x {n} and {sides}{_times(count)}",
+        _TRIANGULAR_FORMS[name, out.dtype.name],
+        {
+            "FUNCTION": address_of(letter + name),
+            "A_STEP": a.step * size,
+            "B_STEP": rows * columns * size,
+            "CHECKED": 0 if params["unit_diagonal"] else n,
+            "N": n,
+            "SIDE": ord("R" if left else "L"),
+            "UPLO": ord("L" if params["lower"] == a.fortran else "U"),
+            "TRANS": ord("T" if transposed else "N"),
+            "DIAG": ord("U" if params["unit_diagonal"] else "N"),
+            "ROWS": columns,
+            "COLUMNS": rows,
+            "ONE": ONE[letter],
+            "LDA": a.lead,
+            "ONE_STEP": 1,
+        },
+        {"A": (a.slot, a.offset * size), "B": (leaf.slot, 0), "STATUS": (STATUS_SLOT, 0)},
+        count,
+        n * n * sides // 10,
+        [leaf.slot],
+        "BLAS",
+    )
+    return [leaf]
+
+
+def _own_copy(plan: Plan, expression: Expression, others: Sequence[Expression]) -> Leaf:
+    """An operand in memory that may be written over: its own, where nothing else needs it."""
+    if not slots_of([expression]) & slots_of(others):
+        taken = plan.taken_over(expression)
+        if taken is not None:
+            return taken
+    leaf = plan.new_array(expression.shape, expression.dtype)
+    plan.add(Root(expression, leaf.slot, leaf.view), expression.shape)
+    return leaf
+
+
+#: By the name of the primitive.
+RULES: dict[str, Callable[..., list[Expression] | None]] = {
+    "cholesky": _cholesky,
+    "lu": _lu,
+    "triangular_solve": _triangular,
+}
