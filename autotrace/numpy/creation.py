@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +19,7 @@ from ..lax.indexing import broadcasted_iota
 from ..transforms.held import HeldTracer, holding
 from . import manipulation, promotion, ufuncs
 from .aliasing import ordered
-from .dispatch import implements
+from .dispatch import has_tracer, implements
 from .manipulation import (
     broadcast_arrays,
     check_dtype,
@@ -34,6 +35,7 @@ __all__ = [
     "array",
     "asanyarray",
     "asarray",
+    "asarray_chkfinite",
     "ascontiguousarray",
     "asfortranarray",
     "copy",
@@ -41,16 +43,19 @@ __all__ = [
     "empty_like",
     "eye",
     "fromfunction",
+    "fromiter",
     "full",
     "full_like",
     "geomspace",
     "identity",
     "indices",
+    "isfortran",
     "linspace",
     "logspace",
     "meshgrid",
     "ones",
     "ones_like",
+    "require",
     "tri",
     "vander",
     "zeros",
@@ -177,6 +182,58 @@ def asfortranarray(a: Any, dtype: Any = None, *, like: Any = None) -> Any:
     """As ``numpy.asfortranarray``, on arrays, traced values and nested lists of them; the layout
     of traced values is not kept track of."""
     return array(a, dtype, copy=False, ndmin=1)
+
+
+@_creates(np.asarray_chkfinite)
+@implements(np.asarray_chkfinite)
+def asarray_chkfinite(a: Any, dtype: Any = None, order: Any = None) -> Any:
+    """As ``numpy.asarray_chkfinite``, on arrays and traced values; it is asked whether all numbers
+    are finite.
+
+    >>> asarray_chkfinite([1.0, 2.0])
+    array([1., 2.])
+    """
+    x = array(a, dtype, copy=False)
+    if is_inexact(x.dtype) and not bool(np.all(np.isfinite(x))):
+        raise ValueError(located("array must not contain infs or NaNs"))
+    return x
+
+
+@_creates(np.require)
+@implements(np.require)
+def require(a: Any, dtype: Any = None, requirements: Any = None, *, like: Any = None) -> Any:
+    """As ``numpy.require``, on arrays and traced values, which have no layout to require.
+
+    >>> require([1, 2], float)
+    array([1., 2.])
+    """
+    return array(a, dtype, copy=False)
+
+
+def isfortran(a: Any) -> bool:
+    """As ``numpy.isfortran``, on arrays and traced values; these count as C-contiguous.
+
+    >>> isfortran(np.ones((2, 3), order="F"))
+    True
+    """
+    return not isinstance(a, Tracer) and np.isfortran(a)
+
+
+@_creates(np.fromiter)
+def fromiter(iter: Any, dtype: Any, count: int = -1, *, like: Any = None) -> Any:  # noqa: A002
+    """As ``numpy.fromiter``, of numbers and traced values.
+
+    >>> fromiter((n * n for n in range(3)), float)
+    array([0., 1., 4.])
+    """
+    items = list(iter if count < 0 else itertools.islice(iter, count))
+    if len(items) < count:
+        raise ValueError(
+            located(
+                f"iterator too short: Expected {count} but iterator had only {len(items)} items."
+            )
+        )
+    return array(items, dtype) if has_tracer(items) else np.fromiter(items, dtype, count)
 
 
 # --- of one value ------------------------------------------------------------------------------

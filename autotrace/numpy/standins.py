@@ -27,6 +27,7 @@ import numpy as np
 from ..core.source import is_internal
 from ..core.trace import active_traces, while_tracing
 from ..transforms.held import holding
+from . import applying, grids
 from .creation import made_here
 
 
@@ -134,8 +135,13 @@ def _original(name: str) -> Callable:
     return _originals[name]
 
 
-_originals = {name: getattr(np, name) for name in made_here}
-_stand_ins = {name: _StandIn(_originals[name], held) for name, held in made_here.items()}
+#: Where NumPy asks nobody though something is traced, ours, which calls NumPy's where nothing is.
+_ours = {**applying.in_place_of_numpys, **grids.in_place_of_numpys}
+_originals = {name: getattr(np, name) for name in (*made_here, *_ours)}
+_stand_ins = {
+    **{name: _StandIn(_originals[name], held) for name, held in made_here.items()},
+    **_ours,
+}
 
 _lock = threading.Lock()
 _threads = 0
