@@ -15,6 +15,7 @@ from .creation import arange, array, linspace, meshgrid
 from .dispatch import has_tracer, implements
 from .manipulation import (
     check_dtype,
+    common_dtype,
     concatenate,
     operand,
     stack,
@@ -197,7 +198,8 @@ class _Grid(type(np.mgrid)):  # type: ignore[misc]
             return _original(self)[key]
         if isinstance(key, slice):
             return _range(key)
-        ranges = meshgrid(*map(_range, key), sparse=self.sparse, indexing="ij")
+        parts = common_dtype([operand(_range(part)) for part in key])
+        ranges = meshgrid(*parts, sparse=self.sparse, indexing="ij")
         return ranges if self.sparse else stack(ranges)
 
 

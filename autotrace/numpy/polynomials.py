@@ -166,8 +166,10 @@ def poly(seq_of_zeros: Any) -> Any:
         return 1.0
     zeros = arith.convert_element_type(zeros, np.result_type(zeros.dtype, np.float64))
     out: Any = np.ones(1, zeros.dtype)
+    nothing = np.zeros(1, zeros.dtype)
     for n in range(zeros.shape[0]):
-        out = convolve(out, np.stack([np.ones((), zeros.dtype), -zeros[n]]))
+        raised, constant = join([out, nothing], 0), join([nothing, out], 0)
+        out = ufuncs.subtract(raised, ufuncs.multiply(zeros[n], constant))
     return out
 
 

@@ -17,6 +17,7 @@ from ..lax.scanning import scan
 from ..lax.slicing import dynamic_slice, pad, rev, slice_in_dim
 from ..lax.structural import zeros_like
 from . import ufuncs
+from .creation import creates
 from .dispatch import implements
 from .manipulation import common_dtype, normal_axis, operand
 from .reductions import cumsum, diff
@@ -121,6 +122,7 @@ def i0(x: Any) -> Any:
     return bessel_i(0, x)
 
 
+@creates(np.kaiser)
 @implements(np.kaiser)
 def kaiser(M: Any, beta: Any) -> Any:  # noqa: N803  NumPy's name
     """As ``numpy.kaiser``, differentiable in ``beta``; of a traced number of points the number is
@@ -153,7 +155,7 @@ def _window(numpy_function: Callable, example: str) -> Callable:
         f"As ``numpy.{name}``; the number of points decides the shape: of a traced one the number "
         f"is asked for.\n\n    >>> {example}\n    "
     )
-    return implements(numpy_function)(function)
+    return creates(numpy_function)(implements(numpy_function)(function))
 
 
 bartlett = _window(np.bartlett, "bartlett(3)\n    array([0., 1., 0.])")
