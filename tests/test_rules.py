@@ -121,6 +121,7 @@ EXAMPLES: dict[str, Example] = {
     **{name: Example((real(2, 3, **UNIT),)) for name in ["asin", "acos", "atanh", "erf_inv"]},
     "stop_gradient": Example((real(2, 3),), differentiate=()),
     "acosh": Example((real(2, 3, low=1.2, high=3.0),)),
+    "bessel_i": Example((real(2, 3),), {"n": 1}),
     "polygamma": Example((real(2, 3, **POSITIVE),), {"n": 1}),
     "integer_pow": Example((real(2, 3),), {"y": 3}),
     **{
@@ -638,6 +639,7 @@ HOST_STEPS = {
     "sort", "top_k", "argmax", "argmin", "nonzero", "gcd", "lcm", "nextafter", "polygamma", "real",
     "imag", "conj", "complex", "pure_callback", "debug_callback", "qr", "eigh", "eig", "svd",
     "adjugate", "pinv", "sylvester", "banded_solve", "matrix_function", "frechet", "unitary_form",
+    "bessel_i",
 }  # fmt: skip
 
 

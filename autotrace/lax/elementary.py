@@ -303,6 +303,39 @@ def polygamma(n: int, x: Any) -> Any:
     return digamma(x) if n == 0 else polygamma_p.bind(array(x), n=n)
 
 
+_BESSEL_I = {0: lambda x: special.i0(x), 1: lambda x: special.i1(x)}
+
+bessel_i_p = elementwise(
+    "bessel_i",
+    lambda x, *, n: np.asarray(_BESSEL_I[n](x) if n in _BESSEL_I else special.iv(n, x), x.dtype)[
+        ()
+    ],
+    "f",
+)
+
+
+def _bessel_i_slope(n: int, x: Any) -> Any:
+    """DLMF 10.29.1 and 10.29.3."""
+    return bessel_i(1, x) if n == 0 else mul(add(bessel_i(n - 1, x), bessel_i(n + 1, x)), 0.5)
+
+
+def_partials(bessel_i_p, lambda t, out, x, *, n: mul(t, _bessel_i_slope(n, x)))
+
+
+def bessel_i(n: int, x: Any) -> Any:
+    """Elementwise modified Bessel function of the first kind.
+
+    Args:
+      n: the order, a Python integer, at least 0.
+      x: a floating array.
+
+    >>> import autotrace.lax as lax
+    >>> round(float(lax.bessel_i(0, 1.0)), 6)
+    1.266066
+    """
+    return bessel_i_p.bind(array(x), n=n)
+
+
 # --- two operands ------------------------------------------------------------------------------
 
 atan2_p = elementwise("atan2", np.arctan2, "f")

@@ -17,7 +17,8 @@ import numpy as np
 from ..core.errors import located
 from ..core.trace import Tracer, get_aval
 from ..lax import arithmetic as arith
-from ..lax.structural import reshape
+from ..lax.scanning import scan
+from ..lax.structural import array, reshape
 from ..transforms.held import HeldTracer, hold
 from . import manipulation, ufuncs
 from .aliasing import link, write, write_numbers
@@ -30,7 +31,6 @@ from .dispatch import (
     store,
     traced,
     traced_methods,
-    unsupported,
 )
 from .indexing import Selection, at, getitem
 from .manipulation import normal_axis, operand
@@ -206,7 +206,11 @@ def _writer(name: str, act: Callable, rule: Callable) -> Callable:
       rule: gives the new value of what may be traced.
     """
 
-    def function(target: Any, /, *args: Any, **kwargs: Any) -> None:
+    def function(target: Any, /, *args: Any, inplace: bool = True, **kwargs: Any) -> Any:
+        if not inplace:
+            target = operand(lowered(target))
+            value = rule(target, *lowered(args), **lowered(kwargs))
+            return arith.convert_element_type(array(value), target.dtype)
         given = is_traced(args) or is_traced(kwargs)
         if isinstance(target, Tracer) and (given or type(target) is not HeldTracer):
             value = rule(lowered(target), *lowered(args), **lowered(kwargs))
@@ -218,18 +222,20 @@ def _writer(name: str, act: Callable, rule: Callable) -> Callable:
             raise into_ordinary(name)
         else:
             act(target, *numbers(args), **numbers(kwargs))
+        return None
 
     function.__name__ = function.__qualname__ = name.rpartition(".")[2]
     return function
 
 
 def _writes(numpy_function: Any) -> Callable:
-    """Register a rule, which gives the array's new value, for a function that writes."""
+    """Register a rule, which gives the array's new value, for a function that writes; with
+    ``inplace=False`` it returns that."""
 
     def decorate(rule: Callable) -> Callable:
         function = _writer(f"numpy.{numpy_function.__name__}", numpy_function, rule)
         function.__doc__ = rule.__doc__
-        return implements(numpy_function, writes=True)(function)
+        return implements(numpy_function, writes=True, extra=("inplace",))(function)
 
     return decorate
 
@@ -327,7 +333,13 @@ def put_along_axis_rule(arr: Any, indices: Any, values: Any, axis: int) -> Any:
 
 @_writes(np.fill_diagonal)
 def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> Any:
-    """As ``numpy.fill_diagonal``, on arrays and traced values."""
+    """As ``numpy.fill_diagonal``, on arrays and traced values; with ``inplace=False``, which the
+    functions beside it take, too, it returns the array with the new values.
+
+    >>> fill_diagonal(np.zeros((2, 2)), 5, inplace=False)
+    array([[5., 0.],
+           [0., 5.]])
+    """
     if a.ndim < 2:
         raise ValueError(located("array must be at least 2-d"))
     end = None
@@ -378,10 +390,24 @@ def _ufunc_at(ufunc: np.ufunc) -> Callable:
         if ufunc in _AT_METHODS:
             return getattr(at(x)[index], _AT_METHODS[ufunc])(*values)
         if not Selection(x.shape, index).unique:
-            raise unsupported(f"numpy.{ufunc.__name__}.at with positions that may come twice")
+            return _one_by_one(ufunc, x, index, values)
         return put_at(x, index, traced[ufunc](getitem(x, index), *values))
 
     return _writer(f"numpy.{ufunc.__name__}.at", ufunc.at, rule)
+
+
+def _one_by_one(ufunc: np.ufunc, x: Any, index: Any, values: tuple) -> Any:
+    """``ufunc.at`` where positions may come several times: one after another."""
+    places = getitem(np.arange(x.size).reshape(x.shape), index)
+    flat = reshape(x, (x.size,))
+    each = tuple(reshape(broadcast_to(operand(v), places.shape), (places.size,)) for v in values)
+
+    def turn(carry: Any, element: Any) -> tuple[Any, None]:
+        place, *rest = element
+        return put_at(carry, place, traced[ufunc](getitem(carry, place), *rest)), None
+
+    out, _ = scan(turn, flat, (reshape(places, (places.size,)), *each))
+    return reshape(out, x.shape)
 
 
 for _ufunc in list(traced):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +19,7 @@ from ..lax.indexing import broadcasted_iota
 from ..transforms.held import HeldTracer, holding
 from . import manipulation, promotion, ufuncs
 from .aliasing import ordered
-from .dispatch import implements
+from .dispatch import has_tracer, implements
 from .manipulation import (
     broadcast_arrays,
     check_dtype,
@@ -34,6 +35,7 @@ __all__ = [
     "array",
     "asanyarray",
     "asarray",
+    "asarray_chkfinite",
     "ascontiguousarray",
     "asfortranarray",
     "copy",
@@ -41,16 +43,19 @@ __all__ = [
     "empty_like",
     "eye",
     "fromfunction",
+    "fromiter",
     "full",
     "full_like",
     "geomspace",
     "identity",
     "indices",
+    "isfortran",
     "linspace",
     "logspace",
     "meshgrid",
     "ones",
     "ones_like",
+    "require",
     "tri",
     "vander",
     "zeros",
@@ -63,7 +68,7 @@ __all__ = [
 made_here: dict[str, Callable] = {}
 
 
-def _creates(numpy_function: Any, fill: Any = None) -> Callable:
+def creates(numpy_function: Any, fill: Any = None) -> Callable:
     """Register a function that makes an array: in a traced function one that is held.
 
     Args:
@@ -89,13 +94,13 @@ def _creates(numpy_function: Any, fill: Any = None) -> Callable:
     return decorate
 
 
-zeros = _creates(np.zeros, 0)(np.zeros)
-ones = _creates(np.ones, 1)(np.ones)
-eye = _creates(np.eye)(np.eye)
-identity = _creates(np.identity)(np.identity)
-tri = _creates(np.tri)(np.tri)
-indices = _creates(np.indices)(np.indices)
-fromfunction = _creates(np.fromfunction)(np.fromfunction)
+zeros = creates(np.zeros, 0)(np.zeros)
+ones = creates(np.ones, 1)(np.ones)
+eye = creates(np.eye)(np.eye)
+identity = creates(np.identity)(np.identity)
+tri = creates(np.tri)(np.tri)
+indices = creates(np.indices)(np.indices)
+fromfunction = creates(np.fromfunction)(np.fromfunction)
 
 
 @functools.wraps(np.empty)
@@ -104,13 +109,13 @@ def _empty(*args: Any, **kwargs: Any) -> Any:
     return (np.zeros if holding() else np.empty)(*args, **kwargs)
 
 
-empty = _creates(np.empty, 0)(_empty)
-copy = _creates(np.copy)(manipulation.copy)
+empty = creates(np.empty, 0)(_empty)
+copy = creates(np.copy)(manipulation.copy)
 
 # --- from what there is ------------------------------------------------------------------------
 
 
-@_creates(np.array)
+@creates(np.array)
 @implements(np.array, raw=True)
 def array(
     object: Any,  # noqa: A002  NumPy's name
@@ -134,7 +139,7 @@ def array(
     return ordered(x, order if copy and order in ("C", "F") else None)
 
 
-@_creates(np.asarray)
+@creates(np.asarray)
 @implements(np.asarray, raw=True)
 def asarray(
     a: Any,
@@ -149,7 +154,7 @@ def asarray(
     return array(a, dtype, copy=copy)
 
 
-@_creates(np.asanyarray)
+@creates(np.asanyarray)
 @implements(np.asanyarray, raw=True)
 def asanyarray(
     a: Any,
@@ -164,19 +169,71 @@ def asanyarray(
     return array(a, dtype, copy=copy)
 
 
-@_creates(np.ascontiguousarray)
+@creates(np.ascontiguousarray)
 @implements(np.ascontiguousarray, view=True)
 def ascontiguousarray(a: Any, dtype: Any = None, *, like: Any = None) -> Any:
     """As ``numpy.ascontiguousarray``, on arrays, traced values and nested lists of them."""
     return array(a, dtype, copy=False, ndmin=1)
 
 
-@_creates(np.asfortranarray)
+@creates(np.asfortranarray)
 @implements(np.asfortranarray, view=True)
 def asfortranarray(a: Any, dtype: Any = None, *, like: Any = None) -> Any:
     """As ``numpy.asfortranarray``, on arrays, traced values and nested lists of them; the layout
     of traced values is not kept track of."""
     return array(a, dtype, copy=False, ndmin=1)
+
+
+@creates(np.asarray_chkfinite)
+@implements(np.asarray_chkfinite)
+def asarray_chkfinite(a: Any, dtype: Any = None, order: Any = None) -> Any:
+    """As ``numpy.asarray_chkfinite``, on arrays and traced values; it is asked whether all numbers
+    are finite.
+
+    >>> asarray_chkfinite([1.0, 2.0])
+    array([1., 2.])
+    """
+    x = array(a, dtype, copy=False)
+    if is_inexact(x.dtype) and not bool(np.all(np.isfinite(x))):
+        raise ValueError(located("array must not contain infs or NaNs"))
+    return x
+
+
+@creates(np.require)
+@implements(np.require)
+def require(a: Any, dtype: Any = None, requirements: Any = None, *, like: Any = None) -> Any:
+    """As ``numpy.require``, on arrays and traced values, which have no layout to require.
+
+    >>> require([1, 2], float)
+    array([1., 2.])
+    """
+    return array(a, dtype, copy=False)
+
+
+def isfortran(a: Any) -> bool:
+    """As ``numpy.isfortran``, on arrays and traced values; these count as C-contiguous.
+
+    >>> isfortran(np.ones((2, 3), order="F"))
+    True
+    """
+    return not isinstance(a, Tracer) and np.isfortran(a)
+
+
+@creates(np.fromiter)
+def fromiter(iter: Any, dtype: Any, count: int = -1, *, like: Any = None) -> Any:  # noqa: A002
+    """As ``numpy.fromiter``, of numbers and traced values.
+
+    >>> fromiter((n * n for n in range(3)), float)
+    array([0., 1., 4.])
+    """
+    items = list(iter if count < 0 else itertools.islice(iter, count))
+    if len(items) < count:
+        raise ValueError(
+            located(
+                f"iterator too short: Expected {count} but iterator had only {len(items)} items."
+            )
+        )
+    return array(items, dtype) if has_tracer(items) else np.fromiter(items, dtype, count)
 
 
 # --- of one value ------------------------------------------------------------------------------
@@ -188,7 +245,7 @@ def _like(a: Any, dtype: Any, shape: Any) -> tuple[tuple[int, ...], np.dtype]:
     return sizes, x.dtype if dtype is None else check_dtype(dtype)
 
 
-@_creates(np.zeros_like, 0)
+@creates(np.zeros_like, 0)
 @implements(np.zeros_like)
 def zeros_like(
     a: Any,
@@ -203,7 +260,7 @@ def zeros_like(
     return uniform(*_like(a, dtype, shape))
 
 
-@_creates(np.empty_like)
+@creates(np.empty_like)
 @implements(np.empty_like)
 def empty_like(
     prototype: Any,
@@ -219,7 +276,7 @@ def empty_like(
     return uniform(*_like(prototype, dtype, shape))
 
 
-@_creates(np.ones_like, 1)
+@creates(np.ones_like, 1)
 @implements(np.ones_like)
 def ones_like(
     a: Any,
@@ -241,7 +298,7 @@ def _filled(shape: tuple[int, ...], value: Any, dtype: np.dtype) -> Any:
     return uniform(shape, dtype, value)
 
 
-@_creates(np.full_like)
+@creates(np.full_like)
 @implements(np.full_like)
 def full_like(
     a: Any,
@@ -258,7 +315,7 @@ def full_like(
     return _filled(sizes, fill_value, dtype)
 
 
-@_creates(np.full)
+@creates(np.full)
 @implements(np.full)
 def full(
     shape: Any,
@@ -277,7 +334,7 @@ def full(
 # --- evenly spaced -----------------------------------------------------------------------------
 
 
-@_creates(np.arange)
+@creates(np.arange)
 @implements(np.arange)
 def arange(*args: Any, dtype: Any = None, device: Any = None, like: Any = None) -> Any:
     """As ``numpy.arange``, whose arguments decide the shape and so must be known: where a traced
@@ -319,7 +376,7 @@ def _moved(x: Any, axis: Any) -> Any:
     return moveaxis(x, 0, normal_axis(axis, x.ndim))
 
 
-@_creates(np.linspace)
+@creates(np.linspace)
 @implements(np.linspace)
 def linspace(
     start: Any,
@@ -342,7 +399,7 @@ def linspace(
     return (out, step) if retstep else out
 
 
-@_creates(np.logspace)
+@creates(np.logspace)
 @implements(np.logspace)
 def logspace(
     start: Any,
@@ -362,7 +419,7 @@ def logspace(
     return out if dtype is None else arith.convert_element_type(out, check_dtype(dtype))
 
 
-@_creates(np.geomspace)
+@creates(np.geomspace)
 @implements(np.geomspace)
 def geomspace(
     start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0

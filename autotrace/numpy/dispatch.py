@@ -23,7 +23,7 @@ from ..core.trace import Tracer
 from ..lax.arithmetic import convert_element_type
 from ..transforms.held import HeldTracer, hold, like_sequence, own
 from .aliasing import link, write, write_numbers
-from .promotion import broadcast_to
+from .promotion import asarray, broadcast_to
 
 #: The traced implementation of each NumPy function and ufunc.
 traced: dict[Any, Callable] = {}
@@ -31,6 +31,10 @@ traced: dict[Any, Callable] = {}
 traced_methods: dict[tuple[Any, str], Callable] = {}
 #: The functions whose results may be views of their first argument.
 _view_functions: set[Any] = set()
+#: Why some functions are nothing for traced values.
+refusals: dict[Any, str] = {}
+#: The keyword arguments that some functions take and NumPy's of their name do not.
+extras: dict[Any, frozenset[str]] = {}
 #: The functions that see to all of this themselves where there are traced values,
 _raw_functions: set[Any] = set()
 #: and those of them that write into their first argument.
@@ -38,7 +42,12 @@ _writing_functions: set[Any] = set()
 
 
 def implements(
-    numpy_function: Any, *, view: bool = False, raw: bool = False, writes: bool = False
+    numpy_function: Any,
+    *,
+    view: bool = False,
+    raw: bool = False,
+    writes: bool = False,
+    extra: Iterable[str] = (),
 ) -> Callable:
     """Register a function as what a NumPy function does on tracers.
 
@@ -47,6 +56,7 @@ def implements(
       view: whether its results may be views of its first argument.
       raw: whether it gets traced arguments and gives its results as they are.
       writes: whether it writes into its first argument; then it is ``raw`` for held arrays too.
+      extra: the keyword arguments that NumPy's has not.
 
     Returns:
       A decorator that gives the public function: NumPy's own where nothing is traced.
@@ -57,16 +67,21 @@ def implements(
         _writing_functions.add(numpy_function)
     if raw or writes:
         _raw_functions.add(numpy_function)
+    if extra:
+        extras[numpy_function] = frozenset(extra)
 
     def decorate(function: Callable) -> Callable:
         traced[numpy_function] = function
 
         arity = numpy_function.nin if isinstance(numpy_function, np.ufunc) else None
+        more = extras.get(numpy_function)
 
         @functools.wraps(function)
         def public(*args: Any, **kwargs: Any) -> Any:
             kinds = _kinds(args) | _kinds(kwargs.values()) if kwargs else _kinds(args)
             if not kinds:
+                if more and not more.isdisjoint(kwargs):
+                    return function(*args, **kwargs)
                 return numpy_function(*args, **kwargs)
             if arity is not None and len(args) > arity:
                 args, kwargs["out"] = args[:arity], args[arity:]
@@ -114,7 +129,8 @@ def _call(numpy_function: Any, function: Callable, args: tuple, kwargs: dict, ki
         out = kwargs.pop("out")
         kinds = _kinds(args) | _kinds(kwargs.values())
     if not kinds & _TRACED:
-        result = on_numbers(numpy_function, args, kwargs)
+        takes = function if kwargs.keys() & extras.get(numpy_function, ()) else numpy_function
+        result = on_numbers(takes, args, kwargs)
     elif numpy_function in _view_functions:
         result = _linked(numpy_function, function, args, kwargs)
     else:
@@ -301,23 +317,17 @@ def _name(numpy_function: Any) -> str:
     return f"{module}.{name}"
 
 
-def unsupported(what: str) -> TypeError:
+def unsupported(what: str, numpy_function: Any = None) -> TypeError:
+    reason = refusals.get(numpy_function)
     return TypeError(
         located(
-            f"{what} is not supported on traced values",
-            "What to do: write it with supported functions, or call it through "
+            f"{what} is not supported on traced values" + (f": {reason}" if reason else ""),
+            ""
+            if reason
+            else "What to do: write it with supported functions, or call it through "
             "autotrace.pure_callback.",
         )
     )
-
-
-_UFUNC_DEFAULTS: dict[str, Any] = {
-    "where": True,
-    "casting": "same_kind",
-    "order": "K",
-    "subok": True,
-    "signature": None,
-}
 
 
 def array_ufunc(ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -355,19 +365,44 @@ def array_ufunc(ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> An
 def _traced_ufunc(ufunc: np.ufunc, inputs: tuple, kwargs: dict) -> Any:
     """A call of a ufunc on traced values with keyword arguments other than ``out``."""
     implementation = traced.get(ufunc)
-    given = dict(kwargs)
-    dtype = given.pop("dtype", None)
-    given.pop("casting", None)
-    for name, value in given.items():
-        if name in _UFUNC_DEFAULTS and value is not _UFUNC_DEFAULTS[name]:
-            raise unsupported(f"{_name(ufunc)} with {name}=")
-    given = {k: v for k, v in given.items() if k not in _UFUNC_DEFAULTS}
     if implementation is None:
-        raise unsupported(_name(ufunc))
+        raise unsupported(_name(ufunc), ufunc)
+    given = dict(kwargs)
+    loop = {name: given.pop(name, None) for name in ("dtype", "signature", "sig", "casting")}
+    for name in ("order", "subok"):  # which make no difference to values
+        given.pop(name, None)
+    if given.pop("where", True) is not True:
+        raise unsupported(
+            f"{_name(ufunc)} with where= and without out=, of which some is undefined"
+        )
     inputs = lowered(inputs)
-    if dtype is not None:
-        inputs = tuple(traced[np.astype](x, dtype) for x in inputs)
+    if any(value is not None for value in loop.values()):
+        inputs = _for_loop(ufunc, inputs, **loop)
     return own(implementation(*inputs, **given), inputs)
+
+
+def _for_loop(
+    ufunc: np.ufunc, inputs: tuple, dtype: Any, signature: Any, sig: Any, casting: Any
+) -> tuple:
+    """The operands of a ufunc in the dtypes that NumPy computes in, as arguments ask for.
+
+    Raises:
+      TypeError: when there is no such computation, or ``casting`` does not allow it.
+    """
+    operands = [x if type(x) in (int, float, complex) else asarray(x) for x in inputs]
+    given = [type(x) if type(x) in (int, float, complex) else x.dtype for x in operands]
+    if dtype is not None:
+        signature = (*(None for _ in inputs), *(np.dtype(dtype) for _ in range(ufunc.nout)))
+    asked = {"signature": sig if signature is None else signature}
+    try:
+        found = ufunc.resolve_dtypes(
+            (*given, *(None for _ in range(ufunc.nout))),
+            casting=casting or "same_kind",
+            **{k: v for k, v in asked.items() if v is not None},
+        )
+    except TypeError as error:
+        raise TypeError(located(str(error))) from None
+    return tuple(traced[np.astype](x, d) for x, d in zip(operands, found, strict=False))
 
 
 def array_function(function: Callable, types: Any, args: tuple, kwargs: dict) -> Any:
@@ -375,7 +410,7 @@ def array_function(function: Callable, types: Any, args: tuple, kwargs: dict) ->
     implementation = traced.get(function)
     if implementation is None:
         if is_traced(args) or is_traced(kwargs):
-            raise unsupported(_name(function))
+            raise unsupported(_name(function), function)
         return on_numbers(function, args, kwargs)
     kinds = _kinds(args) | _kinds(kwargs.values()) if kwargs else _kinds(args)
     return _call(function, implementation, args, dict(kwargs), kinds)

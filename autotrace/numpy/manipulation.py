@@ -1,4 +1,4 @@
-"""Shapes, joining, splitting, repeating, padding, sorting; and what is asked of an array without
+"""Shapes, joining, splitting, repeating, sorting; and what is asked of an array without
 looking at its numbers."""
 
 from __future__ import annotations
@@ -412,6 +412,9 @@ def vstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     return _stacked(tup, _to_2d, 0, dtype)
 
 
+row_stack = vstack
+
+
 @implements(np.hstack)
 def hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     """As ``numpy.hstack``, on arrays and traced values."""
@@ -550,7 +553,7 @@ def _unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
 _unstack.__name__ = _unstack.__qualname__ = "unstack"
 unstack = implements(np.unstack, view=True)(_unstack) if hasattr(np, "unstack") else _unstack
 
-# --- repeating and padding ---------------------------------------------------------------------
+# --- repeating, leaving out, putting in --------------------------------------------------------
 
 
 @implements(np.tile)
@@ -567,10 +570,17 @@ def tile(A: Any, reps: Any) -> Any:  # noqa: N803  NumPy's name
     return structural.reshape(copies, tuple(t * n for t, n in zip(times, sizes, strict=True)))
 
 
-@implements(np.repeat)
-def repeat(a: Any, repeats: Any, axis: Any = None) -> Any:
+@implements(np.repeat, extra=("total_repeat_length",))
+def repeat(
+    a: Any, repeats: Any, axis: Any = None, *, total_repeat_length: int | None = None
+) -> Any:
     """As ``numpy.repeat``, on arrays and traced values. Of traced ``repeats`` the sum is asked
-    for, and whether there are negative ones."""
+    for, and whether there are negative ones; not so with ``total_repeat_length``, to which the
+    last element is repeated, or the result cut.
+
+    >>> repeat(np.array([5, 6]), np.array([1, 2]), total_repeat_length=4)
+    array([5, 6, 6, 6])
+    """
     x, counts = operand(a), operand(repeats)
     if counts.dtype.kind not in "biu":
         raise TypeError(located(f"numpy.repeat: repeats must be integers, not {counts.dtype}"))
@@ -578,6 +588,10 @@ def repeat(a: Any, repeats: Any, axis: Any = None) -> Any:
         x, axis = structural.reshape(x, (x.size,)), 0
     axis = normal_axis(axis, x.ndim)
     size = x.shape[axis]
+    if total_repeat_length is not None:
+        ends = np.cumsum(np.broadcast_to(arith.convert_element_type(counts, _INDEX), (size,)))
+        places = np.searchsorted(ends, np.arange(total_repeat_length), "right")
+        return take_static(x, np.minimum(places, size - 1), axis)
     if bool((counts < 0).any()):
         raise ValueError(located("repeats may not contain negative values."))
     if counts.size == 1:
@@ -601,82 +615,6 @@ def take_static(x: Any, places: Any, axis: int) -> Any:
     """The parts at positions, counted from the front, of one axis."""
     out = gather(x, [places], (axis,))
     return structural.move_axis(out, 0, axis)
-
-
-_INDEX_PADDING = ("edge", "reflect", "symmetric", "wrap")
-
-
-@implements(np.pad)
-def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
-    """As ``numpy.pad``, on arrays and traced values.
-
-    Args:
-      mode: ``"constant"``, ``"edge"``, ``"reflect"``, ``"symmetric"``, ``"wrap"`` or ``"empty"``
-        (zeros).
-    """
-    x = operand(array)
-    if mode not in ("constant", "empty", *_INDEX_PADDING):
-        raise unsupported(
-            "pad", f"mode={mode!r}", "What to do: join the parts with np.concatenate."
-        )
-    allowed = {
-        "constant": ("constant_values",),
-        "reflect": ("reflect_type",),
-        "symmetric": ("reflect_type",),
-    }.get(mode, ())
-    wrong = [name for name in kwargs if name not in allowed]
-    if wrong:
-        raise ValueError(located(f"unsupported keyword arguments for mode '{mode}': {wrong}"))
-    if kwargs.get("reflect_type", "even") != "even":
-        raise unsupported("pad", "reflect_type='odd'")
-    widths = _pad_widths(pad_width, x.ndim)
-    if mode in _INDEX_PADDING:
-        for axis, width in enumerate(widths):
-            if builtins.any(width):
-                if not x.shape[axis]:
-                    raise ValueError(
-                        located(
-                            f"can't extend empty axis {axis} using modes other than 'constant' "
-                            "or 'empty'"
-                        )
-                    )
-                places = np.pad(np.arange(x.shape[axis]), width, mode=mode)
-                x = take_static(x, places, axis)
-        return x
-    values = kwargs.get("constant_values", 0)
-    if not has_tracer(values) and np.ndim(values) == 0:
-        config = [(low, high, 0) for low, high in widths]
-        return slicing.pad(x, arith.convert_element_type(np.asarray(values)[()], x.dtype), config)
-    pairs = promotion.broadcast_to(operand(values), (x.ndim, 2))
-    for axis, width in enumerate(widths):
-        low, high = (
-            _fill(x, axis, n, slicing.slice(pairs, (axis, side), (axis + 1, side + 1)))
-            for side, n in enumerate(width)
-        )
-        x = join([low, x, high], axis)
-    return x
-
-
-def _fill(x: Any, axis: int, size: int, value: Any) -> Any:
-    shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
-    scalar = arith.convert_element_type(structural.reshape(value, ()), x.dtype)
-    return structural.broadcast_in_dim(scalar, shape, ())
-
-
-def _pad_widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
-    if isinstance(pad_width, dict):
-        given = [(0, 0)] * ndim
-        for axis, width in pad_width.items():
-            low, high = width if isinstance(width, tuple | list) else (width, width)
-            given[normal_axis(axis, ndim)] = (low, high)
-        pad_width = given or np.zeros((0, 2), int)
-    widths = static_array(pad_width, "numpy.pad: pad_width")
-    if widths.dtype.kind not in "iu":
-        raise TypeError(located("`pad_width` must be of integral type."))
-    if (widths < 0).any():
-        raise ValueError(located("index can't contain negative values"))
-    pairs = np.broadcast_to(widths, (ndim, 2))
-    return [(int(low), int(high)) for low, high in pairs]
 
 
 @implements(np.resize)
@@ -821,21 +759,51 @@ def _along(a: Any, axis: Any) -> tuple[Any, int]:
     return x, normal_axis(axis, x.ndim)
 
 
-@implements(np.sort)
-def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
-    """As ``numpy.sort``, on arrays and traced values."""
-    x, axis = _along(a, axis)
-    return lax_sort(x, axis, _stable("sort", kind, order, stable))
-
-
-@implements(np.argsort)
-def argsort(
-    a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+@implements(np.sort, extra=("descending",))
+def sort(
+    a: Any,
+    axis: Any = -1,
+    kind: Any = None,
+    order: Any = None,
+    *,
+    stable: Any = None,
+    descending: bool = False,
 ) -> Any:
-    """As ``numpy.argsort``, on arrays and traced values."""
+    """As ``numpy.sort``, on arrays and traced values; with ``descending``, from the largest, NaN
+    first.
+
+    >>> sort(np.array([1, 3, 2]), descending=True)
+    array([3, 2, 1])
+    """
+    x, axis = _along(a, axis)
+    out = lax_sort(x, axis, _stable("sort", kind, order, stable))
+    return slicing.rev(out, (axis,)) if descending else out
+
+
+@implements(np.argsort, extra=("descending",))
+def argsort(
+    a: Any,
+    axis: Any = -1,
+    kind: Any = None,
+    order: Any = None,
+    *,
+    stable: Any = None,
+    descending: bool = False,
+) -> Any:
+    """As ``numpy.argsort``, on arrays and traced values; with ``descending``, from the largest,
+    of equal ones the first first if ``stable``.
+
+    >>> argsort(np.array([1, 3, 2, 3]), stable=True, descending=True)
+    array([1, 3, 2, 0])
+    """
     x, axis = _along(a, axis)
     places = broadcasted_iota(_INDEX, x.shape, axis)
-    return lax_sort((x, places), axis, _stable("argsort", kind, order, stable))[1]
+    is_stable = _stable("argsort", kind, order, stable)
+    if not descending:
+        return lax_sort((x, places), axis, is_stable)[1]
+    # What is sorted backwards and turned round keeps the order of equals.
+    turned = lax_sort((slicing.rev(x, (axis,)), slicing.rev(places, (axis,))), axis, is_stable)[1]
+    return slicing.rev(turned, (axis,))
 
 
 def _check_kth(x: Any, kth: Any, axis: int) -> None:

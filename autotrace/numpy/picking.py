@@ -29,7 +29,7 @@ from ..lax.structural import (
 )
 from .dispatch import implements
 from .indexing import getitem, index_dims_to
-from .positions import positions, unravelled, where_true
+from .positions import filled, positions, unravelled, where_true
 from .promotion import (
     asarray,
     broadcast_shapes,
@@ -75,9 +75,25 @@ def _no_out(function: Any, out: Any) -> None:
         raise TypeError(located(f"numpy.{function.__name__}: give out= by keyword"))
 
 
-@implements(np.take)
-def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
-    """As ``numpy.take``, on arrays and traced values."""
+@implements(np.take, extra=("fill_value",))
+def take(
+    a: Any,
+    indices: Any,
+    axis: Any = None,
+    out: Any = None,
+    mode: str = "raise",
+    *,
+    fill_value: Any = None,
+) -> Any:
+    """As ``numpy.take``, on arrays and traced values.
+
+    Args:
+      fill_value: what stands for elements at positions that are out of bounds, NumPy's modes
+        notwithstanding.
+
+    >>> take(np.array([5, 6]), np.array([1, 2]), fill_value=0)
+    array([6, 0])
+    """
     _no_out(np.take, out)
     _check_mode("numpy.take", mode)
     a = array(asarray(a))
@@ -85,6 +101,11 @@ def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "r
     if axis is None:
         a, axis = _ravel(a), 0
     axis = normalize_axis_index(operator.index(axis), a.ndim)
+    if fill_value is not None:
+        size = a.shape[axis]
+        outside = np.where(indices < -size, size, np.where(indices < 0, indices + size, indices))
+        taken = gather_p.bind(a, array(outside), axes=(axis,), mode="clip")
+        return index_dims_to(filled(taken, array(outside), size, fill_value), indices.ndim, axis)
     if mode == "raise" and not isinstance(indices, Tracer) and not indices.shape:
         return getitem(a, (*(slice(None) for _ in range(axis)), int(indices)))
     return _read_along(a, indices, axis, mode)
@@ -139,20 +160,55 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     return reshape(_along_axis(concatenate(rows, 0), index, 0, mode), shape)
 
 
-@implements(np.compress)
-def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
-    """As ``numpy.compress``, on arrays and traced values."""
+_SIZED = ("size", "fill_value")
+
+
+@implements(np.compress, extra=_SIZED)
+def compress(
+    condition: Any,
+    a: Any,
+    axis: Any = None,
+    out: Any = None,
+    *,
+    size: int | None = None,
+    fill_value: Any = 0,
+) -> Any:
+    """As ``numpy.compress``, on arrays and traced values; with ``size``, that many elements, of
+    which ``fill_value`` is the rest.
+
+    >>> compress(np.array([False, True, True]), np.array([5, 6, 7]), size=3)
+    array([6, 7, 0])
+    """
     _no_out(np.compress, out)
     condition = array(as_bool(asarray(condition)))
     if condition.ndim != 1:
         raise ValueError(located("condition must be a 1-d array"))
-    return take(a, positions(condition, "np.compress"), axis)
+    return _picked(a, condition, axis, "np.compress", size, fill_value)
 
 
-@implements(np.extract)
-def extract(condition: Any, arr: Any) -> Any:
-    """As ``numpy.extract``, on arrays and traced values."""
-    return take(arr, positions(_ravel(array(as_bool(asarray(condition)))), "np.extract"))
+def _picked(a: Any, mask: Any, axis: Any, what: str, size: int | None, fill: Any) -> Any:
+    """What a mask of one dimension picks along an axis."""
+    flat = positions(mask, what, size)
+    if size is None:
+        return take(a, flat, axis)
+    a = array(asarray(a))
+    if axis is None:
+        a, axis = _ravel(a), 0
+    axis = normalize_axis_index(operator.index(axis), a.ndim)
+    taken = gather_p.bind(a, flat, axes=(axis,), mode="clip")
+    # A mask may be shorter than the axis: what it does not have is not there.
+    return index_dims_to(filled(taken, flat, mask.shape[0], fill), 1, axis)
+
+
+@implements(np.extract, extra=_SIZED)
+def extract(condition: Any, arr: Any, *, size: int | None = None, fill_value: Any = 0) -> Any:
+    """As ``numpy.extract``, on arrays and traced values; ``size`` as of ``compress``.
+
+    >>> extract(np.array([True, False]), np.array([5, 6]), size=2, fill_value=-1)
+    array([ 5, -1])
+    """
+    mask = _ravel(array(as_bool(asarray(condition))))
+    return _picked(arr, mask, None, "np.extract", size, fill_value)
 
 
 # --- diagonals and triangles -------------------------------------------------------------------
@@ -439,9 +495,18 @@ def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: s
     return places
 
 
-@implements(np.nonzero)
-def nonzero(a: Any) -> Any:
-    """As ``numpy.nonzero``, on arrays and traced values."""
+@implements(np.nonzero, extra=_SIZED)
+def nonzero(a: Any, *, size: int | None = None, fill_value: Any = None) -> Any:
+    """As ``numpy.nonzero``, on arrays and traced values.
+
+    Args:
+      size: how many positions to return; then nothing is asked for, and it works under ``vmap``.
+      fill_value: what stands for positions that there are not, one number or one for each
+        dimension; 0 when None.
+
+    >>> nonzero(np.array([0, 3, 4]), size=4, fill_value=-1)
+    (array([ 1,  2, -1, -1]),)
+    """
     mask = array(as_bool(a))
     if not mask.ndim:
         raise ValueError(
@@ -450,23 +515,33 @@ def nonzero(a: Any) -> Any:
                 "instead."
             )
         )
-    return where_true(mask, "np.nonzero")
+    return where_true(mask, "np.nonzero", size, fill_value)
 
 
-@implements(np.argwhere)
-def argwhere(a: Any) -> Any:
-    """As ``numpy.argwhere``, on arrays and traced values."""
+@implements(np.argwhere, extra=_SIZED)
+def argwhere(a: Any, *, size: int | None = None, fill_value: Any = None) -> Any:
+    """As ``numpy.argwhere``, on arrays and traced values; ``size`` as of ``nonzero``.
+
+    >>> argwhere(np.array([0, 3, 4]), size=2)
+    array([[1],
+           [2]])
+    """
     mask = array(as_bool(a))
     if not mask.ndim:
         return np.zeros((len(positions(reshape(mask, (1,)), "np.argwhere")), 0), INDEX)
-    columns = where_true(mask, "np.argwhere")
+    columns = where_true(mask, "np.argwhere", size, fill_value)
     return concatenate([reshape(c, (*c.shape, 1)) for c in columns], 1)
 
 
-@implements(np.flatnonzero)
-def flatnonzero(a: Any) -> Any:
-    """As ``numpy.flatnonzero``, on arrays and traced values."""
-    return positions(_ravel(array(as_bool(a))), "np.flatnonzero")
+@implements(np.flatnonzero, extra=_SIZED)
+def flatnonzero(a: Any, *, size: int | None = None, fill_value: Any = None) -> Any:
+    """As ``numpy.flatnonzero``, on arrays and traced values; ``size`` as of ``nonzero``.
+
+    >>> flatnonzero(np.array([0, 3, 4]), size=3)
+    array([1, 2, 0])
+    """
+    (out,) = where_true(_ravel(array(as_bool(a))), "np.flatnonzero", size, fill_value)
+    return out
 
 
 @implements(np.count_nonzero)

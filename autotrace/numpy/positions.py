@@ -18,7 +18,8 @@ from ..core.errors import ConcretizationError, located
 from ..core.trace import Tracer
 from ..lax import arithmetic as arith
 from ..lax.indexing import INDEX, nonzero_p
-from ..lax.structural import reduce_sum, reshape
+from ..lax.structural import array, reduce_sum, reshape
+from .promotion import broadcast_to, to_dtype
 
 _REMEDY = (
     "What to do: keep the shape static. np.where(mask, x, 0) in place of x[mask] before a sum, "
@@ -48,15 +49,17 @@ def known_count(count: Any, what: str) -> int:
         raise ConcretizationError(located(message, _REMEDY)) from None
 
 
-def positions(mask: Any, what: str) -> Any:
+def positions(mask: Any, what: str, size: int | None = None) -> Any:
     """The positions of a mask's True elements.
 
     Args:
       mask: an array of bools of any shape, perhaps traced.
       what: what is made of them, for messages.
+      size: how many are wanted, None for all.
 
     Returns:
-      An int64 array of one dimension: increasing positions in the mask's C order.
+      An int64 array of one dimension: increasing positions in the mask's C order. Where there are
+      fewer than are wanted the rest is the mask's size, which is out of bounds.
 
     Raises:
       ConcretizationError: where the number of True elements cannot be told.
@@ -64,11 +67,12 @@ def positions(mask: Any, what: str) -> Any:
     >>> positions(np.array([[True, False], [True, True]]), "np.flatnonzero")
     array([0, 2, 3])
     """
+    if size is not None:
+        return nonzero_p.bind(reshape(array(mask), (mask.size,)), size=operator.index(size))
     if not isinstance(mask, Tracer):
         return np.flatnonzero(mask)
-    size = mask.size
     # The mask is all that is kept while its count is asked for: what else is alive then is stored.
-    mask = reshape(mask, (size,))
+    mask = reshape(mask, (mask.size,))
     count = known_count(reduce_sum(arith.convert_element_type(mask, INDEX), (0,)), what)
     if not count:
         return np.zeros(0, INDEX)
@@ -91,12 +95,39 @@ def unravelled(flat: Any, shape: Sequence[int]) -> tuple[Any, ...]:
     return (flat, *reversed(parts)) if shape else ()
 
 
-def where_true(mask: Any, what: str) -> tuple[Any, ...]:
+def filled(values: Any, flat: Any, size: int, fill: Any) -> Any:
+    """Values with another one in the place of those whose position is out of bounds.
+
+    Args:
+      values: an array whose first axis runs over the positions.
+      flat: the positions, as ``positions`` gives them.
+      size: the number of elements that there are positions of.
+      fill: the other value.
+    """
+    valid = reshape(arith.lt(flat, INDEX.type(size)), (*flat.shape, *(1,) * (values.ndim - 1)))
+    new = broadcast_to(to_dtype(fill, values.dtype), values.shape)
+    return arith.select(broadcast_to(valid, values.shape), values, array(new))
+
+
+def where_true(mask: Any, what: str, size: int | None = None, fill: Any = None) -> tuple[Any, ...]:
     """The positions of a mask's True elements, as an index array for each of its dimensions.
+
+    Args:
+      mask, what, size: as of ``positions``.
+      fill: what stands for positions that there are not, one for all or one for each dimension;
+        0 when None.
 
     >>> where_true(np.array([[True, False], [True, True]]), "np.nonzero")
     (array([0, 1, 1]), array([0, 0, 1]))
     """
+    if size is not None:
+        flat = positions(mask, what, size)
+        fills = (
+            fill if isinstance(fill, tuple | list) else (0 if fill is None else fill,) * mask.ndim
+        )
+        clipped = arith.min(flat, INDEX.type(max(mask.size - 1, 0)))
+        columns = unravelled(clipped, mask.shape)
+        return tuple(filled(c, flat, mask.size, f) for c, f in zip(columns, fills, strict=True))
     if not isinstance(mask, Tracer):
         return mask.nonzero()
     return unravelled(positions(mask, what), mask.shape)

@@ -1,4 +1,4 @@
-"""Sums, means, extrema, quantiles, running sums, differences, and the methods of ufuncs."""
+"""Sums, means, extrema, running sums, differences, and the methods of ufuncs that go with them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from ..core.trace import Tracer
 from ..lax import arithmetic as arith
 from ..lax import cumulative, elementary, slicing, structural
 from ..lax import reductions as lax_reductions
-from ..lax.indexing import gather
-from ..lax.sorting import sort as lax_sort
 from . import promotion, ufuncs
 from .dispatch import implements, traced, traced_methods
 from .manipulation import (
@@ -38,15 +36,15 @@ _BOOL = np.dtype(np.bool_)
 # --- arguments ---------------------------------------------------------------------------------
 
 
-def _given(x: Any) -> bool:
+def is_given(x: Any) -> bool:
     return x is not None and x is not _NO_VALUE
 
 
-def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
+def all_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     return tuple(range(ndim)) if axis is None else normal_axes(axis, ndim)
 
 
-def _wide(dtype: np.dtype) -> np.dtype:
+def wide(dtype: np.dtype) -> np.dtype:
     """The dtype in which NumPy adds and multiplies up: at least a platform integer."""
     if dtype.kind in "bi":
         return dtype if dtype == np.uint64 else _INT64
@@ -55,14 +53,14 @@ def _wide(dtype: np.dtype) -> np.dtype:
 
 def _keeping(out: Any, x: Any, axes: tuple[int, ...], keepdims: Any) -> Any:
     """A reduction's result, with the axes that it removed as ones where asked for."""
-    if not _given(keepdims) or not keepdims:
+    if not is_given(keepdims) or not keepdims:
         return out
     return structural.reshape(out, tuple(1 if d in axes else n for d, n in enumerate(x.shape)))
 
 
 def _mask(where: Any, x: Any) -> Any:
     """``where=`` as bools of the operand's shape, None where all elements take part."""
-    if not _given(where) or where is True:
+    if not is_given(where) or where is True:
         return None
     mask = operand(where)
     if mask.dtype != _BOOL:
@@ -109,15 +107,15 @@ def _fold(
 ) -> Any:
     """A sum or product in NumPy's dtype."""
     x = operand(a)
-    axes = _axes(axis, x.ndim)
+    axes = all_axes(axis, x.ndim)
     mask = _mask(where, x)
-    dtype = check_dtype(dtype) if dtype is not None else _wide(x.dtype)
+    dtype = check_dtype(dtype) if dtype is not None else wide(x.dtype)
     if dtype == _BOOL:  # asked for: NumPy then adds by "or" and multiplies by "and"
         x = ufuncs.as_bool(x)
         reduce, combine = logical
     x = _masked(arith.convert_element_type(x, dtype), mask, identity)
     out = _keeping(reduce(x, axes), x, axes, keepdims)
-    return combine(out, _scalar(initial, dtype)) if _given(initial) else out
+    return combine(out, _scalar(initial, dtype)) if is_given(initial) else out
 
 
 _SUM = (structural.reduce_sum, arith.add, 0, (lax_reductions.reduce_or, arith.bitwise_or))
@@ -166,9 +164,9 @@ def _extremum(
     combine: Callable,
 ) -> Any:
     x = operand(a)
-    axes = _axes(axis, x.ndim)
+    axes = all_axes(axis, x.ndim)
     mask = _mask(where, x)
-    if not _given(initial):
+    if not is_given(initial):
         if mask is not None:
             raise ValueError(
                 located(
@@ -234,7 +232,7 @@ def ptp(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
 
 def _truth(a: Any, axis: Any, keepdims: Any, where: Any, reduce: Callable, identity: bool) -> Any:
     x = ufuncs.as_bool(operand(a))
-    axes = _axes(axis, x.ndim)
+    axes = all_axes(axis, x.ndim)
     x = _masked(x, _mask(where, x), identity)
     return _keeping(reduce(x, axes), x, axes, keepdims)
 
@@ -280,7 +278,7 @@ def _float_of(dtype: np.dtype) -> np.dtype:
     return dtype if is_inexact(dtype) else _FLOAT64
 
 
-def _mean_dtype(x: Any, dtype: Any) -> np.dtype:
+def mean_dtype(x: Any, dtype: Any) -> np.dtype:
     if dtype is not None:
         return check_dtype(dtype)
     return x.dtype if is_inexact(x.dtype) else _FLOAT64
@@ -292,15 +290,15 @@ def mean(
 ) -> Any:
     """As ``numpy.mean``, on arrays and traced values."""
     x = operand(a)
-    axes = _axes(axis, x.ndim)
-    out_dtype = _mean_dtype(x, dtype)
+    axes = all_axes(axis, x.ndim)
+    out_dtype = mean_dtype(x, dtype)
     half = dtype is None and out_dtype == _FLOAT16
     out = _mean(x, axes, _FLOAT32 if half else out_dtype, _mask(where, x))
     return _keeping(arith.convert_element_type(out, out_dtype), x, axes, keepdims)
 
 
 def _ddof(ddof: Any, correction: Any) -> Any:
-    if not _given(correction):
+    if not is_given(correction):
         return ddof
     if ddof != 0:
         raise ValueError(located("ddof and correction can't be provided simultaneously."))
@@ -311,10 +309,10 @@ def _variance(
     a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, where: Any, center: Any
 ) -> Any:
     x = operand(a)
-    axes = _axes(axis, x.ndim)
+    axes = all_axes(axis, x.ndim)
     mask = _mask(where, x)
-    asked, dtype = dtype, _mean_dtype(x, dtype)
-    if not _given(center):
+    asked, dtype = dtype, mean_dtype(x, dtype)
+    if not is_given(center):
         center = _keeping(_mean(x, axes, dtype, mask), x, axes, True)
     apart = ufuncs.subtract(x, center)
     if apart.dtype.kind == "c":
@@ -393,7 +391,7 @@ def average(
         out = mean(x, axis, keepdims=keepdims)
         total = structural.full_like(out, x.size / builtins.max(out.size, 1))
         return (out, total) if returned else out
-    w = _weights(operand(weights), x, axis)
+    w = full_weights(operand(weights), x, axis)
     kinds = [x.dtype, w.dtype] + ([_FLOAT64] if x.dtype.kind in "biu" else [])
     dtype = np.result_type(*kinds)
     x, w = (arith.convert_element_type(v, dtype) for v in (x, w))
@@ -406,7 +404,7 @@ def average(
     return out
 
 
-def _weights(w: Any, x: Any, axis: Any) -> Any:
+def full_weights(w: Any, x: Any, axis: Any) -> Any:
     """Weights, given for all elements or for those along some axes, in the operand's shape."""
     if w.shape == x.shape:
         return w
@@ -420,215 +418,6 @@ def _weights(w: Any, x: Any, axis: Any) -> Any:
     w = structural.transpose(w, np.argsort(axes).tolist())
     return structural.broadcast_in_dim(w, x.shape, sorted(axes))
 
-
-# --- order statistics --------------------------------------------------------------------------
-
-
-def _sorted_last(a: Any, axis: Any) -> tuple[Any, Any, tuple[int, ...]]:
-    """The operand, the same sorted with the reduced axes made one, the last; and the axes."""
-    x = operand(a)
-    axes = _axes(axis, x.ndim)
-    kept = [d for d in range(x.ndim) if d not in axes]
-    moved = structural.transpose(x, (*kept, *axes))
-    shape = (*(x.shape[d] for d in kept), math.prod(x.shape[d] for d in axes))
-    return x, lax_sort(structural.reshape(moved, shape), -1, False), axes
-
-
-def _nan_wins(out: Any, ordered: Any) -> Any:
-    """An order statistic, NaN where the largest element, the last, is."""
-    if not is_inexact(ordered.dtype):
-        return out
-    last = slicing.index_in_dim(ordered, -1, ordered.ndim - 1, False)
-    bad = arith.is_nan(last)
-    if out.shape != bad.shape:
-        bad = promotion.broadcast_to(bad, out.shape)
-    return arith.select(bad, structural.full_like(out, np.nan), out)
-
-
-@implements(np.median)
-def median(
-    a: Any, axis: Any = None, *, overwrite_input: bool = False, keepdims: Any = False
-) -> Any:
-    """As ``numpy.median``, on arrays and traced values.
-
-    The one or two elements in the middle get the derivative, in halves if they are two.
-    """
-    x, ordered, axes = _sorted_last(a, axis)
-    count = ordered.shape[-1]
-    dtype = _mean_dtype(x, None)
-    if not count:
-        out: Any = uniform(ordered.shape[:-1], dtype, np.nan)
-        return _keeping(out, x, axes, keepdims)
-    low, high = (count - 1) // 2, count // 2
-    middle = slicing.slice_in_dim(ordered, low, high + 1, 1, ordered.ndim - 1)
-    out = _nan_wins(mean(middle, -1), ordered)
-    return _keeping(out, x, axes, keepdims)
-
-
-def _continuous(alpha: float, beta: float) -> Callable:
-    def place(n: int, q: Any) -> Any:
-        shift = ufuncs.multiply(q, 1 - alpha - beta)
-        return ufuncs.subtract(ufuncs.add(ufuncs.multiply(q, n), ufuncs.add(alpha, shift)), 1)
-
-    return place
-
-
-def _linear_place(n: int, q: Any) -> Any:
-    return ufuncs.multiply(q, n - 1)
-
-
-def _as_it_is(gamma: Any) -> Any:
-    return gamma
-
-
-def _where_exact(exact: float, otherwise: float) -> Callable:
-    """A weight that depends on whether the place falls on an element."""
-
-    def weight(gamma: Any) -> Any:
-        dtype = gamma.dtype.type
-        return ufuncs.where(ufuncs.equal(gamma, 0), dtype(exact), dtype(otherwise))
-
-    return weight
-
-
-#: For each of NumPy's methods: where the quantile is among n sorted elements, and what makes the
-#: weight of the upper neighbour of the fraction of that.
-_QUANTILE_METHODS: dict[str, tuple[Callable, Callable]] = {
-    "linear": (_linear_place, _as_it_is),
-    "lower": (_linear_place, _where_exact(0, 0)),
-    "higher": (_linear_place, _where_exact(0, 1)),
-    "midpoint": (_linear_place, _where_exact(0, 0.5)),
-    "nearest": (lambda n, q: ufuncs.rint(_linear_place(n, q)), _as_it_is),
-    "inverted_cdf": (lambda n, q: ufuncs.subtract(ufuncs.multiply(q, n), 1), _where_exact(0, 1)),
-    "averaged_inverted_cdf": (
-        lambda n, q: ufuncs.subtract(ufuncs.multiply(q, n), 1),
-        _where_exact(0.5, 1),
-    ),
-    "interpolated_inverted_cdf": (_continuous(0, 1), _as_it_is),
-    "hazen": (_continuous(0.5, 0.5), _as_it_is),
-    "weibull": (_continuous(0, 0), _as_it_is),
-    "median_unbiased": (_continuous(1 / 3, 1 / 3), _as_it_is),
-    "normal_unbiased": (_continuous(3 / 8, 3 / 8), _as_it_is),
-}
-
-
-def _quantile(
-    a: Any, q: Any, scale: float, axis: Any, method: str, keepdims: Any, weights: Any
-) -> Any:
-    if weights is not None:
-        raise unsupported("quantile", "weights=")
-    if method not in _QUANTILE_METHODS:
-        raise ValueError(
-            located(f"{method!r} is not a supported method. Use one of: {[*_QUANTILE_METHODS]}")
-        )
-    x, ordered, axes = _sorted_last(a, axis)
-    if x.dtype.kind == "c":
-        raise TypeError(located("a must be an array of real numbers"))
-    weak = type(q) in (int, float) or (isinstance(q, Tracer) and q.aval.weak_type)
-    q = operand(q)
-    whole = scale == 1 and q.dtype.kind in "biu"  # the smallest or the largest element
-    q = ufuncs.divide(q, scale) if scale != 1 or q.dtype.kind in "biu" else q
-    if not isinstance(q, Tracer) and not np.all((q >= 0) & (q <= 1)):
-        what = "Quantiles must be in the range [0, 1]"
-        raise ValueError(
-            located(what if scale == 1 else "Percentiles must be in the range [0, 100]")
-        )
-    n = ordered.shape[-1]
-    if not n:
-        raise IndexError(located("cannot take a quantile of no elements"))
-    place, weight = _QUANTILE_METHODS[method]
-    exact = place(n, q)
-    below = ufuncs.floor(exact)
-    gamma = weight(ufuncs.subtract(exact, below))
-    # Past either end both neighbours are the element there.
-    low, high = (
-        arith.convert_element_type(ufuncs.clip(i, 0.0, float(n - 1)), _INT64)
-        for i in (below, ufuncs.add(below, 1))
-    )
-    lower, upper = (gather(ordered, [i], (ordered.ndim - 1,)) for i in (low, high))
-    if method in ("lower", "higher", "nearest", "inverted_cdf") or (whole and method == "linear"):
-        # No interpolation: the element itself, in its dtype.
-        picks = arith.eq(gamma, structural.zeros_like(gamma))
-        out = _choose(picks, lower, upper)
-    else:
-        floating = _as_floating(x.dtype, q.dtype, weak)
-        gamma = arith.convert_element_type(gamma, floating)
-        lower, upper = (arith.convert_element_type(v, floating) for v in (lower, upper))
-        out = _between(lower, upper, _stretched(gamma, lower))
-    out = _nan_wins(out, ordered)
-    if not _given(keepdims) or not keepdims:
-        return out
-    ones = tuple(1 if d in axes else size for d, size in enumerate(x.shape))
-    return structural.reshape(out, (*q.shape, *ones))
-
-
-def _as_floating(dtype: np.dtype, q_dtype: np.dtype, weak: bool) -> np.dtype:
-    """The dtype in which elements are interpolated; a Python scalar has no say in it."""
-    if weak:
-        return np.result_type(dtype, 0.0)
-    return np.result_type(dtype, q_dtype)
-
-
-def _stretched(x: Any, like: Any) -> Any:
-    """One value for each quantile, repeated over the rows."""
-    return structural.broadcast_in_dim(x, like.shape, range(x.ndim))
-
-
-def _choose(pred: Any, x: Any, y: Any) -> Any:
-    return arith.select(_stretched(pred, x), x, y)
-
-
-def _between(low: Any, high: Any, t: Any) -> Any:
-    """NumPy's interpolation, which is exact at both ends."""
-    apart = arith.sub(high, low)
-    one = structural.full_like(t, 1)
-    from_low = arith.add(low, arith.mul(apart, t))
-    from_high = arith.sub(high, arith.mul(apart, arith.sub(one, t)))
-    return arith.select(arith.ge(t, structural.full_like(t, 0.5)), from_high, from_low)
-
-
-_QUANTILE_ARGS = """
-    Differentiable in both arguments.
-
-    Args:
-      q: may be traced; then it is not checked to be in range, but limited to it.
-      method: any of NumPy's but ``"closest_observation"``.
-      weights: must be None.
-    """
-
-
-@implements(np.quantile)
-def quantile(
-    a: Any,
-    q: Any,
-    axis: Any = None,
-    *,
-    overwrite_input: bool = False,
-    method: str = "linear",
-    keepdims: Any = False,
-    weights: Any = None,
-) -> Any:
-    return _quantile(a, q, 1, axis, method, keepdims, weights)
-
-
-quantile.__doc__ = "As ``numpy.quantile``, on arrays and traced values.\n" + _QUANTILE_ARGS
-
-
-@implements(np.percentile)
-def percentile(
-    a: Any,
-    q: Any,
-    axis: Any = None,
-    *,
-    overwrite_input: bool = False,
-    method: str = "linear",
-    keepdims: Any = False,
-    weights: Any = None,
-) -> Any:
-    return _quantile(a, q, 100, axis, method, keepdims, weights)
-
-
-percentile.__doc__ = "As ``numpy.percentile``, on arrays and traced values.\n" + _QUANTILE_ARGS
 
 # --- places of extrema -------------------------------------------------------------------------
 
@@ -665,7 +454,7 @@ def _running(x: Any, axis: Any, dtype: Any, accumulate: Callable) -> Any:
     if axis is None:
         x, axis = structural.reshape(x, (x.size,)), 0
     axis = normal_axis(axis, x.ndim)
-    dtype = check_dtype(dtype) if dtype is not None else _wide(x.dtype)
+    dtype = check_dtype(dtype) if dtype is not None else wide(x.dtype)
     if dtype == _BOOL:
         raise unsupported("cumsum and numpy.cumprod", "dtype=bool")
     return accumulate(arith.convert_element_type(x, dtype), axis)
@@ -730,14 +519,14 @@ cumulative_prod = _newer(_cumulative_prod)
 # --- passing over NaN --------------------------------------------------------------------------
 
 
-def _not_nan(x: Any) -> Any:
+def not_nan(x: Any) -> Any:
     """Which elements are not NaN, None where none can be."""
     return arith.bitwise_not(arith.is_nan(x)) if is_inexact(x.dtype) else None
 
 
 def _both(x: Any, where: Any) -> Any:
     """Which elements take part: those that are not NaN and that ``where=`` leaves in."""
-    masks = [m for m in (_not_nan(x), _mask(where, x)) if m is not None]
+    masks = [m for m in (not_nan(x), _mask(where, x)) if m is not None]
     if len(masks) == 2:
         return arith.bitwise_and(*masks)
     return masks[0] if masks else None
@@ -779,14 +568,14 @@ def nanmean(
 ) -> Any:
     """As ``numpy.nanmean``, on arrays and traced values."""
     x = operand(a)
-    axes = _axes(axis, x.ndim)
-    out = _mean(x, axes, _mean_dtype(x, dtype), _both(x, where))
+    axes = all_axes(axis, x.ndim)
+    out = _mean(x, axes, mean_dtype(x, dtype), _both(x, where))
     return _keeping(out, x, axes, keepdims)
 
 
 def _nan_where_none(out: Any, x: Any, axes: tuple[int, ...], keepdims: Any) -> Any:
     """NaN where all elements are."""
-    some = _keeping(lax_reductions.reduce_or(_not_nan(x), axes), x, axes, keepdims)
+    some = _keeping(lax_reductions.reduce_or(not_nan(x), axes), x, axes, keepdims)
     return arith.select(some, out, structural.full_like(out, np.nan))
 
 
@@ -798,11 +587,9 @@ def _nan_extremum(
         raise unsupported("nanmax and numpy.nanmin", "a complex array")
     if not is_inexact(x.dtype):
         return find(x, axis, keepdims=keepdims, initial=initial, where=where)
-    axes = _axes(axis, x.ndim)
-    out = find(
-        _masked(x, _not_nan(x), worst), axis, keepdims=keepdims, initial=initial, where=where
-    )
-    return out if _given(initial) else _nan_where_none(out, x, axes, keepdims)
+    axes = all_axes(axis, x.ndim)
+    out = find(_masked(x, not_nan(x), worst), axis, keepdims=keepdims, initial=initial, where=where)
+    return out if is_given(initial) else _nan_where_none(out, x, axes, keepdims)
 
 
 @implements(np.nanmax)
@@ -831,11 +618,11 @@ def _nan_variance(
     a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, where: Any, center: Any
 ) -> Any:
     x = operand(a)
-    mask = _not_nan(x)
+    mask = not_nan(x)
     if mask is None:
         return _variance(x, axis, dtype, ddof, keepdims, where, center)
     # What takes no part must not be NaN either, lest the derivative of its square be.
-    clean, axes = _masked(x, mask, 0), _axes(axis, x.ndim)
+    clean, axes = _masked(x, mask, 0), all_axes(axis, x.ndim)
     out = _variance(clean, axis, dtype, ddof, keepdims, _both(x, where), center)
     count = _keeping(_count(x, axes, _both(x, where), _FLOAT64), x, axes, keepdims)
     enough = arith.gt(count, structural.full_like(count, ddof))
@@ -877,7 +664,7 @@ def nanstd(
 
 def _nan_place(a: Any, axis: Any, keepdims: Any, find: Callable, worst: float) -> Any:
     x = operand(a)
-    return find(_masked(x, _not_nan(x), worst), axis, keepdims=keepdims)
+    return find(_masked(x, not_nan(x), worst), axis, keepdims=keepdims)
 
 
 @implements(np.nanargmax)
@@ -896,14 +683,14 @@ def nanargmin(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
 def nancumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     """As ``numpy.nancumsum``, on arrays and traced values."""
     x = operand(a)
-    return cumsum(_masked(x, _not_nan(x), 0), axis, dtype)
+    return cumsum(_masked(x, not_nan(x), 0), axis, dtype)
 
 
 @implements(np.nancumprod)
 def nancumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     """As ``numpy.nancumprod``, on arrays and traced values."""
     x = operand(a)
-    return cumprod(_masked(x, _not_nan(x), 1), axis, dtype)
+    return cumprod(_masked(x, not_nan(x), 1), axis, dtype)
 
 
 # --- differences -------------------------------------------------------------------------------
@@ -978,7 +765,7 @@ def _logical_fold(reduce: Callable, combine: Callable, identity: bool) -> Callab
     ) -> Any:
         x = ufuncs.as_bool(operand(a))
         out = _truth(x, axis, keepdims, where, reduce, identity)
-        if _given(initial):
+        if is_given(initial):
             return combine(out, ufuncs.as_bool(operand(initial)))
         return out
 
@@ -997,11 +784,11 @@ def _bit_fold(reduce: Callable, combine: Callable, identity: int) -> Callable:
         x = operand(a)
         if dtype is not None:
             x = arith.convert_element_type(x, check_dtype(dtype))
-        axes = _axes(axis, x.ndim)
+        axes = all_axes(axis, x.ndim)
         fill = np.array(identity).astype(x.dtype)
         x = _masked(x, _mask(where, x), fill)
         out = _keeping(reduce(x, axes), x, axes, keepdims)
-        return combine(out, _scalar(initial, x.dtype)) if _given(initial) else out
+        return combine(out, _scalar(initial, x.dtype)) if is_given(initial) else out
 
     return function
 
@@ -1048,7 +835,7 @@ def _logaddexp_fold(
     x = operand(a)
     out_dtype = check_dtype(dtype) if dtype is not None else promotion.inexact_dtype(x.dtype)
     x = arith.convert_element_type(x, out_dtype)
-    axes = _axes(axis, x.ndim)
+    axes = all_axes(axis, x.ndim)
     x = _masked(x, _mask(where, x), -np.inf)
     left = tuple(n for d, n in enumerate(x.shape) if d not in axes)
     if not x.size:
@@ -1067,7 +854,7 @@ def _logaddexp_fold(
         safe = arith.log(arith.select(none, structural.full_like(total, 1), total))
         out = arith.select(none, structural.full_like(total, -np.inf), arith.add(safe, top))
     out = _keeping(out, x, axes, keepdims)
-    if _given(initial):
+    if is_given(initial):
         return ufuncs.logaddexp(out, _scalar(initial, out_dtype))
     return out
 
@@ -1104,8 +891,8 @@ def _same(dtype: np.dtype) -> np.dtype:
 
 
 _ACCUMULATE: dict[np.ufunc, Callable] = {
-    np.add: _accumulation(cumulative.cumsum, _wide),
-    np.multiply: _accumulation(cumulative.cumprod, _wide),
+    np.add: _accumulation(cumulative.cumsum, wide),
+    np.multiply: _accumulation(cumulative.cumprod, wide),
     np.maximum: _accumulation(cumulative.cummax, _same),
     np.minimum: _accumulation(cumulative.cummin, _same),
     np.logaddexp: _accumulation(cumulative.cumlogsumexp, promotion.inexact_dtype),

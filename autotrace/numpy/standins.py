@@ -27,7 +27,8 @@ import numpy as np
 from ..core.source import is_internal
 from ..core.trace import active_traces, while_tracing
 from ..transforms.held import holding
-from .creation import made_here
+from . import applying, grids
+from .host import made_here
 
 
 def _callee(code: CodeType, offset: int) -> tuple[str, str] | None:
@@ -134,8 +135,9 @@ def _original(name: str) -> Callable:
     return _originals[name]
 
 
-_originals = {name: getattr(np, name) for name in made_here}
-_stand_ins = {name: _StandIn(_originals[name], held) for name, held in made_here.items()}
+#: NumPy's functions, and what stands in for them, by name.
+_originals: dict[str, Any] = {}
+_stand_ins: dict[str, Any] = {}
 
 _lock = threading.Lock()
 _threads = 0
@@ -172,4 +174,9 @@ if hasattr(os, "register_at_fork"):
 
 def install() -> None:
     """Have the stand-ins in place whenever something is traced."""
+    _stand_ins.update((name, _StandIn(getattr(np, name), held)) for name, held in made_here.items())
+    # Where NumPy asks nobody though something is traced, ours, which calls NumPy's otherwise.
+    _stand_ins.update(applying.in_place_of_numpys)
+    _stand_ins.update(grids.in_place_of_numpys)
+    _originals.update((name, getattr(np, name)) for name in _stand_ins)
     while_tracing(_begin, _end)

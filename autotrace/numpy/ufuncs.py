@@ -418,6 +418,54 @@ def _modf(x: Any, /) -> tuple[Any, Any]:
 modf = _documented(_modf, np.modf, "")
 
 
+def _frexp(x: Any, /) -> tuple[Any, Any]:
+    (x,) = promote_inexact(asarray(x))
+    refuse_complex("frexp", x)
+    ordinary = arith.bitwise_and(arith.is_finite(x), arith.ne(x, zeros_like(x)))
+    size = arith.select(ordinary, arith.abs(arith.stop_gradient(x)), full_like(x, 1))
+    if size.dtype == np.float16:
+        size = arith.convert_element_type(size, np.float32)
+    exponent = arith.convert_element_type(arith.floor(elem.log2(size)), np.int32)
+    # The logarithm's rounding may be on the wrong side of a power of two.
+    part = ldexp(size, arith.neg(exponent))
+    low, high = arith.lt(part, full_like(part, 1)), arith.ge(part, full_like(part, 2))
+    up, down = (arith.convert_element_type(b, np.int32) for b in (high, low))
+    exponent = arith.add(arith.sub(arith.add(exponent, up), down), np.int32(1))
+    exponent = arith.select(ordinary, exponent, zeros_like(exponent))
+    return arith.select(ordinary, ldexp(x, arith.neg(exponent)), x), exponent
+
+
+frexp = _documented(_frexp, np.frexp, "The derivative is that of the mantissa.")
+
+
+@implements(np.isposinf)
+def isposinf(x: Any) -> Any:
+    """As ``numpy.isposinf``, on arrays and traced values.
+
+    >>> isposinf(np.array([np.inf, -np.inf, 1.0]))
+    array([ True, False, False])
+    """
+    return _infinite("isposinf", x, False)
+
+
+@implements(np.isneginf)
+def isneginf(x: Any) -> Any:
+    """As ``numpy.isneginf``, on arrays and traced values.
+
+    >>> isneginf(np.array([np.inf, -np.inf, 1.0]))
+    array([False,  True, False])
+    """
+    return _infinite("isneginf", x, True)
+
+
+def _infinite(name: str, x: Any, negative_one: bool) -> Any:
+    x = asarray(x)
+    if get_aval(x).dtype.kind == "c":
+        raise TypeError(located(f"numpy.{name} is not supported for complex arrays"))
+    sign_bit = signbit(x)
+    return arith.bitwise_and(isinf(x), sign_bit if negative_one else arith.bitwise_not(sign_bit))
+
+
 def _divmod(x: Any, y: Any, /) -> tuple[Any, Any]:
     from_floor, from_mod = floor_divide(x, y), remainder(x, y)
     return from_floor, from_mod
@@ -507,9 +555,10 @@ def clip(
     return out
 
 
-@implements(np.where)
-def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
-    """As ``numpy.where``, on arrays and traced values.
+@implements(np.where, extra=("size", "fill_value"))
+def where(condition: Any, x: Any = None, y: Any = None, /, **sized: Any) -> Any:
+    """As ``numpy.where``, on arrays and traced values; with one argument it takes ``size`` and
+    ``fill_value`` as ``nonzero`` does.
 
     Where a side is not taken it contributes nothing to the derivative, not even where its own is
     infinite or NaN: ``where(x > 0, sqrt(x), 0.0)`` has derivative 0 at 0.
@@ -517,7 +566,9 @@ def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
     if x is None or y is None:
         if x is not y:
             raise ValueError(located("either both or neither of x and y should be given"))
-        return traced[np.nonzero](condition)
+        return traced[np.nonzero](condition, **sized)
+    if sized:
+        raise ValueError(located("size and fill_value go with a condition alone"))
     mask = as_bool(condition)
     x, y = promote_dtypes(asarray(x), asarray(y))
     return arith.select(*broadcast_operands(mask, x, y))
