@@ -25,7 +25,7 @@ import numpy as np
 from ..core.avals import ShapedArray
 from ..core.jaxpr import Eqn, Jaxpr, Literal, Var
 from ..transforms.simplify import simplify_jaxpr
-from . import control, factorizations, indexing, products, scans, shapes, windows
+from . import control, extrema, factorizations, indexing, products, scans, shapes, windows
 from .expressions import (
     REGISTERS,
     Control,
@@ -83,7 +83,9 @@ _REDUCTIONS = {
 #: What a plan is made of.
 Step = KernelDraft | HostStep | Routine | Control
 
-_RULES = shapes.RULES | products.RULES | indexing.RULES | scans.RULES | windows.RULES
+_RULES = (
+    shapes.RULES | products.RULES | indexing.RULES | scans.RULES | windows.RULES | extrema.RULES
+)
 
 
 class Plan:
@@ -417,10 +419,14 @@ class Plan:
                 return None
             start = -1 if kind == "and" else int(kind == "prod")
             return Number(np.asarray(start).astype(out.dtype)[()], out.shape)
-        leaf = self.new_array(out.shape, out.dtype)
-        kept = tuple(d for d in range(len(arg.shape)) if d not in axes)
-        view = leaf.view.broadcast(arg.shape, kept)
-        self.add(Root(arg, leaf.slot, view, "reduce", kind), arg.shape, tuple(sorted(axes)))
+        return self.fold(arg, kind, axes)
+
+    def fold(self, x: Expression, kind: str, axes: Sequence[int]) -> Leaf:
+        """An expression folded over some dimensions, as a new array."""
+        kept = tuple(d for d in range(len(x.shape)) if d not in axes)
+        leaf = self.new_array(tuple(x.shape[d] for d in kept), x.dtype)
+        view = leaf.view.broadcast(x.shape, kept)
+        self.add(Root(x, leaf.slot, view, "reduce", kind), x.shape, tuple(sorted(axes)))
         return leaf
 
     # --- shape changes ------------------------------------------------------------------------
