@@ -29,6 +29,8 @@ from .promotion import asarray, broadcast_to
 traced: dict[Any, Callable] = {}
 #: The traced implementation of each ufunc method, by (ufunc, method name).
 traced_methods: dict[tuple[Any, str], Callable] = {}
+#: What autotrace.numpy has under the name of each of NumPy's functions.
+public: dict[Any, Callable] = {}
 #: The functions whose results may be views of their first argument.
 _view_functions: set[Any] = set()
 #: Why some functions are nothing for traced values.
@@ -77,7 +79,7 @@ def implements(
         more = extras.get(numpy_function)
 
         @functools.wraps(function)
-        def public(*args: Any, **kwargs: Any) -> Any:
+        def outer(*args: Any, **kwargs: Any) -> Any:
             kinds = _kinds(args) | _kinds(kwargs.values()) if kwargs else _kinds(args)
             if not kinds:
                 if more and not more.isdisjoint(kwargs):
@@ -87,7 +89,8 @@ def implements(
                 args, kwargs["out"] = args[:arity], args[arity:]
             return _call(numpy_function, function, args, kwargs, kinds)
 
-        return public
+        public[numpy_function] = outer
+        return outer
 
     return decorate
 

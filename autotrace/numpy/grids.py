@@ -120,7 +120,8 @@ def _holds_tracer(key: Any) -> bool:
 
 def _range(part: slice) -> Any:
     """The numbers that a slice stands for: a step of ``5j`` asks for five of them."""
-    start, stop, step = part.start or 0, part.stop, 1 if part.step is None else part.step
+    start, step = (d if x is None else x for x, d in ((part.start, 0), (part.step, 1)))
+    stop = part.stop
     if isinstance(step, complex):
         return linspace(start, stop, int(abs(step)))
     return arange(start, stop, step)

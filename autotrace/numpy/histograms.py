@@ -200,6 +200,11 @@ def histogram_bin_edges(
     return _edges(reshape(a, (a.size,)), bins, range, weights)
 
 
+def _are_several(bins: Any) -> bool:
+    """Whether bins are given for each dimension, or edges, and not one number."""
+    return isinstance(bins, list | tuple) or np.ndim(bins) > 0
+
+
 def _places(edges: Any, a: Any, outside: Any) -> Any:
     """The bin of each number; the last bin has both of its ends, and NaN is in none."""
     n = edges.shape[0] - 1
@@ -231,7 +236,7 @@ def histogramdd(
         x = x if x.ndim == 2 else reshape(x, (x.size, 1))
         columns = [x[:, k] for k in np.arange(x.shape[1])]
     count = len(columns)
-    bins = [bins] * count if np.ndim(bins) == 0 else list(bins)
+    bins = list(bins) if _are_several(bins) else [bins] * count
     if len(bins) != count:
         raise ValueError(
             located("The dimension of bins must be equal to the dimension of the sample x.")
@@ -276,7 +281,7 @@ def histogram2d(
     x, y = operand(x), operand(y)
     if len(x) != len(y):
         raise ValueError(located("x and y must have the same length."))
-    if np.ndim(bins) == 1 and len(bins) not in (1, 2):
+    if _are_several(bins) and len(bins) not in (1, 2):
         bins = [bins, bins]
     counts, edges = histogramdd([x, y], bins, range, density, weights)
     return counts, edges[0], edges[1]

@@ -164,7 +164,8 @@ def poly(seq_of_zeros: Any) -> Any:
         raise ValueError(located("input must be 1d or non-empty square 2d array."))
     if not zeros.shape[0]:
         return 1.0
-    zeros = arith.convert_element_type(zeros, np.result_type(zeros.dtype, np.float64))
+    if zeros.dtype.kind in "biu" or zeros.dtype == np.float16:
+        zeros = arith.convert_element_type(zeros, _FLOAT64)
     out: Any = np.ones(1, zeros.dtype)
     nothing = np.zeros(1, zeros.dtype)
     for n in range(zeros.shape[0]):

@@ -28,6 +28,7 @@ from ..core.source import is_internal
 from ..core.trace import active_traces, while_tracing
 from ..transforms.held import holding
 from . import applying, grids
+from .dispatch import has_tracer, public
 from .host import made_here
 
 
@@ -128,19 +129,39 @@ class _StandIn:
         return repr(self.__wrapped__)
 
     def __reduce__(self) -> tuple:
-        return (_original, (self.__wrapped__.__name__,))
+        return (_original, (self.__wrapped__.__module__, self.__wrapped__.__name__))
 
 
-def _original(name: str) -> Callable:
-    return _originals[name]
+class _TakesLists(_StandIn):
+    """A function that gets lists of traced values, which NumPy does not look into."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        for x in args:
+            if type(x) in (list, tuple) and has_tracer(x):
+                return self._held(*args, **kwargs)
+        return self.__wrapped__(*args, **kwargs)
 
 
-#: NumPy's functions, and what stands in for them, by name.
-_originals: dict[str, Any] = {}
-_stand_ins: dict[str, Any] = {}
+def _original(module: str, name: str) -> Callable:
+    return _originals[sys.modules[module]][name]
+
+
+_LISTED = {
+    np: "all any argmax argmin average cumsum dot max mean median min prod sort std sum var",
+    np.linalg: "norm",
+}
+
+#: NumPy's functions, and what stands in for them, by module and name.
+_originals: dict[ModuleType, dict[str, Any]] = {}
+_stand_ins: dict[ModuleType, dict[str, Any]] = {}
 
 _lock = threading.Lock()
 _threads = 0
+
+
+def _put(functions: dict[ModuleType, dict[str, Any]]) -> None:
+    for module, by_name in functions.items():
+        module.__dict__.update(by_name)
 
 
 def _begin() -> None:
@@ -148,7 +169,7 @@ def _begin() -> None:
     with _lock:
         _threads += 1
         if _threads == 1:
-            np.__dict__.update(_stand_ins)
+            _put(_stand_ins)
 
 
 def _end() -> None:
@@ -156,7 +177,7 @@ def _end() -> None:
     with _lock:
         _threads = max(_threads - 1, 0)
         if not _threads:
-            np.__dict__.update(_originals)
+            _put(_originals)
 
 
 def _after_fork() -> None:
@@ -165,7 +186,7 @@ def _after_fork() -> None:
     _lock = threading.Lock()
     _threads = 1 if active_traces() else 0
     if not _threads:
-        np.__dict__.update(_originals)
+        _put(_originals)
 
 
 if hasattr(os, "register_at_fork"):
@@ -174,9 +195,14 @@ if hasattr(os, "register_at_fork"):
 
 def install() -> None:
     """Have the stand-ins in place whenever something is traced."""
-    _stand_ins.update((name, _StandIn(getattr(np, name), held)) for name, held in made_here.items())
+    for module, names in _LISTED.items():
+        functions = {name: getattr(module, name) for name in names.split()}
+        _stand_ins[module] = {n: _TakesLists(f, public[f]) for n, f in functions.items()}
+    main = _stand_ins[np]
+    main.update({name: _StandIn(getattr(np, name), held) for name, held in made_here.items()})
     # Where NumPy asks nobody though something is traced, ours, which calls NumPy's otherwise.
-    _stand_ins.update(applying.in_place_of_numpys)
-    _stand_ins.update(grids.in_place_of_numpys)
-    _originals.update((name, getattr(np, name)) for name in _stand_ins)
+    main.update(applying.in_place_of_numpys)
+    main.update(grids.in_place_of_numpys)
+    for module, by_name in _stand_ins.items():
+        _originals[module] = {name: getattr(module, name) for name in by_name}
     while_tracing(_begin, _end)

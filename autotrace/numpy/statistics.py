@@ -10,7 +10,7 @@ import numpy as np
 from ..core.errors import located
 from ..core.trace import Tracer
 from ..lax import arithmetic as arith
-from ..lax.structural import expand_dims, reshape
+from ..lax.structural import array, expand_dims, reshape
 from . import ufuncs
 from .dispatch import implements
 from .linear import dot
@@ -103,7 +103,9 @@ def cov(
     apart = ufuncs.subtract(x, expand_dims(center, (1,)))
     other = apart if weights is None else ufuncs.multiply(apart, weights)
     other = arith.conj(other) if other.dtype.kind == "c" else other
-    out = ufuncs.divide(dot(apart, other.T), freedom)
+    products = dot(apart, other.T)
+    share = arith.convert_element_type(array(ufuncs.divide(1.0, freedom)), products.dtype)
+    out = ufuncs.multiply(products, share)
     return reshape(out, tuple(n for n in out.shape if n != 1))
 
 

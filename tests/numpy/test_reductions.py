@@ -321,3 +321,21 @@ def test_python_scalars_become_numpys():
 
     agrees(f, np.float64(1.5))
     assert autotrace.jit(f)(1.5).dtype == f(1.5).dtype
+
+
+LISTS = {
+    "max": lambda x, y: np.max([x, y]),
+    "sum": lambda x, y: np.sum([[x, y], [1.0, x * y]], axis=0),
+    "mean": lambda x, y: np.mean((x, y, 2.0)),
+    "norm": lambda x, y: np.linalg.norm([x, y]),
+    "dot": lambda x, y: np.dot([x, y], [y, 3.0]),
+    "argmax": lambda x, y: np.argmax([x, y]),
+    "ours": lambda x, y: anp.prod([x, y]) + anp.min([x, y]),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_lists_of_traced_values(name):
+    agrees(LISTS[name], np.float64(3.0), np.float64(4.0), rtol=1e-15)
+    if name != "argmax":
+        autotrace.testing.check_grads(LISTS[name], (3.0, 4.0), order=2)

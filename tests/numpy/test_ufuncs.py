@@ -342,3 +342,15 @@ def test_where_clip_and_parts():
     same(autotrace.grad(lambda a: np.spacing(a))(2.0), np.float64(0))
     derives(np.sinc, np.array([0.0, 0.3, -1.2]), tolerance=1e-4)
     derives(lambda a: np.clip(a, -1, 1), np.array([0.5, 2.0]))
+
+
+def test_frexp():
+    for dtype in "efd":
+        x = sample(dtype)
+        check(np.frexp, np.frexp, x)
+        top = np.finfo(dtype)
+        powers = 2.0 ** np.arange(max(top.minexp - 3, -1074), top.maxexp).astype(float)
+        near = np.concatenate([powers, np.nextafter(powers, 0), np.nextafter(powers, np.inf)])
+        check(np.frexp, np.frexp, near.astype(dtype))
+    same(autotrace.grad(lambda x: np.frexp(x)[0])(12.0), np.float64(1 / 16))
+    autotrace.testing.check_grads(lambda x: np.frexp(x)[0], (np.array([3.0, -0.3]),), order=2)
