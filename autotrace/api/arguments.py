@@ -116,10 +116,17 @@ class FlatFunction:
 
     def __call__(self, *leaves: Any) -> list[Any]:
         args = tree.unflatten(self.in_tree, [lend(x) for x in leaves])
+        named = self.kwargs
         if self.positions is not None:
-            given = dict(zip(self.positions, args, strict=True))
-            args = [given[n] if n in given else _lent(arg) for n, arg in enumerate(self.args)]
-        out = self.fun(*args, **{name: _lent(arg) for name, arg in self.kwargs.items()})
+            full = list(self.args)
+            for position, arg in zip(self.positions, args, strict=True):
+                full[position] = arg
+            if len(args) < len(full):
+                full = [x if n in self.positions else _lent(x) for n, x in enumerate(full)]
+            args = full
+            if named:
+                named = {name: _lent(x) for name, x in named.items()}
+        out = self.fun(*args, **named)
         if self.has_aux:
             if not isinstance(out, tuple) or len(out) != 2:
                 raise TypeError(

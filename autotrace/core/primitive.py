@@ -203,7 +203,9 @@ class Primitive:
                 if trace.level > level:
                     top = trace
                     level = trace.level
-        if level > 0 and any_staging():  # at level 0 are numbers
+        if level > 0:  # at level 0 are numbers
+            if not any_staging():
+                return top.process(self, args, params)  # type: ignore[union-attr]
             guarded = innermost_guarded()
             if guarded is not None and guarded.level > level:
                 top, level = guarded, guarded.level
@@ -211,9 +213,9 @@ class Primitive:
             staging = innermost_staging()
             if staging is not None and staging.level > level:
                 top, level = staging, staging.level
+        if level > 0:
+            return _process_outside(top, self, args, params)
         if top is not None:
-            if level > 0 and any_staging():
-                return _process_outside(top, self, args, params)
             return top.process(self, args, params)
         if config.debug_nans:
             return _run_checked(self, args, params)

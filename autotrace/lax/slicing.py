@@ -131,7 +131,9 @@ def _slice_transpose(
             ct.shape, start_indices, strides, x.aval.shape, strict=True
         )
     )
-    return [pad(ct, constant(0, ct), config)]
+    if not any(map(any, config)):
+        return [ct]
+    return [pad_p.bind(ct, constant(0, ct), padding_config=config)]
 
 
 @slice_p.def_batch
@@ -424,7 +426,8 @@ def _pad_impl(x: Any, value: Any, *, padding_config: tuple) -> Any:
         target.append(builtins.slice(start, start + (count - 1) * step + 1 if count else 0, step))
     if all(low <= 0 and high <= 0 and not interior for low, high, interior in padding_config):
         return x[tuple(source)]
-    out = np.full(shape, value, x.dtype)
+    out = np.empty(shape, x.dtype)
+    out.fill(value)
     out[tuple(target)] = x[tuple(source)]
     return out
 

@@ -83,12 +83,16 @@ def place_of(x: Any) -> Place:
     return place
 
 
-def link(base: Any, view: Any, make: Callable, **known: Any) -> Any:
-    """Note that a handle is a view of another, and return it."""
+def link(base: Any, view: Any, make: Callable, *known: Any, **named: Any) -> Any:
+    """Note that a handle is a view of another, and return it.
+
+    Args:
+      known, named: what else a ``Place`` is told.
+    """
     if view is base:
         view = HeldTracer(base.array) if type(base) is HeldTracer else base.twin()
     place_of(base).add(view)
-    view.place = Place(base, make, **known)
+    view.place = Place(base, make, *known, **named)
     return view
 
 

@@ -104,7 +104,7 @@ def _getitem(self: Any, index: Any) -> Any:
     if not plain and not _is_basic(index):
         return hold(out)
     made = _At(index)
-    return link(self, out, made, put=made.put, index=index, shares=True, writeable=writeable)
+    return link(self, out, made, made.put, index, True, writeable)
 
 
 # --- writing -----------------------------------------------------------------------------------

@@ -53,8 +53,7 @@ def _backward(eqns: Sequence[Eqn], ct_env: dict[Var, Any], known: dict[Var, Any]
                 ct = ct_env.pop(eqn.outvars[0], None)
                 if ct is None:
                     continue
-            if eqn.location is not None:
-                current.location = eqn.location
+            current.location = eqn.location or outside
             args = [
                 a.value if type(a) is Literal else known[a] if a in known else LinearInput(a.aval)
                 for a in eqn.invars
@@ -73,7 +72,6 @@ def _backward(eqns: Sequence[Eqn], ct_env: dict[Var, Any], known: dict[Var, Any]
                         ct_env[atom] = add_pending(before, arg_ct)
                     else:
                         ct_env[atom] = before + arg_ct
-            current.location = outside
     finally:
         current.location = outside
 
