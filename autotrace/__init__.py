@@ -23,6 +23,7 @@ from .api.differentiate import (
 from .api.effects import pure_callback
 from .api.inspect import ShapeDtypeStruct, eval_shape, explain, make_jaxpr
 from .api.jacobians import hessian, hvp, jacfwd, jacrev
+from .api.sparse import sparse_hessian, sparse_jacobian, sparsity
 from .api.settings import debug_nans, set_num_threads, threads
 from .api.vectorize import vmap
 from .core.avals import float0
@@ -95,6 +96,9 @@ __all__ = [
     "random",
     "scipy",
     "set_num_threads",
+    "sparse_hessian",
+    "sparse_jacobian",
+    "sparsity",
     "stop_gradient",
     "testing",
     "threads",
