@@ -23,8 +23,8 @@ from .api.differentiate import (
 from .api.effects import pure_callback
 from .api.inspect import ShapeDtypeStruct, eval_shape, explain, make_jaxpr
 from .api.jacobians import hessian, hvp, jacfwd, jacrev
-from .api.sparse import sparse_hessian, sparse_jacobian, sparsity
 from .api.settings import debug_nans, set_num_threads, threads
+from .api.sparse import sparse_hessian, sparse_jacobian, sparsity
 from .api.vectorize import vmap
 from .core.avals import float0
 from .core.config import config

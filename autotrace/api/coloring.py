@@ -8,6 +8,7 @@ makes a step for each nonzero, not one for each edge of the graph.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -56,7 +57,7 @@ _EDGES = 2_000_000
 def _rows_of(columns: Any) -> list[list[int]]:
     """For each column of a CSC matrix the rows in which it has a nonzero."""
     indices, starts = columns.indices.tolist(), columns.indptr.tolist()
-    return [indices[a:b] for a, b in zip(starts, starts[1:], strict=False)]
+    return [indices[a:b] for a, b in itertools.pairwise(starts)]
 
 
 def _greedy(rows_of: list[list[int]], count: int, order: Iterable[int]) -> list[int]:

@@ -237,7 +237,7 @@ class SparseDerivative:
 
     def __init__(self, fun: Callable, argnums: Any, what: str, plan: Callable[..., _Plan]):
         check_callable(fun, what)
-        wraps(fun, what)(self)  # type: ignore[arg-type]
+        wraps(fun, what)(self)
         self._fun = fun
         self._argnums = argnums
         self._what = f"{what} of {name_of(fun)}"

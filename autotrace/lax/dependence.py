@@ -96,7 +96,7 @@ for _primitive in (
 
 def _spread(value: Value, shape: tuple[int, ...]) -> Value:
     """What an array depends on that repeats another one."""
-    if value is None:
+    if not isinstance(value, Dependence):
         return None
     return value.moved(lambda ids: np.broadcast_to(ids, shape))
 
@@ -278,9 +278,9 @@ def _dot_dependence(
                 parts.append(_through_nonzeros(Dependence(ids, value.table), at, side, shape))
                 continue
         sums = Dependence(ids, value.table).reduced((2,))
-        sums = sums.moved(lambda ids, side=side: np.expand_dims(ids, 2 - side))
         full = (count, thirds[0][1][1], thirds[1][1][1])
-        parts.append(_spread(sums, full).moved(lambda ids: ids.reshape(shape)))
+        repeated = np.broadcast_to(np.expand_dims(sums.ids, 2 - side), full)
+        parts.append(Dependence(repeated.reshape(shape), sums.table))
     return [united(parts, shape)]
 
 
@@ -329,7 +329,9 @@ def _cond_dependence(
 def _local_rows(values: Values, avals: Avals, inputs: int) -> Any:
     """What several arrays depend on, one after the other, as the rows of one matrix."""
     empty = [sparse.csr_array((a.size, inputs), dtype=bool) for a in avals]
-    rows = [v.rows() if isinstance(v, Dependence) else e for v, e in zip(values, empty, strict=True)]
+    rows = [
+        v.rows() if isinstance(v, Dependence) else e for v, e in zip(values, empty, strict=True)
+    ]
     return sparse.vstack(rows, format="csr") if rows else sparse.csr_array((0, inputs), dtype=bool)
 
 
@@ -436,8 +438,8 @@ def _scan_dependence(
     try:
         many, places = batched(jaxpr, Axis(length), dims)
     except (MissingRuleError, NotImplementedError):
-        own = [_spread(v, a.shape) for v, a in zip(made, outs, strict=True)][shape.carry :]
-        return [*carry, *own]
+        rows = list(zip(made, outs, strict=True))[shape.carry :]
+        return [*carry, *(_spread(v, a.shape) for v, a in rows)]
     found = find_dependence(many, [*consts, *carry, *elements])[shape.carry :]
     rows = zip(found, places[shape.carry :], outs[shape.carry :], strict=True)
     return [*carry, *(_in_front(value, place, aval.shape) for value, place, aval in rows)]
@@ -451,7 +453,7 @@ def _at(x: Any, index: int) -> Any:
     return None if x is None else x[index]
 
 
-def _stacked(values: Values, aval: ShapedArray) -> Value:
+def _stacked(values: Sequence[Value], aval: ShapedArray) -> Value:
     if values and all(map(is_known, values)):
         return np.stack(values)
     if not any(isinstance(v, Dependence) for v in values):
@@ -461,9 +463,7 @@ def _stacked(values: Values, aval: ShapedArray) -> Value:
 
 
 def _in_front(value: Value, place: int | None, shape: tuple[int, ...]) -> Value:
-    if not isinstance(value, Dependence):
-        return None
-    if place is None:
+    if place is None or not isinstance(value, Dependence):
         return _spread(value, shape)
     return value.moved(lambda ids: np.moveaxis(ids, place, 0))
 

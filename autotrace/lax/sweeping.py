@@ -441,7 +441,9 @@ def _sweeps_batch(
     maker = _Maker(args[0])
     handed: list[bool] = []
     carried: list[bool] = []
-    pairs = zip(given_sweeps(args[1:], jaxprs, sweeps), given_sweeps(dims[1:], jaxprs, sweeps), strict=True)
+    pairs = zip(
+        given_sweeps(args[1:], jaxprs, sweeps), given_sweeps(dims[1:], jaxprs, sweeps), strict=True
+    )
     for given, where in pairs:
         elements = [0 if handed[i] else None for i in given.sweep.takes]
         ins = [*where.consts, *where.carry, *elements]
