@@ -428,8 +428,8 @@ def _scan_dependence(
             made = find_dependence(jaxpr, [*consts, *carry, *(_element(x, i) for x in elements)])
             carry, turns[i] = made[: shape.carry], made[shape.carry :]
         columns = zip(*turns, strict=True) if length else [()] * (len(outs) - shape.carry)
-        own = jaxpr.out_avals[shape.carry :]
-        return [*carry, *(_stacked(c, a) for c, a in zip(columns, own, strict=True))]
+        stacks = zip(columns, jaxpr.out_avals[shape.carry :], strict=True)
+        return [*carry, *(_stacked(c, a) for c, a in stacks)]
     any_element = [x.reduced((0,)) if isinstance(x, Dependence) else None for x in elements]
     carry, made = _settled(jaxpr, shape, consts, carry, any_element)
     if len(outs) == shape.carry:
@@ -438,8 +438,8 @@ def _scan_dependence(
     try:
         many, places = batched(jaxpr, Axis(length), dims)
     except (MissingRuleError, NotImplementedError):
-        rows = list(zip(made, outs, strict=True))[shape.carry :]
-        return [*carry, *(_spread(v, a.shape) for v, a in rows)]
+        own = list(zip(made, outs, strict=True))[shape.carry :]
+        return [*carry, *(_spread(v, a.shape) for v, a in own)]
     found = find_dependence(many, [*consts, *carry, *elements])[shape.carry :]
     rows = zip(found, places[shape.carry :], outs[shape.carry :], strict=True)
     return [*carry, *(_in_front(value, place, aval.shape) for value, place, aval in rows)]
