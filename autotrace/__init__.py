@@ -7,7 +7,7 @@ batch it. NumPy arrays go in, NumPy arrays come out.
 import importlib
 from types import ModuleType
 
-from . import checkpoint_policies, debug, extend, lax, numpy, testing, tree
+from . import checkpoint_policies, debug, extend, flatten_util, lax, numpy, testing, tree
 from .api.compile import jit
 from .api.custom import checkpoint, custom_jvp, custom_vjp
 from .api.differentiate import (
@@ -78,6 +78,7 @@ __all__ = [
     "eval_shape",
     "explain",
     "extend",
+    "flatten_util",
     "float0",
     "grad",
     "hessian",
