@@ -7,7 +7,7 @@ batch it. NumPy arrays go in, NumPy arrays come out.
 import importlib
 from types import ModuleType
 
-from . import checkpoint_policies, debug, extend, lax, numpy, testing, tree
+from . import checkpoint_policies, debug, extend, flatten_util, lax, numpy, testing, tree
 from .api.compile import jit
 from .api.custom import checkpoint, custom_jvp, custom_vjp
 from .api.differentiate import (
@@ -24,6 +24,7 @@ from .api.effects import pure_callback
 from .api.inspect import ShapeDtypeStruct, eval_shape, explain, make_jaxpr
 from .api.jacobians import hessian, hvp, jacfwd, jacrev
 from .api.settings import debug_nans, set_num_threads, threads
+from .api.sparse import sparse_hessian, sparse_jacobian, sparsity
 from .api.vectorize import vmap
 from .core.avals import float0
 from .core.config import config
@@ -77,6 +78,7 @@ __all__ = [
     "eval_shape",
     "explain",
     "extend",
+    "flatten_util",
     "float0",
     "grad",
     "hessian",
@@ -95,6 +97,9 @@ __all__ = [
     "random",
     "scipy",
     "set_num_threads",
+    "sparse_hessian",
+    "sparse_jacobian",
+    "sparsity",
     "stop_gradient",
     "testing",
     "threads",

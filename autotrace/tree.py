@@ -1,5 +1,6 @@
 """Pytrees: nested containers of arrays; see the functions."""
 
+from .api.raveling import ravel_pytree
 from .core.tree import (
     TreeDef,
     all,  # noqa: A004  the public name is tree.all
@@ -28,6 +29,7 @@ __all__ = [
     "leaves_with_path",
     "map",
     "map_with_path",
+    "ravel_pytree",
     "reduce",
     "register_dataclass",
     "register_node",

@@ -19,6 +19,9 @@ A primitive takes arrays by position and static parameters by keyword. Its rules
                 arithmetic; see ``autotrace.transforms.simplify``
 ``prune``       ``(params, used) -> (params, inputs, outputs) or None``: the same with fewer
                 results, given which are used; the numbers of the inputs and outputs that stay
+``dependence``  ``(operands, avals, avals out, **params) -> [value for each out]``: which inputs
+                of a program each element depends on; see ``autotrace.transforms.dependence``.
+                Without it, on those of all operands, or at its place with ``elementwise``
 ==============  =====================================================================
 
 With ``multiple_results`` single outputs above become lists.
@@ -48,6 +51,7 @@ from .trace import (
 
 _RULES = (
     "impl", "abstract", "jvp", "transpose", "batch", "jvp_call", "stage", "simplify", "prune",
+    "dependence",
 )  # fmt: skip
 
 #: Each primitive that exists, by name; what the tests and backends enumerate.
@@ -102,6 +106,7 @@ class Primitive:
     stage: Callable[..., Any] | None
     simplify: Callable[..., Any] | None
     prune: Callable[..., Any] | None
+    dependence: Callable[..., Any] | None
 
     def __init__(
         self,
@@ -174,6 +179,10 @@ class Primitive:
     def def_prune(self, rule: Callable) -> Callable:
         """Set the rule that leaves out unused results."""
         return self._define("prune", rule)
+
+    def def_dependence(self, rule: Callable) -> Callable:
+        """Set the rule that says which elements of the operands those of the results come from."""
+        return self._define("dependence", rule)
 
     def rule(self, kind: str, transform: str) -> Callable:
         """The rule of a kind, or an error that says which is missing and what to do."""

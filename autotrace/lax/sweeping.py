@@ -125,7 +125,10 @@ class _Given:
         self.hands = range(first, first + made)
 
 
-def _given(operands: Sequence[Any], jaxprs: tuple[Jaxpr, ...], sweeps: tuple[Sweep, ...]) -> list:
+def given_sweeps(
+    operands: Sequence[Any], jaxprs: tuple[Jaxpr, ...], sweeps: tuple[Sweep, ...]
+) -> list:
+    """The sweeps of an equation."""
     found, at, first = [], 0, 0
     for jaxpr, sweep in zip(jaxprs, sweeps, strict=True):
         given = _Given(jaxpr, sweep, operands[at : at + sweep.operands], first)
@@ -166,7 +169,7 @@ def _sweeps_impl(
 ) -> list[Any]:
     handed: list[Any] = []
     carried: list[Any] = []
-    for given in _given(operands, jaxprs, sweeps):
+    for given in given_sweeps(operands, jaxprs, sweeps):
         elements = [handed[i] for i in given.sweep.takes]
         carry, made = run_turns(
             given.jaxpr, given.consts, given.carry, elements, int(turns), given.sweep.reverse
@@ -184,7 +187,7 @@ def _sweeps_abstract(
         raise TypeError(f"sweeps: the number of turns is an int64 scalar, got {turns}")
     handed: list[ShapedArray] = []
     carried: list[ShapedArray] = []
-    for given in _given(avals, jaxprs, sweeps):
+    for given in given_sweeps(avals, jaxprs, sweeps):
         count = given.shape.carry
         found = [*given.consts, *given.carry, *(handed[i] for i in given.sweep.takes)]
         found += given.carry
@@ -211,8 +214,8 @@ def _sweeps_jvp(
     if not any(present(tangents)):
         made = sweeps_p.bind(*primals, jaxprs=jaxprs, sweeps=sweeps, outs=outs)
         return made, [None] * len(made)
-    some = _given(tangents[1:], jaxprs, sweeps)
-    rows = list(zip(_given(operands, jaxprs, sweeps), some, strict=True))
+    some = given_sweeps(tangents[1:], jaxprs, sweeps)
+    rows = list(zip(given_sweeps(operands, jaxprs, sweeps), some, strict=True))
     if not linear:
         return _forward_mode(turns, rows, outs)
     made = sweeps_p.bind(*primals, jaxprs=jaxprs, sweeps=sweeps, outs=outs)
@@ -307,7 +310,7 @@ def _sweeps_transpose(
     sweeps: tuple,
     outs: tuple[int, ...],
 ) -> list[Any]:
-    given = _given(operands, jaxprs, sweeps)
+    given = given_sweeps(operands, jaxprs, sweeps)
     maker = _Maker(turns)
     numbers: list[int | None] = []  # of what known sweeps hand on, in the new ones
     linear: list[_Given] = []
@@ -429,7 +432,9 @@ def _sweeps_batch(
     maker = _Maker(args[0])
     handed: list[bool] = []
     carried: list[bool] = []
-    pairs = zip(_given(args[1:], jaxprs, sweeps), _given(dims[1:], jaxprs, sweeps), strict=True)
+    pairs = zip(
+        given_sweeps(args[1:], jaxprs, sweeps), given_sweeps(dims[1:], jaxprs, sweeps), strict=True
+    )
     for given, where in pairs:
         elements = [0 if handed[i] else None for i in given.sweep.takes]
         ins = [*where.consts, *where.carry, *elements]

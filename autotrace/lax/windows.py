@@ -283,7 +283,7 @@ def _sum_over_elements(
       still: further arguments, arrays over the places.
     """
     window, strides, dilation = params["window"], params["strides"], params["dilation"]
-    if math.prod(window) > _TERM_BY_TERM:
+    if math.prod(window) > _TERM_BY_TERM or not math.prod(still[0].shape):
         axes = tuple(range(len(window), 2 * len(window)))
         seen = [windows_p.bind(x, **params) for x in moving]
         spread = [undo_reduction(x, seen[0].shape, axes) for x in still]

@@ -1,0 +1,515 @@
+"""Sparse Jacobians and Hessians: their patterns, and their values from few products."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..core import tree
+from ..core.avals import ShapedArray, is_inexact
+from ..core.errors import NonDifferentiableError, located
+from ..core.lazy import LazyModule
+from ..core.trace import Tracer, get_aval
+from ..lax.arithmetic import convert_element_type
+from ..lax.dependence import jacobian_pattern
+from ..lax.indexing import gather
+from ..lax.slicing import concatenate
+from ..lax.structural import batched_at, reshape
+from ..transforms.batch import Axis, batch_flat
+from ..transforms.dependence import independent_inputs
+from ..transforms.jvp import instantiate_all, jvp_flat
+from ..transforms.linearize import linearize_flat
+from ..transforms.simplify import simplify_jaxpr
+from ..transforms.stage import stage
+from ..transforms.transpose import transpose_linear
+from .arguments import (
+    FlatFunction,
+    as_array,
+    check_callable,
+    name_of,
+    normalize_argnums,
+    owned,
+    wraps,
+)
+from .coloring import color_columns, color_symmetric
+from .compile import JitFunction
+
+sparse: Any = LazyModule("scipy.sparse")
+
+#: So many plans are kept for one function.
+_PLANS = 64
+
+
+class _Arguments:
+    """One call's arguments: the arrays to differentiate with respect to, the other floating ones,
+    and all else, which is a part of the structure: integers say what is where.
+
+    Attributes:
+      leaves: the floating arrays, those to differentiate with respect to first.
+      count: how many these are.
+      flat: the function of ``leaves``.
+      key: what the structure depends on.
+    """
+
+    def __init__(self, fun: Callable, argnums: Any, args: tuple, kwargs: dict, what: str):
+        chosen = normalize_argnums(argnums, len(args), what)
+        wanted = [tree.flatten(args[p]) for p in chosen]
+        rest = [a for p, a in enumerate(args) if p not in chosen]
+        others, other_tree = tree.flatten((rest, kwargs))
+        _refuse_tracers([*(x for leaves, _ in wanted for x in leaves), *others], what)
+        self.leaves = [_check_input(x, what) for leaves, _ in wanted for x in leaves]
+        self.count = len(self.leaves)
+        floating = [_is_floating(x) for x in others]
+        self.leaves += [x for x, f in zip(others, floating, strict=True) if f]
+        self.fixed = [x for x, f in zip(others, floating, strict=True) if not f]
+        self.key = (
+            tuple(t for _, t in wanted),
+            other_tree,
+            tuple(floating),
+            tuple(get_aval(x).strong() for x in self.leaves),
+            tuple(_fixed_key(x) for x in self.fixed),
+        )
+
+        def call(leaves: Sequence[Any], *fixed: Any) -> Any:
+            given = iter(leaves)
+            trees = [tree.unflatten(t, [next(given) for _ in ls]) for ls, t in wanted]
+            left = iter(fixed)
+            found = tree.unflatten(other_tree, [next(given if f else left) for f in floating])
+            full = iter(found[0])
+            by_place = dict(zip(chosen, trees, strict=True))
+            places = [by_place[p] if p in by_place else next(full) for p in range(len(args))]
+            return fun(*places, **found[1])
+
+        call.__name__ = name_of(fun)
+        self._call = call
+
+    def flat(self) -> FlatFunction:
+        """The function of ``leaves``, with what is fixed as it is now."""
+        fixed = [owned(x) for x in self.fixed]
+        call = self._call
+
+        def fun(*leaves: Any) -> Any:
+            return call(leaves, *map(owned, fixed))
+
+        fun.__name__ = call.__name__
+        return FlatFunction(fun, tree.structure(tuple(self.leaves)))
+
+
+def _refuse_tracers(leaves: Sequence[Any], what: str) -> None:
+    if any(isinstance(x, Tracer) for x in leaves):
+        raise TypeError(
+            located(
+                f"{what} makes a SciPy matrix, so it takes numbers and cannot be traced",
+                "What to do: call it outside of jit, grad and vmap; or use jacfwd or jacrev there.",
+            )
+        )
+
+
+def _check_input(x: Any, what: str) -> Any:
+    as_array(x, what)
+    if get_aval(x).dtype.kind != "f":
+        raise NonDifferentiableError(
+            located(
+                f"{what} takes real floating inputs, got {get_aval(x)}",
+                "What to do: pass x.astype(float); choose the arguments to differentiate with "
+                "argnums.",
+            )
+        )
+    return x
+
+
+def _is_floating(x: Any) -> bool:
+    return isinstance(x, float | complex | np.ndarray | np.generic) and is_inexact(
+        get_aval(x).dtype
+    )
+
+
+def _fixed_key(x: Any) -> Any:
+    if isinstance(x, np.ndarray | np.generic):
+        return x.shape, x.dtype, x.tobytes()
+    return type(x), x
+
+
+def _stage_tangents(flat: Callable, arguments: _Arguments) -> Any:
+    """The program from a function's inputs and tangents to the tangents of its outputs."""
+    count = arguments.count
+    avals = [get_aval(x).strong() for x in arguments.leaves]
+
+    def push(*values: Any) -> list[Any]:
+        primals = values[: len(avals)]
+        tangents = [*values[len(avals) :], *(None for _ in avals[count:])]
+        # As in reverse mode, which has rules for everything.
+        outs, made = jvp_flat(flat, primals, tangents, "sparsity", linear=True)
+        return instantiate_all(made, outs)
+
+    return simplify_jaxpr(stage(push, [*avals, *avals[:count]], "sparsity"))
+
+
+def _find_pattern(flat: Callable, arguments: _Arguments) -> Any:
+    """The pattern of a function's Jacobian with respect to the first arguments, as a CSR array."""
+    avals = [get_aval(x) for x in arguments.leaves]
+    active = avals[: arguments.count]
+    inputs = [*(None for _ in avals), *independent_inputs(active)]
+    jaxpr = _stage_tangents(flat, arguments)
+    return jacobian_pattern(jaxpr, inputs, sum(a.size for a in active))
+
+
+def sparsity(fun: Callable, argnums: int | Sequence[int] = 0) -> Callable:
+    """Where the Jacobian of a function may have nonzeros, whatever the values of its inputs.
+
+    Found by following through the function's derivative which elements depend on which; nothing
+    is computed with numbers. It is conservative: an element that is not in the pattern is zero at
+    all inputs (NaN and infinity aside); one that is there may be zero. What is known when the
+    function is traced narrows it: index arrays, masks, and zeros in constant arrays that it is
+    multiplied with. A loop of many turns is taken to do in each of them what it does in any.
+
+    Args:
+      fun: a function of pytrees of arrays to a pytree of floating arrays.
+      argnums: which positional argument or arguments to differentiate with respect to.
+
+    Returns:
+      A function of the same arguments that returns a ``scipy.sparse.csr_array`` of bools, of shape
+      ``(size of the output, size of the input)``: a row for each element of the output, a column
+      for each element of the input, in the order of ``ravel_pytree``, arguments one after the
+      other. Integer and bool arguments are taken by their values, floating ones are not.
+
+    Raises:
+      ConcretizationError: when the function's Python asks for values of floating arguments.
+
+    >>> import numpy as np
+    >>> sparsity(lambda x: x[1:] * x[:-1])(np.ones(3)).toarray().astype(int)
+    array([[1, 1, 0],
+           [0, 1, 1]])
+    """
+    check_callable(fun, "sparsity")
+    what = f"sparsity of {name_of(fun)}"
+
+    @wraps(fun, "sparsity")
+    def sparsity_f(*args: Any, **kwargs: Any) -> Any:
+        arguments = _Arguments(fun, argnums, args, kwargs, what)
+        return _find_pattern(arguments.flat(), arguments)
+
+    return sparsity_f
+
+
+class SparseStructure(NamedTuple):
+    """How a sparse derivative is found.
+
+    Attributes:
+      pattern: where it may have nonzeros, a ``csr_array`` of bools.
+      mode: ``"forward"``: products with columns, ``"reverse"``: with rows.
+      colors: for each column (in reverse mode row) the number of the product it is part of, -1
+        for none.
+    """
+
+    pattern: Any
+    mode: str
+    colors: np.ndarray
+
+    @property
+    def products(self) -> int:
+        """How many products with vectors make the derivative."""
+        return int(self.colors.max(initial=-1)) + 1
+
+
+class _Plan:
+    """A structure, and the compiled function that makes the nonzeros."""
+
+    def __init__(self, structure: SparseStructure, index: np.ndarray, values: Callable):
+        self.structure = structure
+        pattern = structure.pattern
+        self.indices, self.indptr, self.shape = pattern.indices, pattern.indptr, pattern.shape
+        self.values = JitFunction(lambda *leaves: values(leaves, index))
+
+    def __call__(self, leaves: Sequence[Any]) -> Any:
+        data = self.values(*leaves)
+        parts = (data, self.indices.copy(), self.indptr.copy())
+        return sparse.csr_array(parts, shape=self.shape)
+
+
+class SparseDerivative:
+    """A function that returns a sparse derivative; made by ``sparse_jacobian`` and
+    ``sparse_hessian``. Its structure is found at the first call with arguments of given types and
+    given integers, and kept."""
+
+    def __init__(self, fun: Callable, argnums: Any, what: str, plan: Callable[..., _Plan]):
+        check_callable(fun, what)
+        wraps(fun, what)(self)
+        self._fun = fun
+        self._argnums = argnums
+        self._what = f"{what} of {name_of(fun)}"
+        self._make = plan
+        self._plans: dict[Any, _Plan] = {}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The derivative, a ``scipy.sparse.csr_array``."""
+        plan, arguments = self._plan(args, kwargs)
+        return plan(arguments.leaves)
+
+    def structure(self, *args: Any, **kwargs: Any) -> SparseStructure:
+        """Pattern and coloring for arguments as these."""
+        return self._plan(args, kwargs)[0].structure
+
+    def _plan(self, args: tuple, kwargs: dict) -> tuple[_Plan, _Arguments]:
+        arguments = _Arguments(self._fun, self._argnums, args, kwargs, self._what)
+        plan = self._plans.get(arguments.key)
+        if plan is None:
+            plan = self._make(arguments, self._what)
+            while len(self._plans) >= _PLANS:
+                self._plans.pop(next(iter(self._plans)))
+            self._plans[arguments.key] = plan
+        return plan, arguments
+
+
+def _given_pattern(pattern: Any, columns: int, what: str) -> Any:
+    found = sparse.csr_array(pattern).astype(bool)
+    if found.ndim != 2 or found.shape[1] != columns:
+        raise ValueError(
+            f"{what}: pattern has shape {found.shape}, and there are {columns} inputs, which "
+            "are its columns"
+        )
+    found.sum_duplicates()
+    return found
+
+
+def _one_hot(colors: np.ndarray, avals: Sequence[ShapedArray]) -> list[np.ndarray]:
+    """For each color the sum of the unit vectors of that color, as stacks of the arrays."""
+    count = int(colors.max(initial=-1)) + 1
+    seeds, start = [], 0
+    for aval in avals:
+        own = colors[start : start + aval.size]
+        stack = np.zeros((count, aval.size), aval.dtype)
+        places = np.flatnonzero(own >= 0)
+        stack[own[places], places] = 1
+        seeds.append(stack.reshape(count, *aval.shape))
+        start += aval.size
+    return seeds
+
+
+def _side_by_side(stacks: Sequence[Any], dims: Sequence[int | None], axis: Axis, what: str) -> Any:
+    """Results of a batch, each laid out flat, as one matrix with a row for each of the batch."""
+    for x in stacks:
+        if not is_inexact(get_aval(x).dtype):
+            raise NonDifferentiableError(
+                located(f"{what}: the function must return floating arrays")
+            )
+    dtype = np.result_type(*(get_aval(x).dtype for x in stacks))
+    flat = []
+    for x, d in zip(stacks, dims, strict=True):
+        x = convert_element_type(batched_at(x, d, axis), dtype)
+        flat.append(reshape(x, (axis.size, math.prod(x.shape[1:]))))
+    return concatenate(flat, 1)
+
+
+def _forward_values(
+    flat: Callable, count: int, colors: np.ndarray, what: str
+) -> Callable[[Sequence[Any], np.ndarray], Any]:
+    """The nonzeros of a Jacobian from products with columns."""
+
+    def values(leaves: Sequence[Any], index: np.ndarray) -> Any:
+        seeds = _one_hot(colors, [get_aval(x) for x in leaves[:count]])
+
+        def push(*tangents: Any) -> list[Any]:
+            full = [*tangents, *(None for _ in leaves[count:])]
+            outs, made = jvp_flat(flat, leaves, full, "sparse_jacobian")
+            return instantiate_all(made, outs)
+
+        axis = Axis(len(seeds[0]))
+        stacks, dims = batch_flat(push, axis, seeds, [0] * count)
+        found = _side_by_side(stacks, dims, axis, what)
+        return gather(reshape(found, (math.prod(found.shape),)), [index], (0,), mode="clip")
+
+    return values
+
+
+def _reverse_values(
+    flat: Callable, count: int, colors: np.ndarray, what: str
+) -> Callable[[Sequence[Any], np.ndarray], Any]:
+    """The nonzeros of a Jacobian from products with rows."""
+
+    def values(leaves: Sequence[Any], index: np.ndarray) -> Any:
+        active = [i < count for i in range(len(leaves))]
+        outs, linear = linearize_flat(flat, leaves, active, "sparse_jacobian")
+        for out in outs:
+            if get_aval(out).dtype.kind != "f":
+                raise NonDifferentiableError(
+                    located(
+                        f"{what}, in reverse mode: the function must return real floating arrays, "
+                        f"got {get_aval(out)}"
+                    )
+                )
+        seeds = _one_hot(colors, [get_aval(x) for x in outs])
+
+        def pull(*cts: Any) -> list[Any]:
+            return instantiate_all(transpose_linear(linear, cts), leaves[:count])
+
+        axis = Axis(len(seeds[0]))
+        stacks, dims = batch_flat(pull, axis, seeds, [0] * len(seeds))
+        found = _side_by_side(stacks, dims, axis, what)
+        return gather(reshape(found, (math.prod(found.shape),)), [index], (0,), mode="clip")
+
+    return values
+
+
+def _positions(pattern: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The row and the column of each element of a CSR array."""
+    rows = np.repeat(np.arange(pattern.shape[0]), np.diff(pattern.indptr))
+    return rows, pattern.indices.astype(np.int64)
+
+
+def _choose(pattern: Any, mode: str) -> SparseStructure:
+    """Color columns or rows, in mode ``"auto"`` what takes fewer products."""
+    if mode == "reverse":
+        return SparseStructure(pattern, "reverse", color_columns(pattern.T.tocsr()))
+    forward = SparseStructure(pattern, "forward", color_columns(pattern))
+    fullest_column = np.bincount(pattern.indices, minlength=1).max(initial=0)
+    if mode == "forward" or forward.products <= fullest_column:
+        return forward
+    reverse = SparseStructure(pattern, "reverse", color_columns(pattern.T.tocsr()))
+    return min(forward, reverse, key=lambda s: s.products)
+
+
+def sparse_jacobian(
+    fun: Callable,
+    argnums: int | Sequence[int] = 0,
+    pattern: Any = None,
+    mode: str = "auto",
+) -> SparseDerivative:
+    """The Jacobian of a function as a sparse matrix, from a few products with vectors.
+
+    Columns without a row in common are found in one product (Curtis, Powell, Reid 1974), rows
+    without a column in common likewise in reverse mode; which ones is found once for arguments of
+    given types. All products are made in one compiled call.
+
+    Args:
+      fun: a function of pytrees of real floating arrays to a pytree of floating arrays.
+      argnums: which positional argument or arguments to differentiate with respect to.
+      pattern: where the Jacobian may have nonzeros, a sparse or dense array whose elements that are
+        stored (not zero) say so, if known; else what ``sparsity`` finds. Nonzeros elsewhere make
+        the result wrong.
+      mode: ``"forward"`` for products with columns, ``"reverse"`` for products with rows,
+        ``"auto"`` for what takes fewer products.
+
+    Returns:
+      A function of the same arguments that returns a ``scipy.sparse.csr_array`` of the output's
+      dtype: a row for each element of the output, a column for each element of the input, in the
+      order of ``ravel_pytree``, arguments one after the other. Its method ``structure`` returns
+      the pattern and the coloring. Integer and bool arguments belong to the structure: other values
+      of theirs take another one.
+
+    Raises:
+      ValueError: for another mode, or a pattern of another shape.
+      NonDifferentiableError: when inputs or outputs are not floating.
+
+    >>> import numpy as np
+    >>> jacobian = sparse_jacobian(lambda x: x[1:] ** 2 - x[:-1])
+    >>> jacobian(np.array([1.0, 2.0, 3.0])).toarray()
+    array([[-1.,  4.,  0.],
+           [ 0., -1.,  6.]])
+    >>> jacobian.structure(np.ones(10_000)).products
+    2
+    """
+    if mode not in ("auto", "forward", "reverse"):
+        raise ValueError(
+            f"sparse_jacobian: mode must be 'auto', 'forward' or 'reverse', got {mode!r}"
+        )
+
+    def plan(arguments: _Arguments, what: str) -> _Plan:
+        flat = arguments.flat()
+        count = arguments.count
+        columns = sum(get_aval(x).size for x in arguments.leaves[:count])
+        if pattern is None:
+            found = _find_pattern(flat, arguments)
+        else:
+            found = _given_pattern(pattern, columns, what)
+        structure = _choose(found, mode)
+        rows, cols = _positions(found)
+        colors = structure.colors
+        if structure.mode == "forward":
+            index = colors[cols] * found.shape[0] + rows
+            values = _forward_values(flat, count, colors, what)
+        else:
+            index = colors[rows] * found.shape[1] + cols
+            values = _reverse_values(flat, count, colors, what)
+        return _Plan(structure, index, values)
+
+    return SparseDerivative(fun, argnums, "sparse_jacobian", plan)
+
+
+def _gradient(flat: Callable, count: int, what: str) -> Callable[..., list[Any]]:
+    """The gradient of a scalar function of arrays with respect to the first ones."""
+
+    def gradient(*leaves: Any) -> list[Any]:
+        active = [i < count for i in range(len(leaves))]
+        outs, linear = linearize_flat(flat, leaves, active, "sparse_hessian")
+        avals = [get_aval(x) for x in outs]
+        if len(avals) != 1 or avals[0].shape or avals[0].dtype.kind != "f":
+            raise NonDifferentiableError(
+                located(
+                    f"{what}: the function must return a real floating scalar, got "
+                    f"{', '.join(map(str, avals))}"
+                )
+            )
+        ct = avals[0].dtype.type(1)
+        return instantiate_all(transpose_linear(linear, [ct]), leaves[:count])
+
+    return gradient
+
+
+def sparse_hessian(
+    fun: Callable, argnums: int | Sequence[int] = 0, pattern: Any = None
+) -> SparseDerivative:
+    """The Hessian of a scalar function as a sparse matrix, from a few Hessian-vector products.
+
+    Each element is read off a product where it, or the one across the diagonal, is alone: a star
+    coloring of the pattern (Coleman, Moré 1984; Gebremedhin, Manne, Pothen 2005), which takes
+    fewer products than one without symmetry.
+
+    Args:
+      fun: a function of pytrees of real floating arrays to a floating scalar.
+      argnums: which positional argument or arguments to differentiate with respect to.
+      pattern: where the Hessian may have nonzeros (on either side of the diagonal), if known; else
+        what ``sparsity`` of the gradient finds.
+
+    Returns:
+      A function of the same arguments that returns the whole symmetric matrix as a
+      ``scipy.sparse.csr_array``; otherwise as ``sparse_jacobian``.
+
+    Raises:
+      NonDifferentiableError: when the function does not return a floating scalar.
+
+    >>> import numpy as np
+    >>> hessian = sparse_hessian(lambda x: np.sum((x[1:] - x[:-1] ** 2) ** 2))
+    >>> hessian(np.array([1.0, 2.0, 3.0])).toarray()
+    array([[ 4., -4.,  0.],
+           [-4., 38., -8.],
+           [ 0., -8.,  2.]])
+    >>> hessian.structure(np.ones(10_000)).products
+    3
+    """
+
+    def plan(arguments: _Arguments, what: str) -> _Plan:
+        gradient = _gradient(arguments.flat(), arguments.count, what)
+        columns = sum(get_aval(x).size for x in arguments.leaves[: arguments.count])
+        if pattern is None:
+            found = _find_pattern(gradient, arguments)
+        else:
+            found = _given_pattern(pattern, columns, what)
+        if found.shape[0] != columns:
+            raise ValueError(f"{what}: the pattern must be square, got shape {found.shape}")
+        found = sparse.csr_array(found + found.T)
+        found.sort_indices()
+        colors = color_symmetric(found)
+        structure = SparseStructure(found, "forward", colors)
+        rows, cols = _positions(found)
+        keys = rows * structure.products + colors[cols]
+        alone = np.bincount(keys, minlength=1)[keys] == 1
+        rows, cols = np.where(alone, rows, cols), np.where(alone, cols, rows)
+        index = colors[cols] * columns + rows
+        values = _forward_values(gradient, arguments.count, colors, what)
+        return _Plan(structure, index, values)
+
+    return SparseDerivative(fun, argnums, "sparse_hessian", plan)
