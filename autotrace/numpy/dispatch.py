@@ -12,6 +12,8 @@ their argument, the results of others are handles of their own; ``out=`` is an a
 from __future__ import annotations
 
 import functools
+import importlib
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -27,6 +29,8 @@ from .promotion import asarray, broadcast_to
 
 #: The traced implementation of each NumPy function and ufunc.
 traced: dict[Any, Callable] = {}
+#: Modules that implement another module's functions; imported when one of those meets a tracer.
+_implementing = {"scipy.special": "autotrace.scipy.special"}
 #: The traced implementation of each ufunc method, by (ufunc, method name).
 traced_methods: dict[tuple[Any, str], Callable] = {}
 #: What autotrace.numpy has under the name of each of NumPy's functions.
@@ -144,6 +148,17 @@ def _call(numpy_function: Any, function: Callable, args: tuple, kwargs: dict, ki
 
 
 # --- results -----------------------------------------------------------------------------------
+
+
+def _implementation(ufunc: np.ufunc) -> Callable | None:
+    """The traced implementation of a ufunc, which may be another package's."""
+    found = traced.get(ufunc)
+    if found is None:
+        for module, implementing in _implementing.items():
+            if module in sys.modules and implementing not in sys.modules:
+                importlib.import_module(implementing)
+        found = traced.get(ufunc)
+    return found
 
 
 class _Part:
@@ -316,7 +331,11 @@ def _store(name: str, result: Any, out: Any, where: Any, casting: str) -> Any:
 
 def _name(numpy_function: Any) -> str:
     name = getattr(numpy_function, "__name__", str(numpy_function))
-    module = getattr(numpy_function, "__module__", None) or "numpy"
+    module = getattr(numpy_function, "__module__", None)
+    if module is None:  # a ufunc's
+        for module in ("numpy", *_implementing):
+            if getattr(sys.modules.get(module), name, None) is numpy_function:
+                break
     return f"{module}.{name}"
 
 
@@ -367,7 +386,7 @@ def array_ufunc(ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> An
 
 def _traced_ufunc(ufunc: np.ufunc, inputs: tuple, kwargs: dict) -> Any:
     """A call of a ufunc on traced values with keyword arguments other than ``out``."""
-    implementation = traced.get(ufunc)
+    implementation = _implementation(ufunc)
     if implementation is None:
         raise unsupported(_name(ufunc), ufunc)
     given = dict(kwargs)
