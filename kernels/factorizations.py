@@ -22,7 +22,7 @@ from ..core.avals import ShapedArray
 from .blas import LETTERS, address_of
 from .build import Source
 from .expressions import Counter, Expression, Leaf, Node, Number, Root, Routine, slots_of
-from .lowering import STATUS_SLOT
+from .lowering import NO_FACTOR, STATUS_SLOT
 from .products import ONE, as_one
 from .views import View
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _FAIL = """
             status = pointer_int64(words[STATUS])
-            status[0] = 1
+            status[0] = NO_FACTOR
 """
 
 _CHOLESKY = """
@@ -99,7 +99,7 @@ class _Form(NamedTuple):
 def _form(text: str, names: str, **fields: str) -> _Form:
     # The numbers stand in the text: routines of several kinds may become parts of one source.
     words = {name: i for i, name in enumerate(names.split())}
-    fail = _FAIL.strip()
+    fail = _FAIL.strip().replace("NO_FACTOR", str(NO_FACTOR))
     indent = re.search(r"( *)\{fail\}", text)
     fail = fail.replace("\n            ", "\n" + (indent.group(1) if indent else ""))
     text = text.format(fail=fail, **fields)

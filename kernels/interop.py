@@ -33,6 +33,7 @@ from . import runtime, team
 from .build import Source, address
 from .frame import frame
 from .layout import WORDS
+from .lowering import NO_FACTOR
 from .program import Program
 
 # --- the pool -----------------------------------------------------------------------------------
@@ -59,7 +60,8 @@ def take(place, hint):
             invoke(pool[POOL_YIELD], "int32()")
 """
 
-#: What ``runtime.run`` does, for kernels only. The status: not 0 where an index is out of bounds.
+#: What ``runtime.run`` does, for kernels only. The status: not 0 where an index is out of bounds
+#: or a matrix has no factor.
 _STEPS = """
 def steps(frame):
     frame[STATUS] = 0
@@ -72,8 +74,8 @@ def steps(frame):
     return frame[STATUS]
 """
 
-#: The only output, a float64, and the frame free again. A C callback cannot raise errors: an index
-#: out of bounds makes a NaN.
+#: The only output, a float64, and the frame free again. A C callback cannot raise errors: what
+#: would be one makes a NaN.
 _NUMBER = """
 def number(place, frame):
     value = np.nan
@@ -245,8 +247,9 @@ def as_numba(program: Program, name: str = "program") -> CPUDispatcher:
       NotImplementedError: when the program has host steps, or dtypes that Numba does not have.
 
     The function raises ``ValueError`` for arrays of other shapes, ``IndexError`` for an index out
-    of bounds, ``TypeError`` for anything else that is not of the program's signature; where the
-    caller is compiled the latter is Numba's ``TypingError`` when that is compiled.
+    of bounds, ``LinAlgError`` for a matrix that cannot be factored, ``TypeError`` for anything else
+    that is not of the program's signature; where the caller is compiled the latter is Numba's
+    ``TypingError`` when that is compiled.
     """
     avals = program.jaxpr.in_avals
     pool = _pool(program)
@@ -352,8 +355,11 @@ def _python_source(name: str, ins: Sequence[ShapedArray], outs: Sequence[ShapedA
         if aval.shape:
             lines.append(f"    _out_{var_name(i)} = _np.empty({aval.shape}, _{aval.dtype.name})")
     message = f"{name}: an index is out of bounds"
+    no_factor = f"{name}: a matrix is not positive definite, or singular"
     lines += [
         f"    _results = _call({', '.join([*given, *arrays])})",
+        f"    if _results[0] == {NO_FACTOR}:",
+        f"        raise _np.linalg.LinAlgError({no_factor!r})",
         "    if _results[0] != 0:",
         f"        raise IndexError({message!r})",
     ]

@@ -21,6 +21,8 @@ _SHARE_FROM = 60_000
 _PIECE = 30_000
 #: In the patches of a table: the word that a kernel sets when an index is out of bounds.
 STATUS_SLOT = -1
+#: The status of a program that met a matrix which cannot be factored, or is singular.
+NO_FACTOR = 3
 
 
 class Access(NamedTuple):

@@ -233,6 +233,7 @@ EXAMPLES: dict[str, Example] = {
     ),
     "cholesky": Example((positive(3),)),
     "lu": Example((real(3, 3),)),
+    "lu_pivots_to_permutation": Example((np.array([2, 1, 2], np.int32),), {"permutation_size": 4}),
     "qr": Example((real(4, 3),), {"full_matrices": False}),
     "eigh": Example((real(3, 3),), {"lower": True, "values_only": False}),
     "eig": Example((real(3, 3),), {"values_only": False}),
@@ -640,6 +641,7 @@ HOST_STEPS = {
     "imag", "conj", "complex", "pure_callback", "debug_callback", "qr", "eigh", "eig", "svd",
     "adjugate", "pinv", "sylvester", "banded_solve", "matrix_function", "frechet", "unitary_form",
     "bessel_i",
+    "lu_pivots_to_permutation",
 }  # fmt: skip
 
 

@@ -378,7 +378,7 @@ def _banded_abstract(
     return make_aval(b.shape, b.dtype)
 
 
-def _shifted(x: Any, by: int, axis: int) -> Any:
+def shifted(x: Any, by: int, axis: int) -> Any:
     """Element ``i + by`` at ``i``, zeros where there is none."""
     low, high = max(-by, 0), max(by, 0)
     n = x.shape[axis]
@@ -397,7 +397,7 @@ def banded_product(bands: Any, x: Any, lower: int, upper: int) -> Any:
     for row in range(lower + upper + 1):
         entries = _row(bands, row)
         share = arith.mul(insert_axis(entries, x.shape[-1], entries.ndim), x)
-        total = plus(total, _shifted(share, upper - row, x.ndim - 2))
+        total = plus(total, shifted(share, upper - row, x.ndim - 2))
     return total
 
 
@@ -410,7 +410,7 @@ def _row(bands: Any, row: int) -> Any:
 def transposed_bands(bands: Any, lower: int, upper: int) -> Any:
     """The diagonals of the transposed matrix, which has ``upper`` below and ``lower`` above."""
     rows = [
-        _shifted(_row(bands, row), upper - row, bands.ndim - 2)
+        shifted(_row(bands, row), upper - row, bands.ndim - 2)
         for row in range(lower + upper, -1, -1)
     ]
     axis = bands.ndim - 2

@@ -18,6 +18,7 @@ from ..core.lazy import LazyModule
 from ..core.primitive import Primitive
 from ..transforms.batch import Axis
 from . import arithmetic as arith
+from .families import check_kinds, no_derivative
 from .indexing import gather
 from .matrices import (
     LinAlgError,
@@ -45,7 +46,7 @@ from .matrices import (
 from .slicing import concatenate, pad
 from .slicing import slice as slice_array
 from .sorting import take_along
-from .structural import full_like, move_axis, reshape
+from .structural import array, full_like, move_axis, reshape
 
 _lapack = LazyModule("scipy.linalg.lapack")
 _blas = LazyModule("scipy.linalg.blas")
@@ -287,9 +288,7 @@ def _lu_impl(x: Any) -> list[Any]:
             each(x, m, n), each(out, m, n), each(pivots, min(m, n)), each(order, m), strict=True
         ):
             result[:], exchanged[:], _ = factor(matrix)
-            for i, j in enumerate(exchanged):
-                if i != j:
-                    rows[i], rows[j] = rows[j], rows[i]
+            _exchange(rows, exchanged)
     return [out, pivots, order]
 
 
@@ -366,6 +365,56 @@ def take_rows(x: Any, rows: Any) -> Any:
 
 
 lu_p.def_batch(stack_batch(lu_p))
+
+#: Operand: pivots, of shape ``(*stack, k)``; parameter: the number of rows.
+permutation_p = no_derivative(Primitive("lu_pivots_to_permutation"))
+
+
+def lu_pivots_to_permutation(pivots: Any, permutation_size: int) -> Any:
+    """The permutation that exchanges of rows make.
+
+    Args:
+      pivots: int32 of shape ``(*stack, k)``; see ``lu``.
+      permutation_size: the number of rows, at least ``k``.
+
+    Returns:
+      Int32 of shape ``(*stack, permutation_size)``.
+
+    >>> import autotrace.lax as lax, numpy as np
+    >>> lax.linalg.lu_pivots_to_permutation(np.array([2, 2, 2], np.int32), 3)
+    array([2, 0, 1], dtype=int32)
+    """
+    return permutation_p.bind(array(pivots), permutation_size=int(permutation_size))
+
+
+@permutation_p.def_impl
+def _permutation_impl(pivots: Any, *, permutation_size: int) -> Any:
+    k = pivots.shape[-1]
+    order = np.empty((*pivots.shape[:-1], permutation_size), _INDEX)
+    order[...] = np.arange(permutation_size, dtype=_INDEX)
+    if pivots.size:
+        for exchanged, rows in zip(each(pivots, k), each(order, permutation_size), strict=True):
+            _exchange(rows, exchanged)
+    return order
+
+
+def _exchange(rows: np.ndarray, pivots: np.ndarray) -> None:
+    for i, j in enumerate(pivots):
+        if i != j:
+            rows[i], rows[j] = rows[j], rows[i]
+
+
+@permutation_p.def_abstract
+def _permutation_abstract(pivots: ShapedArray, *, permutation_size: int) -> ShapedArray:
+    check_kinds("lu_pivots_to_permutation", pivots, "iu")
+    if not pivots.ndim or pivots.shape[-1] > permutation_size:
+        raise TypeError(
+            f"lu_pivots_to_permutation: {pivots} are no pivots of {permutation_size} rows"
+        )
+    return make_aval((*pivots.shape[:-1], permutation_size), _INDEX)
+
+
+permutation_p.def_batch(stack_batch(permutation_p))
 
 
 # --- qr ----------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Primitives of linear algebra as functions, with JAX's names."""
 
 from ..transforms.held import giving_own
-from .factorizations import cholesky, lu, qr, triangular_solve
+from .factorizations import cholesky, lu, lu_pivots_to_permutation, qr, triangular_solve
 from .matrices import LinAlgError
 from .spectral import eigh, svd
 
@@ -10,6 +10,7 @@ __all__ = [
     "cholesky",
     "eigh",
     "lu",
+    "lu_pivots_to_permutation",
     "qr",
     "svd",
     "triangular_solve",

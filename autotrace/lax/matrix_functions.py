@@ -64,13 +64,18 @@ def _sqrtm_frechet(a: np.ndarray, e: np.ndarray) -> np.ndarray:
         raise singular("sqrtm", "the square root has no derivative there") from None
 
 
+def _logm(a: np.ndarray) -> np.ndarray:
+    # In double precision, which is what SciPy's own estimate of the error takes for granted.
+    return _scipy_linalg.logm(a.astype(np.result_type(a, np.float64)))
+
+
 FUNCTIONS = {
     "expm": _Function(
         lambda a: _scipy_linalg.expm(a),
         lambda a, e: _scipy_linalg.expm_frechet(a, e, compute_expm=False, check_finite=False),
         False,
     ),
-    "logm": _Function(lambda a: _scipy_linalg.logm(a), None, True),
+    "logm": _Function(_logm, None, True),
     "sqrtm": _Function(_sqrtm, _sqrtm_frechet, True),
 }
 
