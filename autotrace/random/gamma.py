@@ -137,14 +137,14 @@ def _reach(a: Any, x: Any, side: Any) -> Any:
 
 
 @functools.partial(custom_jvp, nondiff_argnums=(2,))
-def _gamma(each: Any, a: Any, log_space: bool) -> Any:
+def gamma_of(each: Any, a: Any, log_space: bool) -> Any:
     return np.reshape(_draw(np.ravel(each), np.ravel(a), log_space), a.shape)
 
 
-@_gamma.defjvp
+@gamma_of.defjvp
 def _gamma_jvp(log_space: bool, primals: tuple, tangents: tuple) -> tuple:
     each, a = primals
-    out = _gamma(each, a, log_space)
+    out = gamma_of(each, a, log_space)
     sample = out.astype(np.float64)
     log = sample if log_space else np.log(np.maximum(sample, np.finfo(out.dtype).tiny))
     slope = log_gamma_slope(a.astype(np.float64), log)
@@ -173,7 +173,7 @@ def gamma(key: Any, a: Any, shape: Any = None, dtype: Any = float) -> Any:
     >>> at.random.gamma(at.random.key(0), 2.5, 2).round(6)
     array([0.1])
     """
-    return _gamma(words(key, shape), broadcast_to(a, shape), False)
+    return gamma_of(words(key, shape), broadcast_to(a, shape), False)
 
 
 @sampler
@@ -194,7 +194,7 @@ def loggamma(key: Any, a: Any, shape: Any = None, dtype: Any = float) -> Any:
     >>> at.random.loggamma(at.random.key(0), 1e-4, 2).round(1)
     array([0.1])
     """
-    return _gamma(words(key, shape), broadcast_to(a, shape), True)
+    return gamma_of(words(key, shape), broadcast_to(a, shape), True)
 
 
 @sampler
@@ -221,7 +221,7 @@ def beta(key: Any, a: Any, b: Any, shape: Any = None, dtype: Any = float) -> Any
 def _two_logs(keys: Sequence[Any], shapes: Sequence[Any], shape: tuple[int, ...]) -> Any:
     """Logarithms of two gamma distributions, in one go."""
     each = np.stack([words(key, shape) for key in keys])
-    return _gamma(each, np.stack([broadcast_to(a, shape) for a in shapes]), True)
+    return gamma_of(each, np.stack([broadcast_to(a, shape) for a in shapes]), True)
 
 
 @sampler(events={"alpha": 1})
@@ -243,7 +243,7 @@ def dirichlet(key: Any, alpha: Any, shape: Any = None, dtype: Any = float) -> An
     array([0.1])
     """
     whole = (*shape, alpha.shape[-1])
-    log = _gamma(words(key, whole), broadcast_to(alpha, whole), True)
+    log = gamma_of(words(key, whole), broadcast_to(alpha, whole), True)
     raised = np.exp(log - stop_gradient(np.max(log, -1, keepdims=True, initial=-np.inf)))
     return raised / np.sum(raised, -1, keepdims=True)
 
@@ -265,7 +265,7 @@ def chisquare(key: Any, df: Any, shape: Any = None, dtype: Any = float) -> Any:
     >>> at.random.chisquare(at.random.key(0), 3.0, 2).round(6)
     array([0.1])
     """
-    return 2 * np.exp(_gamma(words(key, shape), broadcast_to(df / 2, shape), True))
+    return 2 * np.exp(gamma_of(words(key, shape), broadcast_to(df / 2, shape), True))
 
 
 @sampler
@@ -311,5 +311,5 @@ def t(key: Any, df: Any, shape: Any = None, dtype: Any = float) -> Any:
     of_normal, of_gamma = split_word(key)
     half = df / 2
     normal = normal_of(words(of_normal, shape), dtype)
-    sample = _gamma(words(of_gamma, shape), broadcast_to(half, shape), False)
+    sample = gamma_of(words(of_gamma, shape), broadcast_to(half, shape), False)
     return normal * np.sqrt(half / sample)

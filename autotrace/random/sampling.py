@@ -145,6 +145,12 @@ def exponential_of(words: Any, dtype: np.dtype) -> Any:
     return -np.log1p(-unit_of(words, dtype))
 
 
+def signs_of(words: Any, dtype: np.dtype) -> Any:
+    """Random words as 1 and -1."""
+    heads = unit_of(words, np.dtype(float)) < 0.5
+    return np.where(heads, dtype.type(1), dtype.type(-1))
+
+
 # --- the samplers that others are made of --------------------------------------------------------
 
 
