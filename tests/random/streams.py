@@ -109,7 +109,7 @@ CLOSE: dict[str, Call] = {
     "generalized_normal": lambda r: r.generalized_normal(r.PRNGKey(13), 3.0, (5,)),
     "ball": lambda r: r.ball(r.PRNGKey(13), 3, 1.5, (2,)),
     "binomial_few": lambda r: r.binomial(r.PRNGKey(14), 20.0, 0.2, (8,)),
-    "binomial_many": lambda r: r.binomial(r.PRNGKey(14), 400.0, np.array([0.4, 0.7]), (4, 2)),
+
     "multinomial": lambda r: r.multinomial(r.PRNGKey(14), 30.0, np.array([0.2, 0.3, 0.5])),
 }  # fmt: skip
 
