@@ -20,7 +20,6 @@ from .keys import check_key, split_word, word_of
 from .sampling import as_floating, sampler, signs_of, unit_of, words
 from .staging import as_dtype, common_shape, staged
 
-
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 
 
@@ -42,7 +41,7 @@ def bernoulli(key: Any, p: Any = 0.5, shape: Any = None, mode: str = "low") -> A
 
     >>> import autotrace as at
     >>> at.random.bernoulli(at.random.key(0), 0.7, 3)
-    array([ True])
+    array([ True,  True, False])
     """
     if mode not in ("low", "high"):
         raise ValueError(located(f"random.bernoulli: mode is 'low' or 'high', got {mode!r}"))
@@ -66,7 +65,7 @@ def rademacher(key: Any, shape: Any = (), dtype: Any = int) -> Any:
 
     >>> import autotrace as at
     >>> at.random.rademacher(at.random.key(0), 3)
-    array([1])
+    array([ 1,  1, -1])
     """
     return signs_of(words(key, shape), dtype)
 
@@ -86,7 +85,7 @@ def geometric(key: Any, p: Any, shape: Any = None, dtype: Any = int) -> Any:
 
     >>> import autotrace as at
     >>> at.random.geometric(at.random.key(0), 0.3, 3)
-    array([1])
+    array([3, 5, 1])
     """
     u = unit_of(words(key, shape), p.dtype)
     u = np.where(u == 0, p.dtype.type(1), u)
@@ -159,7 +158,7 @@ def poisson(key: Any, lam: Any, shape: Any = None, dtype: Any = int) -> Any:
 
     >>> import autotrace as at
     >>> at.random.poisson(at.random.key(0), 3.0, 3)
-    array([1])
+    array([2, 3, 1])
     """
     valid = lam >= 0
     small = lam < 10
@@ -261,7 +260,7 @@ def binomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: Any = float) ->
 
     >>> import autotrace as at
     >>> at.random.binomial(at.random.key(0), 10, 0.3, 3)
-    array([1.])
+    array([4., 1., 3.])
     """
     return _binomial(key, n, p, shape)
 
@@ -282,11 +281,11 @@ def multinomial(key: Any, n: Any, p: Any, *, shape: Any = None, dtype: Any = flo
 
     >>> import autotrace as at
     >>> at.random.multinomial(at.random.key(0), 10, [0.2, 0.3, 0.5])
-    array([1.])
+    array([1., 4., 5.])
     """
     check_key("multinomial", key)
     n, p = (asarray(x) for x in (n, p))
-    shapes = {"n": np.shape(n) + (1,), "p": np.shape(p)}
+    shapes = {"n": (*np.shape(n), 1), "p": np.shape(p)}
     whole = common_shape("multinomial", shape, shapes)
     found = as_dtype("multinomial", dtype, "f")
     return _multinomial(key, n, p, shape=whole, dtype=found)
@@ -335,7 +334,7 @@ def categorical(
 
     >>> import autotrace as at, numpy as np
     >>> at.random.categorical(at.random.key(0), np.log([0.2, 0.3, 0.5]), shape=5)
-    array([1])
+    array([2, 2, 0, 1, 1])
     """
     check_key("categorical", key)
     logits = asarray(logits)

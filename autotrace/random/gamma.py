@@ -23,7 +23,7 @@ from ..numpy.promotion import broadcast_to
 from .keys import split_word
 from .sampling import exponential_of, normal_of, sampler, unit_of, words
 
-# --- sampling ----------------------------------------------------------------------------------
+# --- sampling ------------------------------------------------------------------------------------
 
 
 def _first(word: Any) -> Any:
@@ -80,7 +80,7 @@ def _draw(each: Any, a: Any, log_space: bool) -> Any:
     return d * cube * np.where(boosted, power, 1.0)
 
 
-# --- the derivative in the shape parameter ---------------------------------------------------------
+# --- the derivative in the shape parameter -------------------------------------------------------
 
 #: Gauss's nodes and weights on [0, 1] for an integrand of ``u**2``: with 28 of them the error is
 #: some 1e-12 of the result for shape parameters from 1e-3 to 1e6 and probabilities from 1e-8 to
@@ -109,7 +109,7 @@ def log_gamma_slope(a: Any, log_x: Any) -> Any:
 
     >>> import numpy as np
     >>> log_gamma_slope(np.array([0.5, 2.0]), np.log([0.2, 3.0])).round(6)
-    array([1.875777, 0.400823])
+    array([3.970253, 0.4406  ])
     """
     x = np.exp(log_x)
     # Below 1 by way of a + 1, since the integrand is too long there.
@@ -151,7 +151,7 @@ def _gamma_jvp(log_space: bool, primals: tuple, tangents: tuple) -> tuple:
     return out, tangents[1] * (slope if log_space else sample * slope).astype(out.dtype)
 
 
-# --- the distributions -----------------------------------------------------------------------------
+# --- the distributions ---------------------------------------------------------------------------
 
 
 @sampler
@@ -171,7 +171,7 @@ def gamma(key: Any, a: Any, shape: Any = None, dtype: Any = float) -> Any:
 
     >>> import autotrace as at
     >>> at.random.gamma(at.random.key(0), 2.5, 2).round(6)
-    array([0.1])
+    array([1.80488, 1.53856])
     """
     return gamma_of(words(key, shape), broadcast_to(a, shape), False)
 
@@ -192,7 +192,7 @@ def loggamma(key: Any, a: Any, shape: Any = None, dtype: Any = float) -> Any:
 
     >>> import autotrace as at
     >>> at.random.loggamma(at.random.key(0), 1e-4, 2).round(1)
-    array([0.1])
+    array([-11123.6, -22795.9])
     """
     return gamma_of(words(key, shape), broadcast_to(a, shape), True)
 
@@ -212,7 +212,7 @@ def beta(key: Any, a: Any, b: Any, shape: Any = None, dtype: Any = float) -> Any
 
     >>> import autotrace as at
     >>> at.random.beta(at.random.key(0), 2.0, 3.0, 2).round(6)
-    array([0.1])
+    array([0.327956, 0.613809])
     """
     log_a, log_b = _two_logs(split_word(key), (a, b), shape)
     return logistic(log_a - log_b)
@@ -240,7 +240,7 @@ def dirichlet(key: Any, alpha: Any, shape: Any = None, dtype: Any = float) -> An
 
     >>> import autotrace as at
     >>> at.random.dirichlet(at.random.key(0), [1.0, 2.0, 3.0]).round(6)
-    array([0.1])
+    array([0.070653, 0.167056, 0.762291])
     """
     whole = (*shape, alpha.shape[-1])
     log = gamma_of(words(key, whole), broadcast_to(alpha, whole), True)
@@ -263,15 +263,13 @@ def chisquare(key: Any, df: Any, shape: Any = None, dtype: Any = float) -> Any:
 
     >>> import autotrace as at
     >>> at.random.chisquare(at.random.key(0), 3.0, 2).round(6)
-    array([0.1])
+    array([1.813893, 1.448354])
     """
     return 2 * np.exp(gamma_of(words(key, shape), broadcast_to(df / 2, shape), True))
 
 
 @sampler
-def f(
-    key: Any, dfnum: Any, dfden: Any, shape: Any = None, dtype: Any = float
-) -> Any:
+def f(key: Any, dfnum: Any, dfden: Any, shape: Any = None, dtype: Any = float) -> Any:
     """F distribution: that of the ratio of two means of squares of standard normal numbers.
 
     Args:
@@ -285,7 +283,7 @@ def f(
 
     >>> import autotrace as at
     >>> at.random.f(at.random.key(0), 3.0, 5.0, 2).round(6)
-    array([0.1])
+    array([1.54798 , 0.357456])
     """
     log_den, log_num = _two_logs(split_word(key), (dfden / 2, dfnum / 2), shape)
     return np.exp(log_num - log_den) * (dfden / dfnum)
@@ -306,7 +304,7 @@ def t(key: Any, df: Any, shape: Any = None, dtype: Any = float) -> Any:
 
     >>> import autotrace as at
     >>> at.random.t(at.random.key(0), 3.0, 2).round(6)
-    array([0.1])
+    array([ 1.401159, -0.607246])
     """
     of_normal, of_gamma = split_word(key)
     half = df / 2

@@ -114,7 +114,7 @@ def key(seed: Any, *, impl: str | None = None) -> Any:
     >>> import autotrace as at
     >>> key = at.random.key(0)
     >>> at.random.uniform(key, 2).round(6)
-    array([0.947667, 0.978567])
+    array([0.418457, 0.216295])
     """
     return PRNGKey(seed, impl=impl)
 
@@ -132,7 +132,7 @@ def split(key: Any, num: int | Sequence[int] = 2) -> Any:
     >>> import autotrace as at
     >>> key, subkey = at.random.split(at.random.key(0))
     >>> subkey
-    array([ 507451445, 1853169794], dtype=uint32)
+    array([ 928981903, 3453687069], dtype=uint32)
     """
     check_key("split", key)
     return _split(key, shape=as_shape("split", num))
@@ -158,7 +158,7 @@ def fold_in(key: Any, data: Any) -> Any:
 
     >>> import autotrace as at
     >>> at.random.fold_in(at.random.key(0), 7)
-    array([2669534480, 2155120373], dtype=uint32)
+    array([2716826189,  292468403], dtype=uint32)
     """
     check_key("fold_in", key)
     if isinstance(data, int):

@@ -34,7 +34,7 @@ def permutation(key: Any, x: Any, axis: int = 0, independent: bool = False) -> A
 
     >>> import autotrace as at
     >>> at.random.permutation(at.random.key(0), 5)
-    array([1])
+    array([0, 1, 4, 3, 2])
     """
     check_key("permutation", key)
     x, axis = _array("permutation", x, axis)
@@ -87,7 +87,7 @@ def shuffle(key: Any, x: Any, axis: int = 0) -> Any:
 
     >>> import autotrace as at, numpy as np
     >>> at.random.shuffle(at.random.key(0), np.arange(5))
-    array([1])
+    array([0, 1, 4, 3, 2])
     """
     return permutation(key, x, axis, independent=True)
 
@@ -121,7 +121,7 @@ def choice(
 
     >>> import autotrace as at
     >>> at.random.choice(at.random.key(0), 10, 3, replace=False)
-    array([1])
+    array([0, 1, 8])
     """
     check_key("choice", key)
     shape = as_shape("choice", shape)
@@ -153,9 +153,7 @@ def choice(
 
 
 @staged
-def _weighted(
-    key: Any, p: Any, *, shape: tuple[int, ...], replace: bool, mode: str | None
-) -> Any:
+def _weighted(key: Any, p: Any, *, shape: tuple[int, ...], replace: bool, mode: str | None) -> Any:
     word, p = word_of(key), as_floating(p, None)
     if not replace:  # the largest of logits with Gumbel noise (Yellott, 1977)
         noise = gumbel_of(word, p.shape, p.dtype, mode)

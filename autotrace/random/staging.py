@@ -1,5 +1,4 @@
-"""Functions of keys as programs: each is staged once for the types and static arguments it meets.
-"""
+"""Functions of keys as programs, staged once for the types and static arguments they meet."""
 
 from __future__ import annotations
 

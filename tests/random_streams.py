@@ -1,19 +1,21 @@
 """Calls of ``jax.random`` and of ``autotrace.random`` that give the same numbers.
 
-``python -m tests.random.streams`` writes what JAX gives (64-bit mode, its defaults otherwise) to
-``streams.json``.
+``python tests/random_streams.py FILE`` writes what JAX gives, in 64-bit mode and with its defaults
+otherwise; that of 0.10.2 is recorded in ``random_streams.json``.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-RECORD = Path(__file__).with_name("streams.json")
+RECORD = Path(__file__).with_name("random_streams.json")
 Call = Callable[[Any], Any]
 
 _LONG = 2**40 + 5
@@ -114,33 +116,30 @@ CLOSE: dict[str, Call] = {
 }  # fmt: skip
 
 
-def record() -> None:
+def write(path: Path) -> None:
     """Write what JAX gives."""
-    import jax
-
+    jax = importlib.import_module("jax")
     jax.config.update("jax_enable_x64", True)
     found = {}
     for name, call in (EXACT | CLOSE).items():
         out = np.asarray(call(jax.random))
-        parts = out.view(out.real.dtype).reshape(*out.shape, -1) if out.dtype.kind == "c" else out
+        parts = out.view(out.real.dtype) if out.dtype.kind == "c" else out
         numbers = [float(x).hex() if out.dtype.kind in "fc" else int(x) for x in parts.ravel()]
         found[name] = {"dtype": out.dtype.name, "shape": out.shape, "numbers": numbers}
     lines = [f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in found.items()]
-    RECORD.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
-def recorded() -> dict[str, np.ndarray]:
+def read(path: Path = RECORD) -> dict[str, np.ndarray]:
     """What was written, as arrays."""
     out = {}
-    for name, entry in json.loads(RECORD.read_text()).items():
+    for name, entry in json.loads(path.read_text()).items():
         dtype = np.dtype(entry["dtype"])
         numbers = [float.fromhex(x) if isinstance(x, str) else x for x in entry["numbers"]]
-        if dtype.kind == "c":
-            pairs = np.array(numbers, np.float64).reshape(-1, 2)
-            numbers = pairs[:, 0] + 1j * pairs[:, 1]
-        out[name] = np.array(numbers, dtype).reshape(entry["shape"])
+        parts = np.array(numbers, np.empty(0, dtype).real.dtype)
+        out[name] = (parts.view(dtype) if dtype.kind == "c" else parts).reshape(entry["shape"])
     return out
 
 
 if __name__ == "__main__":
-    record()
+    write(Path(sys.argv[1]))
