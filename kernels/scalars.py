@@ -13,6 +13,7 @@ import numpy as np
 
 from . import vecmath
 from .llvm.language import builds
+from .threefry import threefry2x32
 from .vecmath.core import (
     bits,
     ceil,
@@ -20,7 +21,9 @@ from .vecmath.core import (
     count_ones,
     fabs,
     floor,
+    fma,
     fmod,
+    from_bits,
     quotient,
     rint,
     sqrt,
@@ -81,7 +84,9 @@ NAMESPACE: dict[str, Any] = {
     "floor": floor, "ceil": ceil, "trunc": trunc, "rint": rint, "sqrt": sqrt, "fmod": fmod,
     "copysign": copysign, "count_ones": count_ones, "mod": _mod, "modulo": _mod,
     "float_mod": _float_mod, "floor_divide": _floor_divide,
-    "whole_floor_divide": _whole_floor_divide, "bits": bits,
+    "whole_floor_divide": _whole_floor_divide, "bits": bits, "fma": fma,
+    "from_bits": from_bits,
+    "threefry2x32": threefry2x32, "normal_quantile": vecmath.normal_quantile,
     # The larger, the smaller of two floats; NaN if either is one. LLVM vectorises reductions by
     # them.
     "maximum": builds(lambda builder, x, y: builder.intrinsic("maximum", x, y)),
@@ -109,6 +114,7 @@ _FLOAT = _COMPARISONS | _ARITHMETIC | {
     "copysign": "copysign({0}, {1})",
     "rem": "fmod({0}, {1})", "mod": "float_mod({0}, {1})",
     "floor_divide": "floor_divide({0}, {1})",
+    "fma": "fma({0}, {1}, {2})",
 }  # fmt: skip
 _BITS = {
     "bitwise_and": "{0} & {1}", "bitwise_or": "{0} | {1}", "bitwise_xor": "{0} ^ {1}",
@@ -129,7 +135,8 @@ _TRUTH = _COMPARISONS | _BITS | {
 }  # fmt: skip
 #: Primitives that cost less than a memory access; others are better stored than computed again.
 _CHEAP = frozenset([*_FLOAT, *_WHOLE, "select_n", "convert_element_type", "stop_gradient",
-                    "integer_pow"]) - {"div", "sqrt", "rem", "mod", "floor_divide"}  # fmt: skip
+                    "bitcast_convert_type", "integer_pow"]) - {
+                        "div", "sqrt", "rem", "mod", "floor_divide"}  # fmt: skip
 
 
 def is_heavy(name: str) -> bool:
@@ -211,6 +218,15 @@ def _shift(sign: str) -> Callable[[list[np.dtype], np.dtype, dict], str | None]:
     return write
 
 
+def _bitcast(dtypes: list[np.dtype], out: np.dtype, params: dict) -> str | None:
+    if _BOOL in (out, dtypes[0]):
+        return "{0}" if out == dtypes[0] else None
+    if dtypes[0] in _FLOATS:
+        return "{0}" if out in _FLOATS else f"np.{out.name}(bits({{0}}))"
+    width = 8 * out.itemsize
+    return f"from_bits(np.uint{width}({{0}}))" if out in _FLOATS else f"np.{out.name}({{0}})"
+
+
 def _signbit(dtypes: list[np.dtype], out: np.dtype, params: dict) -> str | None:
     last = 8 * dtypes[0].itemsize - 1
     return f"bits({{0}}) >> {last} != 0" if dtypes[0] in _FLOATS else None
@@ -219,6 +235,9 @@ def _signbit(dtypes: list[np.dtype], out: np.dtype, params: dict) -> str | None:
 _SPECIAL: dict[str, Callable[[list[np.dtype], np.dtype, dict], str | None]] = {
     "select_n": _select,
     "convert_element_type": _convert,
+    "bitcast_convert_type": _bitcast,
+    "threefry2x32": lambda dtypes, out, params: "threefry2x32({0}, {1})",
+    "normal_quantile": lambda dtypes, out, params: "normal_quantile({0})",
     "integer_pow": _integer_pow,
     "sign": _sign,
     "shift_left": _shift("<<"),

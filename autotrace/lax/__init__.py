@@ -135,6 +135,7 @@ from .linear import (
 from .looping import fori_loop, while_loop
 from .mapping import map
 from .monoids import reduce
+from .random_bits import bitcast_convert_type
 from .recomputing import checkpointed_scan
 from .reductions import (
     argmax,
@@ -196,6 +197,7 @@ __all__ = [
     "axis_size",
     "batch_matmul",
     "bessel_i",
+    "bitcast_convert_type",
     "bitwise_and",
     "bitwise_not",
     "bitwise_or",
