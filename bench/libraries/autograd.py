@@ -6,13 +6,22 @@ from importlib import metadata
 
 import autograd
 import autograd.numpy
+import autograd.scipy.linalg
 import autograd.scipy.special
 
 from bench.libraries import common
 
 VERSION = metadata.version("autograd")
+
+
+def _cho_solve(factor, b):
+    solve = autograd.scipy.linalg.solve_triangular
+    return solve(factor, solve(factor, b, lower=True), lower=True, trans="T")
+
+
 NP = common.namespace(
     autograd.numpy,
+    cho_solve=_cho_solve,
     erf=autograd.scipy.special.erf,
     lax=common.python_loops(autograd.numpy.stack),
     sigmoid=autograd.scipy.special.expit,

@@ -12,6 +12,7 @@ VERSION = autotrace.__version__
 BACKEND = "numba"
 NP = common.namespace(
     numpy,
+    cho_solve=lambda factor, b: autotrace.scipy.linalg.cho_solve((factor, True), b),
     erf=autotrace.lax.erf,
     lax=autotrace.lax,
     sigmoid=autotrace.lax.logistic,

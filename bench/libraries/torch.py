@@ -10,6 +10,7 @@ from bench.libraries import common
 VERSION = torch.__version__
 NP = common.namespace(
     torch,
+    cho_solve=lambda factor, b: torch.cholesky_solve(b[:, None], factor)[:, 0],
     cross_entropy=torch.nn.functional.cross_entropy,
     lax=common.python_loops(torch.stack),
     layer_norm=torch.nn.functional.layer_norm,

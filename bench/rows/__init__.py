@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from . import elementwise, loops, models, reductions, small
+from . import algebra, elementwise, loops, models, reductions, small
 from .row import Row
 
-ALL: list[Row] = [*small.ROWS, *elementwise.ROWS, *reductions.ROWS, *models.ROWS, *loops.ROWS]
+ALL: list[Row] = [
+    *small.ROWS,
+    *elementwise.ROWS,
+    *reductions.ROWS,
+    *models.ROWS,
+    *algebra.ROWS,
+    *loops.ROWS,
+]
 BY_KEY: dict[str, Row] = {row.key: row for row in ALL}
