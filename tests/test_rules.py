@@ -66,6 +66,11 @@ def positive(n):
     return x @ x.T + n * np.eye(n)
 
 
+def apart(m, n):
+    """A matrix whose eigenvalues, or singular values, lie apart."""
+    return real(m, n, low=-0.5, high=0.5) + 3.0 * np.eye(m, n) * np.arange(1, n + 1)
+
+
 POSITIVE = {"low": 0.2, "high": 3.0}
 UNIT = {"low": -0.9, "high": 0.9}
 
@@ -232,15 +237,21 @@ EXAMPLES: dict[str, Example] = {
         },
     ),
     "cholesky": Example((positive(3),)),
-    "lu": Example((real(3, 3),)),
+    **{
+        name: Example((np.tril(real(3, 3)) + 3 * np.eye(3), real(3, 3)))
+        for name in ["cholesky_tangent", "cholesky_cotangent"]
+    },
+    "lu": Example((apart(3, 3),)),
     "lu_pivots_to_permutation": Example((np.array([2, 1, 2], np.int32),), {"permutation_size": 4}),
-    "qr": Example((real(4, 3),), {"full_matrices": False}),
-    "eigh": Example((real(3, 3),), {"lower": True, "values_only": False}),
-    "eig": Example((real(3, 3),), {"values_only": False}),
-    "svd": Example((real(4, 3),), {"full_matrices": False, "compute_uv": True}),
-    "solve": Example((real(3, 3), real(3, 2)), {"positive": False}),
-    **{name: Example((real(3, 3),)) for name in ["det", "slogdet", "adjugate"]},
-    "pinv": Example((real(4, 3), np.full((1, 1), 1e-10)), {"hermitian": False}, differentiate=(0,)),
+    "qr": Example((apart(4, 3),), {"full_matrices": False}),
+    "eigh": Example((apart(3, 3),), {"lower": True, "values_only": False}),
+    "eig": Example((apart(3, 3),), {"values_only": False}),
+    "svd": Example((apart(4, 3),), {"full_matrices": False, "compute_uv": True}),
+    "solve": Example((apart(3, 3), real(3, 2)), {"positive": False}),
+    **{name: Example((apart(3, 3),)) for name in ["det", "slogdet", "adjugate"]},
+    "pinv": Example(
+        (apart(4, 3), np.full((1, 1), 1e-10)), {"hermitian": False}, differentiate=(0,)
+    ),
     "sylvester": Example((positive(3), positive(2), real(3, 2))),
     "banded_solve": Example(
         (real(4, 5) + np.array([[0.0], [0.0], [9.0], [0.0]]), real(5, 2)),

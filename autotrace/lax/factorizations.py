@@ -8,6 +8,7 @@ algebra functions with application in optimum experimental design".
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..core.errors import NonDifferentiableError, located
 from ..core.lazy import LazyModule
 from ..core.primitive import Primitive
 from ..transforms.batch import Axis
+from ..transforms.jvp import jvp_flat
 from . import arithmetic as arith
 from .families import check_kinds, no_derivative
 from .indexing import gather
@@ -26,6 +28,7 @@ from .matrices import (
     check_matrices,
     check_stacks,
     columns_of,
+    composed,
     each,
     hermitian_from,
     identity,
@@ -232,18 +235,55 @@ def _cholesky_abstract(x: ShapedArray) -> ShapedArray:
 
 @cholesky_p.def_jvp
 def _cholesky_jvp(primals: Any, tangents: Any, out: Any) -> Any:
-    # dL = L phi(L^-1 dA L^-H), phi taking the lower triangle and half of the diagonal.
-    inner = _over_factor(out, hermitian_from(tangents[0]))
-    half = arith.mul(inner, full_like(inner, 0.5))
-    return matmul(out, tril(on_diagonal(half, inner)))
+    if out.dtype.kind == "c":
+        return _factor_tangent(out, tangents[0])[0]
+    return cholesky_tangent_p.bind(out, tangents[0])[0]
 
 
-def _over_factor(factor: Any, x: Any) -> Any:
-    """``L^-1 X L^-H``."""
-    left = triangular_solve(factor, x, left_side=True, lower=True)
-    return triangular_solve(factor, left, lower=True, transpose_a=True, conjugate_a=True)
+def _halved(x: Any) -> Any:
+    """The lower triangle with half of the diagonal."""
+    return tril(on_diagonal(arith.mul(x, full_like(x, 0.5)), x))
 
 
+def _factor_tangent(factor: Any, t: Any) -> list[Any]:
+    """``L phi(L^-1 T L^-H)``, phi taking the lower triangle and half of the diagonal."""
+    inner = triangular_solve(factor, hermitian_from(t), left_side=True, lower=True)
+    inner = triangular_solve(factor, inner, lower=True, transpose_a=True, conjugate_a=True)
+    return [matmul(tril(factor), _halved(inner))]
+
+
+def _factor_cotangent(factor: Any, ct: Any) -> list[Any]:
+    """The transpose of this for real matrices."""
+    inner = _halved(matmul(mt(tril(factor)), tril(ct)))
+    inner = triangular_solve(factor, inner, left_side=True, lower=True, transpose_a=True)
+    inner = triangular_solve(factor, inner, lower=True)
+    return [tril(on_diagonal(inner, plus(inner, mt(inner))))]
+
+
+# Two linear maps, of factors and of tangents or cotangents, that are each other's transpose. They
+# have names so that the second can be compiled as the blocked algorithm of Murray (2016), which
+# takes a quarter of the operations.
+cholesky_tangent_p = composed("cholesky_tangent", _factor_tangent)
+cholesky_cotangent_p = composed("cholesky_cotangent", _factor_cotangent, inline=False)
+
+
+def _linear_map(primitive: Primitive, other: Primitive, function: Callable[..., list[Any]]) -> None:
+    """Set the rules of a map that is linear in its second operand, and made by a function."""
+
+    def rule(linear: bool, primals: Any, tangents: Any) -> tuple:
+        (factor, x), (factor_t, x_t) = primals, tangents
+        total = None if x_t is None else primitive.bind(factor, x_t)[0]
+        if factor_t is not None:
+            _, found = jvp_flat(lambda f: function(f, x), [factor], [factor_t], linear=linear)
+            total = plus(total, found[0])
+        return primitive.bind(factor, x), [total]
+
+    primitive.def_jvp_call(rule)
+    primitive.def_transpose(lambda cts, factor, x: [None, other.bind(factor, cts[0])[0]])
+
+
+_linear_map(cholesky_tangent_p, cholesky_cotangent_p, _factor_tangent)
+_linear_map(cholesky_cotangent_p, cholesky_tangent_p, _factor_cotangent)
 cholesky_p.def_batch(stack_batch(cholesky_p))
 
 

@@ -120,14 +120,15 @@ def stack_batch(primitive: Primitive) -> Callable:
     return rule
 
 
-def composed(name: str, function: Callable[..., list[Any]]) -> Primitive:
+def composed(name: str, function: Callable[..., list[Any]], inline: bool = True) -> Primitive:
     """A primitive that is made of others but has a derivative of its own.
 
-    In a program it gives way to what it is made of; its derivative rule is for its caller to set.
+    Its derivative rule is for its caller to set.
 
     Args:
       name: the primitive's.
       function: ``(*arrays, **params) -> list of arrays``, for stacks of matrices.
+      inline: whether it gives way, in a program, to what it is made of.
     """
     primitive = Primitive(name, multiple_results=True)
 
@@ -147,7 +148,8 @@ def composed(name: str, function: Callable[..., list[Any]]) -> Primitive:
 
     primitive.def_impl(function)
     primitive.def_abstract(lambda *avals, **params: list(of(avals, params).out_avals))
-    primitive.def_simplify(simplify)
+    if inline:
+        primitive.def_simplify(simplify)
     primitive.def_batch(stack_batch(primitive))
     return primitive
 

@@ -9,6 +9,7 @@ import pytest
 from autotrace.kernels import factorizations
 
 import autotrace as at
+from autotrace.lax.factorizations import cholesky_cotangent_p
 from autotrace.scipy import linalg
 
 rng = np.random.default_rng(0)
@@ -81,6 +82,23 @@ def test_triangular_systems(sides, left_side, lower, transpose_a, fortran):
     assert text.startswith("kernel") and "BLAS dtrs" in text and "host step" not in text
     expected = np.linalg.solve(read, b) if left_side else np.linalg.solve(read.T, b.T).T
     close(f(a.T.copy() if fortran else a, b), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", [(1, 1), (24, 24), (25, 25), (2, 60, 60)])
+def test_reverse_mode_of_cholesky(shape, layout, dtype):
+    """Block by block as in one piece; above the diagonal nothing is read."""
+    factor = LAYOUTS[layout](np.linalg.cholesky(positive(*shape)).astype(dtype))
+    ct = LAYOUTS[layout](real(*shape, dtype=dtype))
+
+    def f(factor, ct):
+        return cholesky_cotangent_p.bind(factor, ct)[0]
+
+    jitted, text = compiled(f, factor, ct)
+    assert "reverse mode of" in text and "host step" not in text
+    close(jitted(factor, ct), f(factor, ct))
+    close(jitted(factor + np.triu(ct, 1), ct + np.triu(factor.mT + 1, 1)), f(factor, ct))
 
 
 def test_the_copy_is_made_by_the_kernel_before():
