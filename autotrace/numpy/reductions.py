@@ -51,7 +51,7 @@ def wide(dtype: np.dtype) -> np.dtype:
     return np.dtype(np.uint64) if dtype.kind == "u" else dtype
 
 
-def _keeping(out: Any, x: Any, axes: tuple[int, ...], keepdims: Any) -> Any:
+def keeping(out: Any, x: Any, axes: tuple[int, ...], keepdims: Any) -> Any:
     """A reduction's result, with the axes that it removed as ones where asked for."""
     if not is_given(keepdims) or not keepdims:
         return out
@@ -114,7 +114,7 @@ def _fold(
         x = ufuncs.as_bool(x)
         reduce, combine = logical
     x = _masked(arith.convert_element_type(x, dtype), mask, identity)
-    out = _keeping(reduce(x, axes), x, axes, keepdims)
+    out = keeping(reduce(x, axes), x, axes, keepdims)
     return combine(out, _scalar(initial, dtype)) if is_given(initial) else out
 
 
@@ -178,7 +178,7 @@ def _extremum(
             raise ValueError(
                 located(f"zero-size array to reduction operation {name} which has no identity")
             )
-        return _keeping(reduce(x, axes), x, axes, keepdims)
+        return keeping(reduce(x, axes), x, axes, keepdims)
     first = _scalar(initial, x.dtype)
     if mask is not None:
         x = arith.select(mask, x, structural.broadcast_in_dim(first, x.shape, ()))
@@ -187,7 +187,7 @@ def _extremum(
         out = structural.broadcast_in_dim(first, left, ())
     else:
         out = combine(reduce(x, axes), first)
-    return _keeping(out, x, axes, keepdims)
+    return keeping(out, x, axes, keepdims)
 
 
 _MAX = (lax_reductions.reduce_max, arith.max)
@@ -234,7 +234,7 @@ def _truth(a: Any, axis: Any, keepdims: Any, where: Any, reduce: Callable, ident
     x = ufuncs.as_bool(operand(a))
     axes = all_axes(axis, x.ndim)
     x = _masked(x, _mask(where, x), identity)
-    return _keeping(reduce(x, axes), x, axes, keepdims)
+    return keeping(reduce(x, axes), x, axes, keepdims)
 
 
 @implements(np.any)
@@ -294,7 +294,7 @@ def mean(
     out_dtype = mean_dtype(x, dtype)
     half = dtype is None and out_dtype == _FLOAT16
     out = _mean(x, axes, _FLOAT32 if half else out_dtype, _mask(where, x))
-    return _keeping(arith.convert_element_type(out, out_dtype), x, axes, keepdims)
+    return keeping(arith.convert_element_type(out, out_dtype), x, axes, keepdims)
 
 
 def _ddof(ddof: Any, correction: Any) -> Any:
@@ -313,7 +313,7 @@ def _variance(
     mask = _mask(where, x)
     asked, dtype = dtype, mean_dtype(x, dtype)
     if not is_given(center):
-        center = _keeping(_mean(x, axes, dtype, mask), x, axes, True)
+        center = keeping(_mean(x, axes, dtype, mask), x, axes, True)
     apart = ufuncs.subtract(x, center)
     if apart.dtype.kind == "c":
         real, imag = arith.real(apart), arith.imag(apart)
@@ -328,7 +328,7 @@ def _variance(
         freedom = builtins.max(count - ddof, 0)
     else:
         freedom = ufuncs.maximum(ufuncs.subtract(count, ddof), 0)
-    return _keeping(_over(total, freedom), x, axes, keepdims)
+    return keeping(_over(total, freedom), x, axes, keepdims)
 
 
 @implements(np.var)
@@ -432,7 +432,7 @@ def _place(name: str, a: Any, axis: Any, keepdims: Any, find: Callable) -> Any:
         axes, flat = (at,), x
     if not flat.shape[at]:
         raise ValueError(located(f"attempt to get {name} of an empty sequence"))
-    return _keeping(find(flat, at), x, axes, keepdims)
+    return keeping(find(flat, at), x, axes, keepdims)
 
 
 @implements(np.argmax)
@@ -570,12 +570,12 @@ def nanmean(
     x = operand(a)
     axes = all_axes(axis, x.ndim)
     out = _mean(x, axes, mean_dtype(x, dtype), _both(x, where))
-    return _keeping(out, x, axes, keepdims)
+    return keeping(out, x, axes, keepdims)
 
 
 def _nan_where_none(out: Any, x: Any, axes: tuple[int, ...], keepdims: Any) -> Any:
     """NaN where all elements are."""
-    some = _keeping(lax_reductions.reduce_or(not_nan(x), axes), x, axes, keepdims)
+    some = keeping(lax_reductions.reduce_or(not_nan(x), axes), x, axes, keepdims)
     return arith.select(some, out, structural.full_like(out, np.nan))
 
 
@@ -624,7 +624,7 @@ def _nan_variance(
     # What takes no part must not be NaN either, lest the derivative of its square be.
     clean, axes = _masked(x, mask, 0), all_axes(axis, x.ndim)
     out = _variance(clean, axis, dtype, ddof, keepdims, _both(x, where), center)
-    count = _keeping(_count(x, axes, _both(x, where), _FLOAT64), x, axes, keepdims)
+    count = keeping(_count(x, axes, _both(x, where), _FLOAT64), x, axes, keepdims)
     enough = arith.gt(count, structural.full_like(count, ddof))
     return arith.select(enough, out, structural.full_like(out, np.nan))
 
@@ -787,7 +787,7 @@ def _bit_fold(reduce: Callable, combine: Callable, identity: int) -> Callable:
         axes = all_axes(axis, x.ndim)
         fill = np.array(identity).astype(x.dtype)
         x = _masked(x, _mask(where, x), fill)
-        out = _keeping(reduce(x, axes), x, axes, keepdims)
+        out = keeping(reduce(x, axes), x, axes, keepdims)
         return combine(out, _scalar(initial, x.dtype)) if is_given(initial) else out
 
     return function
@@ -853,7 +853,7 @@ def _logaddexp_fold(
         none = arith.eq(total, structural.zeros_like(total))
         safe = arith.log(arith.select(none, structural.full_like(total, 1), total))
         out = arith.select(none, structural.full_like(total, -np.inf), arith.add(safe, top))
-    out = _keeping(out, x, axes, keepdims)
+    out = keeping(out, x, axes, keepdims)
     if is_given(initial):
         return ufuncs.logaddexp(out, _scalar(initial, out_dtype))
     return out
