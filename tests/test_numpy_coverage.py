@@ -30,6 +30,13 @@ def test_nothing_is_missing():
     assert public - {n for n in dir(np) if hasattr(anp, n)} == set()
 
 
+def test_every_function_shows_what_it_does():
+    ours = [getattr(anp, n) for n in anp.__all__ if callable(getattr(anp, n))]
+    ours = [f for f in ours if (getattr(f, "__module__", None) or "").startswith("autotrace.")]
+    plain = {f.__name__ for f in ours if not isinstance(f, type) and ">>>" not in f.__doc__}
+    assert plain == set()
+
+
 def test_an_example_that_is_wrong_is_found():
     with pytest.raises(AssertionError, match="under jit"):
         numpy_coverage.run("where", "np.where(isinstance(v, np.ndarray), v, w)")
