@@ -224,7 +224,7 @@ resize np.resize(v, (2, 4))
 result_type np.zeros(1, np.result_type(x, np.float32)) + s
 roll np.roll(v, 2)
 rollaxis np.rollaxis(x, 1)
-roots np.roots(with_zeros(g))
+roots np.roots(with_zeros(v + 1j * w))
 rot90 np.rot90(x)
 row_stack anp.row_stack([v, w])
 s_ x[np.s_[1, ::2]]
@@ -270,9 +270,9 @@ linalg.cond np.linalg.cond(q)
 linalg.cross np.linalg.cross(x[:, :3], q)
 linalg.det np.linalg.det(q)
 linalg.diagonal np.linalg.diagonal(q)
-linalg.eig np.linalg.eig(q)[0]
+linalg.eig np.linalg.eig(q + 1j * d)[0]
 linalg.eigh np.linalg.eigh((d + d.T) / 2)[0]
-linalg.eigvals np.linalg.eigvals(q)
+linalg.eigvals np.linalg.eigvals(q + 1j * d)
 linalg.eigvalsh np.linalg.eigvalsh((d + d.T) / 2)
 linalg.inv np.linalg.inv(q)
 linalg.lstsq np.linalg.lstsq(x[:, :2], v[:3])[0]

@@ -252,7 +252,13 @@ def _check_casting(x: Any, dtype: np.dtype, casting: str) -> None:
 
 @_writes(np.copyto)
 def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> Any:
-    """As ``numpy.copyto``, on arrays and traced values."""
+    """As ``numpy.copyto``, on arrays and traced values.
+
+    >>> y = np.zeros(2)
+    >>> copyto(y, [1, 2])
+    >>> y
+    array([1., 2.])
+    """
     if isinstance(src, Tracer | np.ndarray | np.generic):
         _check_casting(src, dst.dtype, casting)
     new = broadcast_to(_assignable(src, dst.dtype), dst.shape)
@@ -268,7 +274,13 @@ def _cycled(values: Any, size: int) -> Any:
 
 @_writes(np.put)
 def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> Any:
-    """As ``numpy.put``, on arrays and traced values."""
+    """As ``numpy.put``, on arrays and traced values.
+
+    >>> y = np.zeros(2)
+    >>> put(y, [1], 5)
+    >>> y
+    array([0., 5.])
+    """
     ind = operand(ind)
     ind = reshape(ind, (ind.size,))
     if not ind.size or not operand(v).size:
@@ -283,7 +295,13 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> Any:
 
 @_writes(np.putmask)
 def putmask(a: Any, mask: Any, values: Any) -> Any:
-    """As ``numpy.putmask``, on arrays and traced values."""
+    """As ``numpy.putmask``, on arrays and traced values.
+
+    >>> y = np.zeros(2)
+    >>> putmask(y, [True, False], 5)
+    >>> y
+    array([5., 0.])
+    """
     if operand(mask).shape != a.shape:
         raise ValueError(located("putmask: mask and data must be the same size"))
     if not operand(values).size:
@@ -294,7 +312,13 @@ def putmask(a: Any, mask: Any, values: Any) -> Any:
 
 @_writes(np.place)
 def place(arr: Any, mask: Any, vals: Any) -> Any:
-    """As ``numpy.place``, on arrays and traced values."""
+    """As ``numpy.place``, on arrays and traced values.
+
+    >>> y = np.zeros(2)
+    >>> place(y, np.array([False, True]), 5)
+    >>> y
+    array([0., 5.])
+    """
     mask, vals = ufuncs.as_bool(operand(mask)), operand(vals)
     if mask.size != arr.size:
         raise ValueError(located("place: mask and data must be the same size"))
@@ -311,7 +335,13 @@ def place(arr: Any, mask: Any, vals: Any) -> Any:
 
 @_writes(np.put_along_axis)
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> Any:
-    """As ``numpy.put_along_axis``, on arrays and traced values."""
+    """As ``numpy.put_along_axis``, on arrays and traced values.
+
+    >>> y = np.zeros(2)
+    >>> put_along_axis(y, np.array([1]), 5, 0)
+    >>> y
+    array([0., 5.])
+    """
     if axis is None:
         flat = put_along_axis_rule(reshape(arr, (arr.size,)), indices, values, 0)
         return reshape(flat, arr.shape)

@@ -128,7 +128,11 @@ def array(
     ndmax: int = 0,
     like: Any = None,
 ) -> Any:
-    """As ``numpy.array``, on arrays, traced values and nested lists of them."""
+    """As ``numpy.array``, on arrays, traced values and nested lists of them.
+
+    >>> array([1.0, 2.0])
+    array([1., 2.])
+    """
     x = operand(object)
     if dtype is not None:
         x = arith.convert_element_type(x, check_dtype(dtype))
@@ -150,7 +154,11 @@ def asarray(
     copy: Any = None,
     like: Any = None,
 ) -> Any:
-    """As ``numpy.asarray``, on arrays, traced values and nested lists of them."""
+    """As ``numpy.asarray``, on arrays, traced values and nested lists of them.
+
+    >>> asarray([1.0, 2.0])
+    array([1., 2.])
+    """
     return array(a, dtype, copy=copy)
 
 
@@ -165,14 +173,22 @@ def asanyarray(
     copy: Any = None,
     like: Any = None,
 ) -> Any:
-    """As ``numpy.asanyarray``, on arrays, traced values and nested lists of them."""
+    """As ``numpy.asanyarray``, on arrays, traced values and nested lists of them.
+
+    >>> asanyarray([1.0, 2.0])
+    array([1., 2.])
+    """
     return array(a, dtype, copy=copy)
 
 
 @creates(np.ascontiguousarray)
 @implements(np.ascontiguousarray, view=True)
 def ascontiguousarray(a: Any, dtype: Any = None, *, like: Any = None) -> Any:
-    """As ``numpy.ascontiguousarray``, on arrays, traced values and nested lists of them."""
+    """As ``numpy.ascontiguousarray``, on arrays, traced values and nested lists of them.
+
+    >>> ascontiguousarray([1.0, 2.0])
+    array([1., 2.])
+    """
     return array(a, dtype, copy=False, ndmin=1)
 
 
@@ -180,7 +196,11 @@ def ascontiguousarray(a: Any, dtype: Any = None, *, like: Any = None) -> Any:
 @implements(np.asfortranarray, view=True)
 def asfortranarray(a: Any, dtype: Any = None, *, like: Any = None) -> Any:
     """As ``numpy.asfortranarray``, on arrays, traced values and nested lists of them; the layout
-    of traced values is not kept track of."""
+    of traced values is not kept track of.
+
+    >>> asfortranarray([1.0, 2.0])
+    array([1., 2.])
+    """
     return array(a, dtype, copy=False, ndmin=1)
 
 
@@ -256,7 +276,11 @@ def zeros_like(
     *,
     device: Any = None,
 ) -> Any:
-    """As ``numpy.zeros_like``, on arrays and traced values; for these one to assign to."""
+    """As ``numpy.zeros_like``, on arrays and traced values; for these one to assign to.
+
+    >>> zeros_like(np.array([1.0, 2.0]))
+    array([0., 0.])
+    """
     return uniform(*_like(a, dtype, shape))
 
 
@@ -272,7 +296,11 @@ def empty_like(
     *,
     device: Any = None,
 ) -> Any:
-    """As ``numpy.empty_like``, on arrays and traced values; for these zeros."""
+    """As ``numpy.empty_like``, on arrays and traced values; for these zeros.
+
+    >>> empty_like(np.array([1.0, 2.0]), shape=0)
+    array([], dtype=float64)
+    """
     return uniform(*_like(prototype, dtype, shape))
 
 
@@ -287,7 +315,11 @@ def ones_like(
     *,
     device: Any = None,
 ) -> Any:
-    """As ``numpy.ones_like``, on arrays and traced values; for these one to assign to."""
+    """As ``numpy.ones_like``, on arrays and traced values; for these one to assign to.
+
+    >>> ones_like(np.array([1.0, 2.0]))
+    array([1., 1.])
+    """
     return uniform(*_like(a, dtype, shape), 1)
 
 
@@ -310,7 +342,11 @@ def full_like(
     *,
     device: Any = None,
 ) -> Any:
-    """As ``numpy.full_like``, on arrays and traced values."""
+    """As ``numpy.full_like``, on arrays and traced values.
+
+    >>> full_like(np.array([1.0, 2.0]), 7)
+    array([7., 7.])
+    """
     sizes, dtype = _like(a, dtype, shape)
     return _filled(sizes, fill_value, dtype)
 
@@ -326,7 +362,11 @@ def full(
     device: Any = None,
     like: Any = None,
 ) -> Any:
-    """As ``numpy.full``, on arrays and traced values."""
+    """As ``numpy.full``, on arrays and traced values.
+
+    >>> full(2, 7.5)
+    array([7.5, 7.5])
+    """
     value = operand(fill_value)
     return _filled(shape_of(shape), value, value.dtype if dtype is None else check_dtype(dtype))
 
@@ -338,7 +378,11 @@ def full(
 @implements(np.arange)
 def arange(*args: Any, dtype: Any = None, device: Any = None, like: Any = None) -> Any:
     """As ``numpy.arange``, whose arguments decide the shape and so must be known: where a traced
-    one is, its number is taken, without a derivative."""
+    one is, its number is taken, without a derivative.
+
+    >>> arange(1, 7, 2)
+    array([1, 3, 5])
+    """
     known = [a.item() if isinstance(a, Tracer) else a for a in args]
     return np.arange(*known, dtype=dtype)
 
@@ -390,7 +434,11 @@ def linspace(
     device: Any = None,
 ) -> Any:
     """As ``numpy.linspace``, with start and stop arrays or traced values; differentiable in
-    both."""
+    both.
+
+    >>> linspace(0.0, 1.0, 3)
+    array([0. , 0.5, 1. ])
+    """
     out, step = _spaced(operand(start), operand(stop), _count(num), endpoint)
     out = _moved(out, axis)
     if dtype is not None:
@@ -410,7 +458,11 @@ def logspace(
     dtype: Any = None,
     axis: int = 0,
 ) -> Any:
-    """As ``numpy.logspace``, on arrays and traced values; differentiable in start, stop, base."""
+    """As ``numpy.logspace``, on arrays and traced values; differentiable in start, stop, base.
+
+    >>> logspace(0.0, 2.0, 3)
+    array([  1.,  10., 100.])
+    """
     if np.ndim(base):
         start, stop, base = broadcast_arrays(start, stop, base)
         base = structural.expand_dims(base, (axis,))
@@ -424,7 +476,11 @@ def logspace(
 def geomspace(
     start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
 ) -> Any:
-    """As ``numpy.geomspace``, on arrays and traced values; differentiable in start and stop."""
+    """As ``numpy.geomspace``, on arrays and traced values; differentiable in start and stop.
+
+    >>> geomspace(1.0, 100.0, 3)
+    array([  1.,  10., 100.])
+    """
     start, stop = operand(start), operand(stop)
     num = _count(num)
     for end in (start, stop):
@@ -458,7 +514,13 @@ def geomspace(
 def meshgrid(
     *xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy"
 ) -> tuple[Any, ...]:
-    """As ``numpy.meshgrid``, on arrays and traced values."""
+    """As ``numpy.meshgrid``, on arrays and traced values.
+
+    >>> meshgrid(np.array([1, 2]), np.array([3, 4]))
+    (array([[1, 2],
+           [1, 2]]), array([[3, 3],
+           [4, 4]]))
+    """
     if indexing not in ("xy", "ij"):
         raise ValueError(located("Valid values for `indexing` are 'xy' and 'ij'."))
     n = len(xi)
@@ -474,7 +536,12 @@ def meshgrid(
 
 @implements(np.vander)
 def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:  # noqa: N803  NumPy's name
-    """As ``numpy.vander``, on arrays and traced values."""
+    """As ``numpy.vander``, on arrays and traced values.
+
+    >>> vander(np.array([2, 3]), 3)
+    array([[4, 2, 1],
+           [9, 3, 1]])
+    """
     x = operand(x)
     if x.ndim != 1:
         raise ValueError(located("x must be a one-dimensional array or sequence."))

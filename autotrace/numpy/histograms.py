@@ -71,7 +71,11 @@ _SHALLOW = "object of too small depth for desired array"
 @implements(np.digitize)
 def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     """As ``numpy.digitize``, on real arrays and traced values; of traced bins it is asked whether
-    they increase or decrease, by their ends."""
+    they increase or decrease, by their ends.
+
+    >>> digitize(np.array([0.5, 2.5]), np.array([0.0, 1.0, 2.0]))
+    array([1, 3])
+    """
     x, bins = operand(x), array(operand(bins))
     if x.dtype.kind == "c":
         raise TypeError(located("x may not be complex"))
@@ -296,7 +300,11 @@ def histogram(
     weights: Any = None,
 ) -> Any:
     """As ``numpy.histogram`` with a number of bins or their edges, on real arrays and traced
-    values. The derivative goes to the weights, and to the edges."""
+    values. The derivative goes to the weights, and to the edges.
+
+    >>> histogram(np.array([1, 2, 1]), bins=[0, 1, 2, 3])
+    (array([0, 2, 1]), array([0, 1, 2, 3]))
+    """
     a = array(operand(a))
     a = reshape(a, (a.size,))
     edges = _edges(a, bins, range, weights)

@@ -402,7 +402,7 @@ def _absolute_square(x: Any) -> Any:
 def _vector_norm(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     if order is None or order == 2:
         total = structural.reduce_sum(_absolute_square(x), axes)
-        return reductions._keeping(reductions.root(total), x, axes, keepdims)
+        return reductions.keeping(reductions.root(total), x, axes, keepdims)
     size = ufuncs.absolute(x)
     if order == np.inf:
         return reductions.max(size, axes, keepdims=keepdims)
@@ -435,7 +435,7 @@ def _matrix_norm(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> A
     fold = _of_singular_values(order)
     if fold is not None:
         values = svdvals(moveaxis(x, axes, (-2, -1)))
-        return reductions._keeping(fold(values, -1), x, axes, keepdims)
+        return reductions.keeping(fold(values, -1), x, axes, keepdims)
     if isinstance(order, str) or order not in (1, -1, np.inf, -np.inf):
         raise ValueError(located(f"Invalid norm order {order!r} for matrices."))
     size = ufuncs.absolute(x)

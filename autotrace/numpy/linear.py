@@ -54,7 +54,11 @@ def _conj(x: Any) -> Any:
 
 @implements(np.dot)
 def dot(a: Any, b: Any) -> Any:
-    """As ``numpy.dot``, on arrays and traced values."""
+    """As ``numpy.dot``, on arrays and traced values.
+
+    >>> dot(np.array([1, 2]), np.array([3, 4]))
+    np.int64(11)
+    """
     x, y = _pair(a, b)
     if not x.ndim or not y.ndim:
         return arith.mul(x, y)
@@ -79,7 +83,11 @@ def _core_mismatch(name: str, x: Any, y: Any) -> ValueError:
 
 
 def _matmul(x1: Any, x2: Any, /) -> Any:
-    """As ``numpy.matmul``, on arrays and traced values."""
+    """As ``numpy.matmul``, on arrays and traced values.
+
+    >>> matmul(np.array([[1, 2], [3, 4]]), np.array([1, 1]))
+    array([3, 7])
+    """
     x, y = _pair(x1, x2)
     for place, z in enumerate((x, y)):
         if not z.ndim:
@@ -108,7 +116,11 @@ matmul = implements(np.matmul)(_matmul)
 
 @implements(np.vdot)
 def vdot(a: Any, b: Any, /) -> Any:
-    """As ``numpy.vdot``, on arrays and traced values."""
+    """As ``numpy.vdot``, on arrays and traced values.
+
+    >>> vdot(np.array([1, 2j]), np.array([3, 4]))
+    np.complex128(3-8j)
+    """
     x, y = _pair(a, b)
     x, y = (structural.reshape(z, (z.size,)) for z in (x, y))
     if x.size != y.size:
@@ -118,7 +130,11 @@ def vdot(a: Any, b: Any, /) -> Any:
 
 @implements(np.inner)
 def inner(a: Any, b: Any, /) -> Any:
-    """As ``numpy.inner``, on arrays and traced values."""
+    """As ``numpy.inner``, on arrays and traced values.
+
+    >>> inner(np.array([1, 2]), np.array([3, 4]))
+    np.int64(11)
+    """
     x, y = _pair(a, b)
     if not x.ndim or not y.ndim:
         return arith.mul(x, y)
@@ -129,14 +145,23 @@ def inner(a: Any, b: Any, /) -> Any:
 
 @implements(np.outer)
 def outer(a: Any, b: Any) -> Any:
-    """As ``numpy.outer``, on arrays and traced values."""
+    """As ``numpy.outer``, on arrays and traced values.
+
+    >>> outer(np.array([1, 2]), np.array([3, 4]))
+    array([[3, 4],
+           [6, 8]])
+    """
     x, y = operand(a), operand(b)
     return ufuncs.multiply(structural.reshape(x, (x.size, 1)), structural.reshape(y, (1, y.size)))
 
 
 @implements(np.vecdot) if hasattr(np, "vecdot") else (lambda f: f)
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    """As ``numpy.vecdot``, on arrays and traced values."""
+    """As ``numpy.vecdot``, on arrays and traced values.
+
+    >>> vecdot(np.array([1, 2]), np.array([3, 4]))
+    np.int64(11)
+    """
     x, y = _pair(x1, x2)
     for z in (x, y):
         if not z.ndim:
@@ -153,7 +178,11 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
 
 @implements(np.matvec) if hasattr(np, "matvec") else (lambda f: f)
 def matvec(x1: Any, x2: Any, /) -> Any:
-    """As ``numpy.matvec``, on arrays and traced values."""
+    """As ``numpy.matvec``, on arrays and traced values.
+
+    >>> matvec(np.array([[1, 2], [3, 4]]), np.array([1, 1]))
+    array([3, 7])
+    """
     x, y = _pair(x1, x2)
     if x.ndim < 2 or not y.ndim:
         raise ValueError(located("matvec: takes matrices and vectors"))
@@ -165,7 +194,11 @@ def matvec(x1: Any, x2: Any, /) -> Any:
 
 @implements(np.vecmat) if hasattr(np, "vecmat") else (lambda f: f)
 def vecmat(x1: Any, x2: Any, /) -> Any:
-    """As ``numpy.vecmat``, on arrays and traced values."""
+    """As ``numpy.vecmat``, on arrays and traced values.
+
+    >>> vecmat(np.array([1, 1]), np.array([[1, 2], [3, 4]]))
+    array([4, 6])
+    """
     x, y = _pair(x1, x2)
     if not x.ndim or y.ndim < 2:
         raise ValueError(located("vecmat: takes vectors and matrices"))
@@ -177,7 +210,11 @@ def vecmat(x1: Any, x2: Any, /) -> Any:
 
 @implements(np.tensordot)
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
-    """As ``numpy.tensordot``, on arrays and traced values."""
+    """As ``numpy.tensordot``, on arrays and traced values.
+
+    >>> tensordot(np.array([[1, 2], [3, 4]]), np.array([1, 1]), 1)
+    array([3, 7])
+    """
     x, y = _pair(a, b)
     if isinstance(axes, tuple | list | np.ndarray):
         first, second = (
@@ -197,7 +234,11 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 
 @implements(np.kron)
 def kron(a: Any, b: Any) -> Any:
-    """As ``numpy.kron``, on arrays and traced values."""
+    """As ``numpy.kron``, on arrays and traced values.
+
+    >>> kron(np.array([1, 2]), np.array([1, 10]))
+    array([ 1, 10,  2, 20])
+    """
     x, y = operand(a), operand(b)
     ndim = builtins.max(x.ndim, y.ndim)
     x, y = (structural.reshape(z, (*(1,) * (ndim - z.ndim), *z.shape)) for z in (x, y))
@@ -211,7 +252,11 @@ def kron(a: Any, b: Any) -> Any:
 def cross(
     a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: Any = None
 ) -> Any:
-    """As ``numpy.cross``, on arrays and traced values; of vectors with three components."""
+    """As ``numpy.cross``, on arrays and traced values; of vectors with three components.
+
+    >>> cross(np.array([1, 0, 0]), np.array([0, 1, 0]))
+    array([0, 0, 1])
+    """
     if axis is not None:
         axisa = axisb = axisc = axis
     x, y = _pair(a, b)
@@ -372,6 +417,9 @@ def einsum(
     Args:
       optimize: as NumPy's; products of three or more operands are always taken two by two, in the
         greedy order if nothing else is asked for.
+
+    >>> einsum("ij,j", np.array([[1, 2], [3, 4]]), np.array([1, 1]))
+    array([3, 7])
     """
     if not operands:
         raise ValueError(
@@ -418,6 +466,10 @@ def _sizes(arrays: list[Any], labels: list[list[Any]]) -> dict[Any, int]:
 
 @implements(np.einsum_path)
 def einsum_path(*operands: Any, optimize: Any = "greedy", einsum_call: bool = False) -> Any:
-    """As ``numpy.einsum_path``, on arrays and traced values."""
+    """As ``numpy.einsum_path``, on arrays and traced values.
+
+    >>> einsum_path("ij,jk", np.ones((2, 3)), np.ones((3, 2)))[0]
+    ['einsum_path', (0, 1)]
+    """
     plain = [np.zeros(x.shape, x.dtype) if isinstance(x, Tracer) else x for x in operands]
     return np.einsum_path(*plain, optimize=optimize)

@@ -176,7 +176,12 @@ def _check_order(order: str) -> None:
 
 @implements(np.reshape, view=True)
 def reshape(a: Any, /, shape: Any = None, order: str = "C", *, copy: Any = None) -> Any:
-    """As ``numpy.reshape``, on arrays and traced values; traced values count as C-contiguous."""
+    """As ``numpy.reshape``, on arrays and traced values; traced values count as C-contiguous.
+
+    >>> reshape(np.arange(4), (2, 2))
+    array([[0, 1],
+           [2, 3]])
+    """
     x = operand(a)
     if shape is None:
         raise TypeError(located("reshape() missing 1 required positional argument: 'shape'"))
@@ -194,13 +199,22 @@ def _reversed_axes(x: Any) -> Any:
 
 @implements(np.ravel, view=True)
 def ravel(a: Any, order: str = "C") -> Any:
-    """As ``numpy.ravel``, on arrays and traced values; traced values count as C-contiguous."""
+    """As ``numpy.ravel``, on arrays and traced values; traced values count as C-contiguous.
+
+    >>> ravel(np.array([[1, 2], [3, 4]]))
+    array([1, 2, 3, 4])
+    """
     return reshape(operand(a), (-1,), order=order)
 
 
 @implements(np.transpose, view=True)
 def transpose(a: Any, axes: Any = None) -> Any:
-    """As ``numpy.transpose``, on arrays and traced values."""
+    """As ``numpy.transpose``, on arrays and traced values.
+
+    >>> transpose(np.array([[1, 2], [3, 4]]))
+    array([[1, 3],
+           [2, 4]])
+    """
     x = operand(a)
     if axes is None:
         return _reversed_axes(x)
@@ -218,7 +232,12 @@ permute_dims = transpose
 
 @implements(np.matrix_transpose, view=True)
 def matrix_transpose(x: Any, /) -> Any:
-    """As ``numpy.matrix_transpose``, on arrays and traced values."""
+    """As ``numpy.matrix_transpose``, on arrays and traced values.
+
+    >>> matrix_transpose(np.array([[1, 2], [3, 4]]))
+    array([[1, 3],
+           [2, 4]])
+    """
     x = operand(x)
     if x.ndim < 2:
         raise ValueError(located(f"Input array must be at least 2-dimensional, but it is {x.ndim}"))
@@ -227,7 +246,12 @@ def matrix_transpose(x: Any, /) -> Any:
 
 @implements(np.swapaxes, view=True)
 def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
-    """As ``numpy.swapaxes``, on arrays and traced values."""
+    """As ``numpy.swapaxes``, on arrays and traced values.
+
+    >>> swapaxes(np.array([[1, 2], [3, 4]]), 0, 1)
+    array([[1, 3],
+           [2, 4]])
+    """
     x = operand(a)
     first, second = normal_axis(axis1, x.ndim), normal_axis(axis2, x.ndim)
     order = list(range(x.ndim))
@@ -237,7 +261,12 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
 
 @implements(np.moveaxis, view=True)
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
-    """As ``numpy.moveaxis``, on arrays and traced values."""
+    """As ``numpy.moveaxis``, on arrays and traced values.
+
+    >>> moveaxis(np.array([[1, 2], [3, 4]]), 0, 1)
+    array([[1, 3],
+           [2, 4]])
+    """
     x = operand(a)
     sources = normal_axes(source, x.ndim, "source")
     places = normal_axes(destination, x.ndim, "destination")
@@ -253,7 +282,12 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
 
 @implements(np.rollaxis, view=True)
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
-    """As ``numpy.rollaxis``, on arrays and traced values."""
+    """As ``numpy.rollaxis``, on arrays and traced values.
+
+    >>> rollaxis(np.array([[1, 2], [3, 4]]), 1)
+    array([[1, 3],
+           [2, 4]])
+    """
     x = operand(a)
     axis = normal_axis(axis, x.ndim)
     start = as_int(start)
@@ -267,7 +301,11 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
 
 @implements(np.expand_dims, view=True)
 def expand_dims(a: Any, axis: Any) -> Any:
-    """As ``numpy.expand_dims``, on arrays and traced values."""
+    """As ``numpy.expand_dims``, on arrays and traced values.
+
+    >>> expand_dims(np.array([1, 2]), 0)
+    array([[1, 2]])
+    """
     x = operand(a)
     many = len(axis) if isinstance(axis, tuple | list) else 1
     return structural.expand_dims(x, normal_axes(axis, x.ndim + many))
@@ -275,7 +313,11 @@ def expand_dims(a: Any, axis: Any) -> Any:
 
 @implements(np.squeeze, view=True)
 def squeeze(a: Any, axis: Any = None) -> Any:
-    """As ``numpy.squeeze``, on arrays and traced values."""
+    """As ``numpy.squeeze``, on arrays and traced values.
+
+    >>> squeeze(np.array([[1, 2]]))
+    array([1, 2])
+    """
     x = operand(a)
     if axis is None:
         return structural.reshape(x, tuple(n for n in x.shape if n != 1))
@@ -289,13 +331,22 @@ def squeeze(a: Any, axis: Any = None) -> Any:
 
 @implements(np.broadcast_to, view=True)
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
-    """As ``numpy.broadcast_to``, on arrays and traced values."""
+    """As ``numpy.broadcast_to``, on arrays and traced values.
+
+    >>> broadcast_to(np.array([1, 2]), (2, 2))
+    array([[1, 2],
+           [1, 2]])
+    """
     return promotion.broadcast_to(operand(array), shape_of(shape))
 
 
 @implements(np.broadcast_arrays)
 def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
-    """As ``numpy.broadcast_arrays``, on arrays and traced values."""
+    """As ``numpy.broadcast_arrays``, on arrays and traced values.
+
+    >>> broadcast_arrays(np.array([1, 2]), 3)
+    (array([1, 2]), array([3, 3]))
+    """
     arrays = [operand(a) for a in args]
     shape = promotion.broadcast_shapes(*[a.shape for a in arrays])
     return tuple(promotion.broadcast_to(a, shape) for a in arrays)
@@ -308,7 +359,11 @@ def _each(function: Any, arrays: Sequence[Any]) -> Any:
 
 @implements(np.atleast_1d, view=True)
 def atleast_1d(*arys: Any) -> Any:
-    """As ``numpy.atleast_1d``, on arrays and traced values."""
+    """As ``numpy.atleast_1d``, on arrays and traced values.
+
+    >>> atleast_1d(3.0)
+    array([3.])
+    """
     return _each(lambda x: x if x.ndim else structural.reshape(x, (1,)), arys)
 
 
@@ -318,7 +373,11 @@ def _to_2d(x: Any) -> Any:
 
 @implements(np.atleast_2d, view=True)
 def atleast_2d(*arys: Any) -> Any:
-    """As ``numpy.atleast_2d``, on arrays and traced values."""
+    """As ``numpy.atleast_2d``, on arrays and traced values.
+
+    >>> atleast_2d(np.array([1, 2]))
+    array([[1, 2]])
+    """
     return _each(_to_2d, arys)
 
 
@@ -330,7 +389,12 @@ def _to_3d(x: Any) -> Any:
 
 @implements(np.atleast_3d, view=True)
 def atleast_3d(*arys: Any) -> Any:
-    """As ``numpy.atleast_3d``, on arrays and traced values."""
+    """As ``numpy.atleast_3d``, on arrays and traced values.
+
+    >>> atleast_3d(np.array([1, 2]))
+    array([[[1],
+            [2]]])
+    """
     return _each(_to_3d, arys)
 
 
@@ -360,7 +424,11 @@ def _rows(arrays: Any) -> Sequence[Any]:
 def concatenate(
     arrays: Any, /, axis: Any = 0, *, dtype: Any = None, casting: str = "same_kind"
 ) -> Any:
-    """As ``numpy.concatenate``, on arrays and traced values."""
+    """As ``numpy.concatenate``, on arrays and traced values.
+
+    >>> concatenate((np.array([1, 2]), np.array([3])))
+    array([1, 2, 3])
+    """
     parts = _joinable(arrays, dtype)
     if axis is None:
         parts, axis = [structural.reshape(p, (p.size,)) for p in parts], 0
@@ -390,7 +458,12 @@ concat = concatenate
 
 @implements(np.stack)
 def stack(arrays: Any, axis: int = 0, *, dtype: Any = None, casting: str = "same_kind") -> Any:
-    """As ``numpy.stack``, on arrays and traced values."""
+    """As ``numpy.stack``, on arrays and traced values.
+
+    >>> stack((np.array([1, 2]), np.array([3, 4])))
+    array([[1, 2],
+           [3, 4]])
+    """
     parts = _joinable(arrays, dtype)
     if builtins.any(p.shape != parts[0].shape for p in parts):
         raise ValueError(located("all input arrays must have the same shape"))
@@ -408,7 +481,12 @@ def _to_1d(x: Any) -> Any:
 
 @implements(np.vstack)
 def vstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
-    """As ``numpy.vstack``, on arrays and traced values."""
+    """As ``numpy.vstack``, on arrays and traced values.
+
+    >>> vstack((np.array([1, 2]), np.array([3, 4])))
+    array([[1, 2],
+           [3, 4]])
+    """
     return _stacked(tup, _to_2d, 0, dtype)
 
 
@@ -417,14 +495,23 @@ row_stack = vstack
 
 @implements(np.hstack)
 def hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
-    """As ``numpy.hstack``, on arrays and traced values."""
+    """As ``numpy.hstack``, on arrays and traced values.
+
+    >>> hstack((np.array([1, 2]), np.array([3])))
+    array([1, 2, 3])
+    """
     parts = [_to_1d(operand(a)) for a in _rows(tup)]
     return concatenate(parts, 0 if parts and parts[0].ndim == 1 else 1, dtype=dtype)
 
 
 @implements(np.dstack)
 def dstack(tup: Any) -> Any:
-    """As ``numpy.dstack``, on arrays and traced values."""
+    """As ``numpy.dstack``, on arrays and traced values.
+
+    >>> dstack((np.array([1, 2]), np.array([3, 4])))
+    array([[[1, 3],
+            [2, 4]]])
+    """
     return _stacked(tup, _to_3d, 2, None)
 
 
@@ -434,13 +521,22 @@ def _to_column(x: Any) -> Any:
 
 @implements(np.column_stack)
 def column_stack(tup: Any) -> Any:
-    """As ``numpy.column_stack``, on arrays and traced values."""
+    """As ``numpy.column_stack``, on arrays and traced values.
+
+    >>> column_stack((np.array([1, 2]), np.array([3, 4])))
+    array([[1, 3],
+           [2, 4]])
+    """
     return _stacked(tup, _to_column, 1, None)
 
 
 @implements(np.block)
 def block(arrays: Any) -> Any:
-    """As ``numpy.block``, on arrays and traced values."""
+    """As ``numpy.block``, on arrays and traced values.
+
+    >>> block([[np.ones((1, 1)), np.zeros((1, 2))]])
+    array([[1., 0., 0.]])
+    """
 
     def depth(x: Any) -> int:
         return 1 + builtins.max(map(depth, x), default=0) if isinstance(x, list) else 0
@@ -467,7 +563,11 @@ def block(arrays: Any) -> Any:
 
 @implements(np.append)
 def append(arr: Any, values: Any, axis: Any = None) -> Any:
-    """As ``numpy.append``, on arrays and traced values."""
+    """As ``numpy.append``, on arrays and traced values.
+
+    >>> append(np.array([1, 2]), [3, 4])
+    array([1, 2, 3, 4])
+    """
     x, more = operand(arr), operand(values)
     if axis is None:
         return concatenate([x, more], None)
@@ -489,7 +589,11 @@ def _cut(x: Any, bounds: Sequence[int], axis: int) -> list[Any]:
 
 @implements(np.array_split, view=True)
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """As ``numpy.array_split``, on arrays and traced values."""
+    """As ``numpy.array_split``, on arrays and traced values.
+
+    >>> array_split(np.arange(5), 2)
+    [array([0, 1, 2]), array([3, 4])]
+    """
     x = operand(ary)
     axis = normal_axis(axis, x.ndim)
     where = static_array(indices_or_sections, "numpy.array_split: indices_or_sections")
@@ -505,7 +609,11 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
 @implements(np.split, view=True)
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """As ``numpy.split``, on arrays and traced values."""
+    """As ``numpy.split``, on arrays and traced values.
+
+    >>> split(np.arange(4), 2)
+    [array([0, 1]), array([2, 3])]
+    """
     x = operand(ary)
     axis = normal_axis(axis, x.ndim)
     where = static_array(indices_or_sections, "numpy.split: indices_or_sections")
@@ -516,7 +624,11 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
 @implements(np.hsplit, view=True)
 def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
-    """As ``numpy.hsplit``, on arrays and traced values."""
+    """As ``numpy.hsplit``, on arrays and traced values.
+
+    >>> hsplit(np.arange(4), 2)
+    [array([0, 1]), array([2, 3])]
+    """
     x = operand(ary)
     if not x.ndim:
         raise ValueError(located("hsplit only works on arrays of 1 or more dimensions"))
@@ -525,7 +637,11 @@ def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
 
 @implements(np.vsplit, view=True)
 def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
-    """As ``numpy.vsplit``, on arrays and traced values."""
+    """As ``numpy.vsplit``, on arrays and traced values.
+
+    >>> vsplit(np.array([[1, 2], [3, 4]]), 2)
+    [array([[1, 2]]), array([[3, 4]])]
+    """
     x = operand(ary)
     if x.ndim < 2:
         raise ValueError(located("vsplit only works on arrays of 2 or more dimensions"))
@@ -534,7 +650,11 @@ def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
 
 @implements(np.dsplit, view=True)
 def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
-    """As ``numpy.dsplit``, on arrays and traced values."""
+    """As ``numpy.dsplit``, on arrays and traced values.
+
+    >>> dsplit(np.zeros((1, 1, 2)), 2)
+    [array([[[0.]]]), array([[[0.]]])]
+    """
     x = operand(ary)
     if x.ndim < 3:
         raise ValueError(located("dsplit only works on arrays of 3 or more dimensions"))
@@ -542,7 +662,11 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
 
 
 def _unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
-    """As ``numpy.unstack``, on arrays and traced values."""
+    """As ``numpy.unstack``, on arrays and traced values.
+
+    >>> unstack(np.array([[1, 2], [3, 4]]))
+    (array([1, 2]), array([3, 4]))
+    """
     x = operand(x)
     if not x.ndim:
         raise ValueError(located("Input array must be at least 1-d."))
@@ -558,7 +682,11 @@ unstack = implements(np.unstack, view=True)(_unstack) if hasattr(np, "unstack") 
 
 @implements(np.tile)
 def tile(A: Any, reps: Any) -> Any:  # noqa: N803  NumPy's name
-    """As ``numpy.tile``, on arrays and traced values."""
+    """As ``numpy.tile``, on arrays and traced values.
+
+    >>> tile(np.array([1, 2]), 2)
+    array([1, 2, 1, 2])
+    """
     x = operand(A)
     times = shape_of(reps)
     ndim = builtins.max(x.ndim, len(times))
@@ -619,7 +747,12 @@ def take_static(x: Any, places: Any, axis: int) -> Any:
 
 @implements(np.resize)
 def resize(a: Any, new_shape: Any) -> Any:
-    """As ``numpy.resize``, on arrays and traced values."""
+    """As ``numpy.resize``, on arrays and traced values.
+
+    >>> resize(np.array([1, 2]), (2, 2))
+    array([[1, 2],
+           [1, 2]])
+    """
     x, shape = operand(a), shape_of(new_shape)
     if builtins.any(n < 0 for n in shape):
         raise ValueError(located("all elements of `new_shape` must be non-negative"))
@@ -631,7 +764,11 @@ def resize(a: Any, new_shape: Any) -> Any:
 
 @implements(np.delete)
 def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
-    """As ``numpy.delete``, on arrays and traced values."""
+    """As ``numpy.delete``, on arrays and traced values.
+
+    >>> delete(np.array([1, 2, 3]), 1)
+    array([1, 3])
+    """
     x = operand(arr)
     if axis is None:
         x, axis = structural.reshape(x, (x.size,)), 0
@@ -656,7 +793,11 @@ def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
 @implements(np.insert)
 def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     """As ``numpy.insert``, on arrays and traced values; a traced ``obj`` is asked for its
-    numbers."""
+    numbers.
+
+    >>> insert(np.array([1, 2]), 1, 9)
+    array([1, 9, 2])
+    """
     x = operand(arr)
     more = arith.convert_element_type(operand(values), x.dtype)
     if axis is None:
@@ -685,7 +826,11 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
 
 @implements(np.trim_zeros, view=True)
 def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
-    """As ``numpy.trim_zeros``, on arrays and traced values: where the zeros end is asked for."""
+    """As ``numpy.trim_zeros``, on arrays and traced values: where the zeros end is asked for.
+
+    >>> trim_zeros(np.array([0, 1, 2, 0]))
+    array([1, 2])
+    """
     x = operand(filt)
     axes = range(x.ndim) if axis is None else normal_axes(axis, x.ndim)
     if builtins.set(trim.lower()) - builtins.set("fb"):
@@ -711,6 +856,9 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
     """As ``numpy.astype``, on arrays and traced values.
 
     The dtypes are bools, integers, float16, float32, float64, complex64 and complex128.
+
+    >>> astype(np.array([1.5, 2.5]), int)
+    array([1, 2])
     """
     dtype = check_dtype(dtype)
     return arith.convert_element_type(operand(x), dtype)
@@ -718,7 +866,11 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> A
 
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    """As ``numpy.copy``, on arrays and traced values."""
+    """As ``numpy.copy``, on arrays and traced values.
+
+    >>> copy(np.array([1, 2]))
+    array([1, 2])
+    """
     x = operand(a)
     return x if isinstance(x, Tracer) else np.array(x)
 
@@ -728,6 +880,9 @@ def real_if_close(a: Any, tol: float = 100) -> Any:
     """As ``numpy.real_if_close``, on arrays and real traced values, which come back as they are.
 
     For complex ones the result's dtype would depend on the numbers: an error.
+
+    >>> real_if_close(np.array([2.1 + 4e-14j]), tol=1000)
+    array([2.1])
     """
     x = operand(a)
     if x.dtype.kind == "c":
@@ -817,7 +972,11 @@ def _check_kth(x: Any, kth: Any, axis: int) -> None:
 def partition(
     a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None
 ) -> Any:
-    """As ``numpy.partition``, on arrays and traced values; traced values come fully sorted."""
+    """As ``numpy.partition``, on arrays and traced values; traced values come fully sorted.
+
+    >>> partition(np.array([2, 0, 1]), 1)
+    array([0, 1, 2])
+    """
     x, axis = _along(a, axis)
     _check_kth(x, kth, axis)
     return sort(x, axis)
@@ -827,7 +986,11 @@ def partition(
 def argpartition(
     a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None
 ) -> Any:
-    """As ``numpy.argpartition``, on arrays and traced values; traced values come fully sorted."""
+    """As ``numpy.argpartition``, on arrays and traced values; traced values come fully sorted.
+
+    >>> argpartition(np.array([2, 0, 1]), 0)
+    array([1, 2, 0])
+    """
     x, axis = _along(a, axis)
     _check_kth(x, kth, axis)
     return argsort(x, axis)
@@ -835,7 +998,11 @@ def argpartition(
 
 @implements(np.lexsort)
 def lexsort(keys: Any, axis: int = -1) -> Any:
-    """As ``numpy.lexsort``, on arrays and traced values."""
+    """As ``numpy.lexsort``, on arrays and traced values.
+
+    >>> lexsort((np.array([2, 1, 0]), np.array([0, 1, 0])))
+    array([2, 0, 1])
+    """
     columns = [operand(k) for k in _rows(keys)]
     if not columns:
         raise TypeError(located("need sequence of keys with len > 0 in lexsort"))
@@ -850,7 +1017,11 @@ def lexsort(keys: Any, axis: int = -1) -> Any:
 
 @implements(np.sort_complex)
 def sort_complex(a: Any) -> Any:
-    """As ``numpy.sort_complex``, on arrays and traced values."""
+    """As ``numpy.sort_complex``, on arrays and traced values.
+
+    >>> sort_complex(np.array([2 + 1j, 1 + 0j]))
+    array([1.+0.j, 2.+1.j])
+    """
     x = operand(a)
     if x.dtype.kind != "c":
         narrow = x.dtype.char in "bhBH"  # as NumPy has it, float32 is not among them
@@ -863,19 +1034,31 @@ def sort_complex(a: Any) -> Any:
 
 @implements(np.shape)
 def shape(a: Any) -> tuple[int, ...]:
-    """As ``numpy.shape``, on arrays and traced values."""
+    """As ``numpy.shape``, on arrays and traced values.
+
+    >>> shape(np.ones((2, 3)))
+    (2, 3)
+    """
     return a.shape if isinstance(a, Tracer) else operand(a).shape
 
 
 @implements(np.ndim)
 def ndim(a: Any) -> int:
-    """As ``numpy.ndim``, on arrays and traced values."""
+    """As ``numpy.ndim``, on arrays and traced values.
+
+    >>> ndim(np.ones((2, 3)))
+    2
+    """
     return len(a.shape) if isinstance(a, Tracer) else operand(a).ndim
 
 
 @implements(np.size)
 def size(a: Any, axis: Any = None) -> int:
-    """As ``numpy.size``, on arrays and traced values."""
+    """As ``numpy.size``, on arrays and traced values.
+
+    >>> size(np.ones((2, 3)))
+    6
+    """
     sizes = a.shape if isinstance(a, Tracer) else operand(a).shape
     if axis is None:
         return math.prod(sizes)
@@ -892,61 +1075,101 @@ def type_like(x: Any) -> Any:
 
 @implements(np.result_type)
 def result_type(*arrays_and_dtypes: Any) -> np.dtype:
-    """As ``numpy.result_type``, on arrays and traced values."""
+    """As ``numpy.result_type``, on arrays and traced values.
+
+    >>> result_type(np.int8, np.float32)
+    dtype('float32')
+    """
     return np.result_type(*[type_like(x) for x in arrays_and_dtypes])
 
 
 @implements(np.can_cast)
 def can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:
-    """As ``numpy.can_cast``, on arrays and traced values."""
+    """As ``numpy.can_cast``, on arrays and traced values.
+
+    >>> can_cast(np.int64, np.float64)
+    True
+    """
     return np.can_cast(from_.dtype if isinstance(from_, Tracer) else from_, to, casting)
 
 
 @implements(np.common_type)
 def common_type(*arrays: Any) -> Any:
-    """As ``numpy.common_type``, on arrays and traced values."""
+    """As ``numpy.common_type``, on arrays and traced values.
+
+    >>> common_type(np.ones(1, np.float32), np.ones(1))
+    <class 'numpy.float64'>
+    """
     return np.common_type(*[np.zeros(0, operand(a).dtype) for a in arrays])
 
 
 @implements(np.min_scalar_type)
 def min_scalar_type(a: Any, /) -> np.dtype:
-    """As ``numpy.min_scalar_type``, on arrays; a traced value's dtype as it is."""
+    """As ``numpy.min_scalar_type``, on arrays; a traced value's dtype as it is.
+
+    >>> min_scalar_type(200)
+    dtype('uint8')
+    """
     return a.dtype
 
 
 @implements(np.iscomplexobj)
 def iscomplexobj(x: Any) -> bool:
-    """As ``numpy.iscomplexobj``, on arrays and traced values."""
+    """As ``numpy.iscomplexobj``, on arrays and traced values.
+
+    >>> iscomplexobj(np.array([1 + 0j]))
+    True
+    """
     return operand(x).dtype.kind == "c"
 
 
 @implements(np.isrealobj)
 def isrealobj(x: Any) -> bool:
-    """As ``numpy.isrealobj``, on arrays and traced values."""
+    """As ``numpy.isrealobj``, on arrays and traced values.
+
+    >>> isrealobj(np.array([1 + 0j]))
+    False
+    """
     return operand(x).dtype.kind != "c"
 
 
 @implements(np.iscomplex)
 def iscomplex(x: Any) -> Any:
-    """As ``numpy.iscomplex``, on arrays and traced values."""
+    """As ``numpy.iscomplex``, on arrays and traced values.
+
+    >>> iscomplex(np.array([1 + 1j, 1 + 0j]))
+    array([ True, False])
+    """
     return ufuncs.not_equal(ufuncs.imag(operand(x)), 0)
 
 
 @implements(np.isreal)
 def isreal(x: Any) -> Any:
-    """As ``numpy.isreal``, on arrays and traced values."""
+    """As ``numpy.isreal``, on arrays and traced values.
+
+    >>> isreal(np.array([1 + 1j, 1 + 0j]))
+    array([False,  True])
+    """
     return ufuncs.equal(ufuncs.imag(operand(x)), 0)
 
 
 @implements(np.may_share_memory)
 def may_share_memory(a: Any, b: Any, /, max_work: Any = 0) -> bool:
-    """As ``numpy.may_share_memory``; traced values, which nothing can write into, share none."""
+    """As ``numpy.may_share_memory``; traced values, which nothing can write into, share none.
+
+    >>> may_share_memory(np.ones(2), np.ones(2))
+    False
+    """
     return False
 
 
 @implements(np.shares_memory)
 def shares_memory(a: Any, b: Any, /, max_work: Any = -1) -> bool:
-    """As ``numpy.shares_memory``; traced values, which nothing can write into, share none."""
+    """As ``numpy.shares_memory``; traced values, which nothing can write into, share none.
+
+    >>> shares_memory(np.ones(2), np.ones(2))
+    False
+    """
     return False
 
 
@@ -955,7 +1178,11 @@ def shares_memory(a: Any, b: Any, /, max_work: Any = -1) -> bool:
 
 @implements(np.isclose)
 def isclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
-    """As ``numpy.isclose``, on arrays and traced values."""
+    """As ``numpy.isclose``, on arrays and traced values.
+
+    >>> isclose(np.array([1.0, 2.0]), np.array([1.0, 2.1]))
+    array([ True, False])
+    """
     x, y = operand(a), operand(b)
     y = arith.convert_element_type(y, np.result_type(y.dtype, 1.0))
     apart = ufuncs.absolute(ufuncs.subtract(x, y))
@@ -973,14 +1200,22 @@ def _all(x: Any) -> Any:
 
 @implements(np.allclose)
 def allclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
-    """As ``numpy.allclose``, on arrays and traced values; for these the result is traced."""
+    """As ``numpy.allclose``, on arrays and traced values; for these the result is traced.
+
+    >>> allclose(np.array([1.0, 2.0]), np.array([1.0, 2.0 + 1e-9]))
+    True
+    """
     return _all(isclose(a, b, rtol, atol, equal_nan))
 
 
 @implements(np.array_equal)
 def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
     """As ``numpy.array_equal``, on arrays and traced values; for these the result is traced,
-    except where the shapes decide it."""
+    except where the shapes decide it.
+
+    >>> array_equal(np.array([1, 2]), np.array([1, 2]))
+    True
+    """
     x, y = operand(a1), operand(a2)
     if x.shape != y.shape:
         return False
@@ -993,7 +1228,11 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
 @implements(np.array_equiv)
 def array_equiv(a1: Any, a2: Any) -> Any:
     """As ``numpy.array_equiv``, on arrays and traced values; for these the result is traced,
-    except where the shapes decide it."""
+    except where the shapes decide it.
+
+    >>> array_equiv(np.array([1, 2]), np.array([[1, 2], [1, 2]]))
+    True
+    """
     x, y = operand(a1), operand(a2)
     try:
         np.broadcast_shapes(x.shape, y.shape)

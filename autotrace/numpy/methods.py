@@ -22,7 +22,11 @@ from .manipulation import operand
 
 @implements(np.round)
 def round(a: Any, decimals: int = 0) -> Any:  # noqa: A001  NumPy's name
-    """As ``numpy.round``, on arrays and traced values; the derivative is 0."""
+    """As ``numpy.round``, on arrays and traced values; the derivative is 0.
+
+    >>> round(np.array([1.234, 5.678]), 1)
+    array([1.2, 5.7])
+    """
     x = operand(a)
     if x.dtype.kind == "b":
         return arith.convert_element_type(x, np.float16) if decimals == 0 else _bool_round()
@@ -61,7 +65,11 @@ traced[np.around] = traced[np.round]
 
 @implements(np.fix)
 def fix(x: Any) -> Any:
-    """As ``numpy.fix``, on arrays and traced values; the derivative is 0."""
+    """As ``numpy.fix``, on arrays and traced values; the derivative is 0.
+
+    >>> fix(np.array([1.7, -1.7]))
+    array([ 1., -1.])
+    """
     return ufuncs.trunc(operand(x))
 
 

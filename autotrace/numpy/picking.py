@@ -113,7 +113,11 @@ def take(
 
 @implements(np.take_along_axis)
 def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Any:
-    """As ``numpy.take_along_axis``, on arrays and traced values."""
+    """As ``numpy.take_along_axis``, on arrays and traced values.
+
+    >>> take_along_axis(np.array([[10, 30, 20]]), np.array([[0, 2]]), 1)
+    array([[10, 20]])
+    """
     return _along_axis(arr, indices, axis, "raise")
 
 
@@ -145,7 +149,11 @@ def _along_axis(arr: Any, indices: Any, axis: Any, mode: str) -> Any:
 
 @implements(np.choose)
 def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
-    """As ``numpy.choose``, on arrays and traced values; all choices are evaluated."""
+    """As ``numpy.choose``, on arrays and traced values; all choices are evaluated.
+
+    >>> choose(np.array([0, 1, 0]), [np.array([1, 2, 3]), np.array([4, 5, 6])])
+    array([1, 5, 3])
+    """
     _no_out(np.choose, out)
     _check_mode("numpy.choose", mode)
     a = _as_positions(a, "numpy.choose")
@@ -216,7 +224,11 @@ def extract(condition: Any, arr: Any, *, size: int | None = None, fill_value: An
 
 @implements(np.diagonal, view=True)
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    """As ``numpy.diagonal``, on arrays and traced values."""
+    """As ``numpy.diagonal``, on arrays and traced values.
+
+    >>> diagonal(np.array([[1, 2], [3, 4]]))
+    array([1, 4])
+    """
     a = asarray(a)
     if a.ndim < 2:
         raise ValueError(located("diag requires an array of at least two dimensions"))
@@ -237,7 +249,12 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 
 @implements(np.diag, view=True)
 def diag(v: Any, k: int = 0) -> Any:
-    """As ``numpy.diag``, on arrays and traced values."""
+    """As ``numpy.diag``, on arrays and traced values.
+
+    >>> diag(np.array([1, 2]))
+    array([[1, 0],
+           [0, 2]])
+    """
     v, k = asarray(v), operator.index(k)
     if v.ndim == 2:
         return diagonal(v, k)
@@ -253,7 +270,12 @@ def diag(v: Any, k: int = 0) -> Any:
 
 @implements(np.diagflat)
 def diagflat(v: Any, k: int = 0) -> Any:
-    """As ``numpy.diagflat``, on arrays and traced values."""
+    """As ``numpy.diagflat``, on arrays and traced values.
+
+    >>> diagflat(np.array([[1, 2]]))
+    array([[1, 0],
+           [0, 2]])
+    """
     return diag(_ravel(array(asarray(v))), k)
 
 
@@ -270,13 +292,23 @@ def _triangle(m: Any, k: int, lower: bool) -> Any:
 
 @implements(np.tril)
 def tril(m: Any, k: int = 0) -> Any:
-    """As ``numpy.tril``, on arrays and traced values."""
+    """As ``numpy.tril``, on arrays and traced values.
+
+    >>> tril(np.array([[1, 2], [3, 4]]))
+    array([[1, 0],
+           [3, 4]])
+    """
     return _triangle(m, k, True)
 
 
 @implements(np.triu)
 def triu(m: Any, k: int = 0) -> Any:
-    """As ``numpy.triu``, on arrays and traced values."""
+    """As ``numpy.triu``, on arrays and traced values.
+
+    >>> triu(np.array([[1, 2], [3, 4]]))
+    array([[1, 2],
+           [0, 4]])
+    """
     return _triangle(m, k, False)
 
 
@@ -284,7 +316,11 @@ def triu(m: Any, k: int = 0) -> Any:
 def trace(
     a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None
 ) -> Any:
-    """As ``numpy.trace``, on arrays and traced values."""
+    """As ``numpy.trace``, on arrays and traced values.
+
+    >>> trace(np.array([[1, 2], [3, 4]]))
+    np.int64(5)
+    """
     _no_out(np.trace, out)
     entries = diagonal(a, offset, axis1, axis2)
     if dtype is None:
@@ -300,7 +336,11 @@ def trace(
 
 @implements(np.roll)
 def roll(a: Any, shift: Any, axis: Any = None) -> Any:
-    """As ``numpy.roll``, on arrays and traced values; the shifts may be traced."""
+    """As ``numpy.roll``, on arrays and traced values; the shifts may be traced.
+
+    >>> roll(np.array([1, 2, 3]), 1)
+    array([3, 1, 2])
+    """
     a = array(asarray(a))
     if axis is None:
         return reshape(roll(_ravel(a), shift, 0), a.shape)
@@ -339,7 +379,11 @@ def _rolled(x: Any, shift: Any, axis: int) -> Any:
 
 @implements(np.flip, view=True)
 def flip(m: Any, axis: Any = None) -> Any:
-    """As ``numpy.flip``, on arrays and traced values."""
+    """As ``numpy.flip``, on arrays and traced values.
+
+    >>> flip(np.array([1, 2, 3]))
+    array([3, 2, 1])
+    """
     m = array(asarray(m))
     axes = range(m.ndim) if axis is None else normalize_axis_tuple(axis, m.ndim)
     return rev(m, axes)
@@ -347,7 +391,12 @@ def flip(m: Any, axis: Any = None) -> Any:
 
 @implements(np.fliplr, view=True)
 def fliplr(m: Any) -> Any:
-    """As ``numpy.fliplr``, on arrays and traced values."""
+    """As ``numpy.fliplr``, on arrays and traced values.
+
+    >>> fliplr(np.array([[1, 2], [3, 4]]))
+    array([[2, 1],
+           [4, 3]])
+    """
     if m.ndim < 2:
         raise ValueError(located("Input must be >= 2-d."))
     return rev(m, (1,))
@@ -355,7 +404,12 @@ def fliplr(m: Any) -> Any:
 
 @implements(np.flipud, view=True)
 def flipud(m: Any) -> Any:
-    """As ``numpy.flipud``, on arrays and traced values."""
+    """As ``numpy.flipud``, on arrays and traced values.
+
+    >>> flipud(np.array([[1, 2], [3, 4]]))
+    array([[3, 4],
+           [1, 2]])
+    """
     if m.ndim < 1:
         raise ValueError(located("Input must be >= 1-d."))
     return rev(m, (0,))
@@ -363,7 +417,12 @@ def flipud(m: Any) -> Any:
 
 @implements(np.rot90, view=True)
 def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
-    """As ``numpy.rot90``, on arrays and traced values."""
+    """As ``numpy.rot90``, on arrays and traced values.
+
+    >>> rot90(np.array([[1, 2], [3, 4]]))
+    array([[2, 4],
+           [1, 3]])
+    """
     m = asarray(m)
     if len(axes) != 2:
         raise ValueError(located("len(axes) must be 2."))
@@ -387,7 +446,11 @@ def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
 
 @implements(np.searchsorted)
 def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
-    """As ``numpy.searchsorted``, on real arrays and traced values; the derivative is zero."""
+    """As ``numpy.searchsorted``, on real arrays and traced values; the derivative is zero.
+
+    >>> searchsorted(np.array([1.0, 2.0, 3.0]), 2.5)
+    np.int64(2)
+    """
     if side not in ("left", "right"):
         raise ValueError(located(f"side must be 'left' or 'right', got {side!r}"))
     a, v = promote_dtypes(asarray(a), asarray(v))
@@ -426,7 +489,11 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
 def interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
 ) -> Any:
-    """As ``numpy.interp``, on arrays and traced values; ``fp`` may be complex."""
+    """As ``numpy.interp``, on arrays and traced values; ``fp`` may be complex.
+
+    >>> interp(2.5, np.array([1.0, 2.0, 3.0]), np.array([3.0, 2.0, 0.0]))
+    np.float64(1.0)
+    """
     x, xp = promote_inexact(asarray(x), array(asarray(xp)))
     (fp,) = promote_inexact(array(asarray(fp)))
     if xp.ndim != 1 or fp.ndim != 1 or xp.shape != fp.shape:
@@ -467,7 +534,11 @@ def _periodic(x: Any, xp: Any, fp: Any, period: Any) -> tuple[Any, Any, Any]:
 @implements(np.unravel_index)
 def unravel_index(indices: Any, shape: Any, order: str = "C") -> Any:
     """As ``numpy.unravel_index``, on arrays and traced values; whether traced indices are within
-    the shape is not looked at."""
+    the shape is not looked at.
+
+    >>> unravel_index(np.array([1, 5]), (2, 3))
+    (array([0, 1]), array([1, 2]))
+    """
     indices = asarray(indices)
     if indices.dtype.kind not in "iu":
         raise TypeError(located("only int indices permitted"))
@@ -481,7 +552,11 @@ def unravel_index(indices: Any, shape: Any, order: str = "C") -> Any:
 @implements(np.ravel_multi_index)
 def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: str = "C") -> Any:
     """As ``numpy.ravel_multi_index``, on arrays and traced values; whether traced indices are
-    within the dimensions is not looked at in mode ``"raise"``."""
+    within the dimensions is not looked at in mode ``"raise"``.
+
+    >>> ravel_multi_index((np.array([0, 1]), np.array([1, 2])), (2, 3))
+    array([1, 5])
+    """
     dims = tuple(map(operator.index, dims))
     modes = (mode,) * len(dims) if isinstance(mode, str) else tuple(mode)
     places: Any = INDEX.type(0)
@@ -546,7 +621,11 @@ def flatnonzero(a: Any, *, size: int | None = None, fill_value: Any = None) -> A
 
 @implements(np.count_nonzero)
 def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """As ``numpy.count_nonzero``, on arrays and traced values."""
+    """As ``numpy.count_nonzero``, on arrays and traced values.
+
+    >>> count_nonzero(np.array([0, 3, 4]))
+    np.int64(2)
+    """
     mask = array(as_bool(a))
     axes = tuple(range(mask.ndim)) if axis is None else normalize_axis_tuple(axis, mask.ndim)
     out = reduce_sum(arith.convert_element_type(mask, INDEX), axes)

@@ -176,8 +176,9 @@ def poly(seq_of_zeros: Any) -> Any:
 
 @implements(np.roots)
 def roots(p: Any) -> Any:
-    """As ``numpy.roots``, on arrays and traced values: the eigenvalues of the companion matrix.
-    How many zeros the coefficients begin and end with, which decides the shape, is asked for.
+    """As ``numpy.roots``, on arrays and traced values: the eigenvalues of the companion matrix,
+    complex of traced values, since a dtype cannot depend on numbers. How many zeros the
+    coefficients begin and end with, which decides the shape, is asked for.
 
     >>> roots(np.array([1.0, -3.0, 2.0]))
     array([2., 1.])

@@ -68,11 +68,11 @@ def median(
     dtype = mean_dtype(x, None)
     if not count:
         out: Any = uniform(ordered.shape[:-1], dtype, np.nan)
-        return reductions._keeping(out, x, axes, keepdims)
+        return reductions.keeping(out, x, axes, keepdims)
     low, high = (count - 1) // 2, count // 2
     middle = slicing.slice_in_dim(ordered, low, high + 1, 1, ordered.ndim - 1)
     out = _nan_wins(mean(middle, -1), ordered)
-    return reductions._keeping(out, x, axes, keepdims)
+    return reductions.keeping(out, x, axes, keepdims)
 
 
 @implements(np.nanmedian)
@@ -95,7 +95,7 @@ def nanmedian(
     out = mean(np.stack(middle), 0)
     none = arith.eq(count, structural.zeros_like(count))
     out = arith.select(none, structural.full_like(out, np.nan), out)
-    return reductions._keeping(out, x, axes, keepdims)
+    return reductions.keeping(out, x, axes, keepdims)
 
 
 def _not_nan_counts(ordered: Any) -> Any:

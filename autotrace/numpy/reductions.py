@@ -51,7 +51,7 @@ def wide(dtype: np.dtype) -> np.dtype:
     return np.dtype(np.uint64) if dtype.kind == "u" else dtype
 
 
-def _keeping(out: Any, x: Any, axes: tuple[int, ...], keepdims: Any) -> Any:
+def keeping(out: Any, x: Any, axes: tuple[int, ...], keepdims: Any) -> Any:
     """A reduction's result, with the axes that it removed as ones where asked for."""
     if not is_given(keepdims) or not keepdims:
         return out
@@ -114,7 +114,7 @@ def _fold(
         x = ufuncs.as_bool(x)
         reduce, combine = logical
     x = _masked(arith.convert_element_type(x, dtype), mask, identity)
-    out = _keeping(reduce(x, axes), x, axes, keepdims)
+    out = keeping(reduce(x, axes), x, axes, keepdims)
     return combine(out, _scalar(initial, dtype)) if is_given(initial) else out
 
 
@@ -132,7 +132,11 @@ def sum(  # noqa: A001  NumPy's name
     initial: Any = None,
     where: Any = None,
 ) -> Any:
-    """As ``numpy.sum``, on arrays and traced values."""
+    """As ``numpy.sum``, on arrays and traced values.
+
+    >>> sum(np.array([[1, 2], [3, 4]]), axis=0)
+    array([4, 6])
+    """
     return _fold(a, axis, dtype, keepdims, initial, where, *_SUM)
 
 
@@ -146,7 +150,11 @@ def prod(
     initial: Any = None,
     where: Any = None,
 ) -> Any:
-    """As ``numpy.prod``, on arrays and traced values; differentiable at zeros, too."""
+    """As ``numpy.prod``, on arrays and traced values; differentiable at zeros, too.
+
+    >>> prod(np.array([2, 3, 4]))
+    np.int64(24)
+    """
     return _fold(a, axis, dtype, keepdims, initial, where, *_PROD)
 
 
@@ -178,7 +186,7 @@ def _extremum(
             raise ValueError(
                 located(f"zero-size array to reduction operation {name} which has no identity")
             )
-        return _keeping(reduce(x, axes), x, axes, keepdims)
+        return keeping(reduce(x, axes), x, axes, keepdims)
     first = _scalar(initial, x.dtype)
     if mask is not None:
         x = arith.select(mask, x, structural.broadcast_in_dim(first, x.shape, ()))
@@ -187,7 +195,7 @@ def _extremum(
         out = structural.broadcast_in_dim(first, left, ())
     else:
         out = combine(reduce(x, axes), first)
-    return _keeping(out, x, axes, keepdims)
+    return keeping(out, x, axes, keepdims)
 
 
 _MAX = (lax_reductions.reduce_max, arith.max)
@@ -201,6 +209,9 @@ def max(  # noqa: A001  NumPy's name
     """As ``numpy.max``, on arrays and traced values.
 
     Elements that reach the maximum together share the derivative evenly.
+
+    >>> max(np.array([[1, 5], [7, 2]]), axis=1)
+    array([5, 7])
     """
     return _extremum("maximum", a, axis, keepdims, initial, where, *_MAX)
 
@@ -212,6 +223,9 @@ def min(  # noqa: A001  NumPy's name
     """As ``numpy.min``, on arrays and traced values.
 
     Elements that reach the minimum together share the derivative evenly.
+
+    >>> min(np.array([[1, 5], [7, 2]]), axis=1)
+    array([1, 2])
     """
     return _extremum("minimum", a, axis, keepdims, initial, where, *_MIN)
 
@@ -222,7 +236,11 @@ traced[np.amax], traced[np.amin] = traced[np.max], traced[np.min]
 
 @implements(np.ptp)
 def ptp(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
-    """As ``numpy.ptp``, on arrays and traced values; derivatives as those of max and min."""
+    """As ``numpy.ptp``, on arrays and traced values; derivatives as those of max and min.
+
+    >>> ptp(np.array([3, 9, 5]))
+    np.int64(6)
+    """
     x = operand(a)
     return ufuncs.subtract(max(x, axis, keepdims=keepdims), min(x, axis, keepdims=keepdims))
 
@@ -234,14 +252,18 @@ def _truth(a: Any, axis: Any, keepdims: Any, where: Any, reduce: Callable, ident
     x = ufuncs.as_bool(operand(a))
     axes = all_axes(axis, x.ndim)
     x = _masked(x, _mask(where, x), identity)
-    return _keeping(reduce(x, axes), x, axes, keepdims)
+    return keeping(reduce(x, axes), x, axes, keepdims)
 
 
 @implements(np.any)
 def any(  # noqa: A001  NumPy's name
     a: Any, axis: Any = None, *, keepdims: Any = False, where: Any = None
 ) -> Any:
-    """As ``numpy.any``, on arrays and traced values."""
+    """As ``numpy.any``, on arrays and traced values.
+
+    >>> any(np.array([[True, False], [False, False]]), axis=1)
+    array([ True, False])
+    """
     return _truth(a, axis, keepdims, where, lax_reductions.reduce_or, False)
 
 
@@ -249,7 +271,11 @@ def any(  # noqa: A001  NumPy's name
 def all(  # noqa: A001  NumPy's name
     a: Any, axis: Any = None, *, keepdims: Any = False, where: Any = None
 ) -> Any:
-    """As ``numpy.all``, on arrays and traced values."""
+    """As ``numpy.all``, on arrays and traced values.
+
+    >>> all(np.array([[True, False], [True, True]]), axis=1)
+    array([False,  True])
+    """
     return _truth(a, axis, keepdims, where, lax_reductions.reduce_and, True)
 
 
@@ -288,13 +314,17 @@ def mean_dtype(x: Any, dtype: Any) -> np.dtype:
 def mean(
     a: Any, axis: Any = None, dtype: Any = None, *, keepdims: Any = False, where: Any = None
 ) -> Any:
-    """As ``numpy.mean``, on arrays and traced values."""
+    """As ``numpy.mean``, on arrays and traced values.
+
+    >>> mean(np.array([[1.0, 2.0], [3.0, 6.0]]), axis=0)
+    array([2., 4.])
+    """
     x = operand(a)
     axes = all_axes(axis, x.ndim)
     out_dtype = mean_dtype(x, dtype)
     half = dtype is None and out_dtype == _FLOAT16
     out = _mean(x, axes, _FLOAT32 if half else out_dtype, _mask(where, x))
-    return _keeping(arith.convert_element_type(out, out_dtype), x, axes, keepdims)
+    return keeping(arith.convert_element_type(out, out_dtype), x, axes, keepdims)
 
 
 def _ddof(ddof: Any, correction: Any) -> Any:
@@ -313,7 +343,7 @@ def _variance(
     mask = _mask(where, x)
     asked, dtype = dtype, mean_dtype(x, dtype)
     if not is_given(center):
-        center = _keeping(_mean(x, axes, dtype, mask), x, axes, True)
+        center = keeping(_mean(x, axes, dtype, mask), x, axes, True)
     apart = ufuncs.subtract(x, center)
     if apart.dtype.kind == "c":
         real, imag = arith.real(apart), arith.imag(apart)
@@ -328,7 +358,7 @@ def _variance(
         freedom = builtins.max(count - ddof, 0)
     else:
         freedom = ufuncs.maximum(ufuncs.subtract(count, ddof), 0)
-    return _keeping(_over(total, freedom), x, axes, keepdims)
+    return keeping(_over(total, freedom), x, axes, keepdims)
 
 
 @implements(np.var)
@@ -343,7 +373,11 @@ def var(
     mean: Any = None,
     correction: Any = None,
 ) -> Any:
-    """As ``numpy.var``, on arrays and traced values."""
+    """As ``numpy.var``, on arrays and traced values.
+
+    >>> var(np.array([1.0, 2.0, 3.0, 6.0]))
+    np.float64(3.5)
+    """
     return _variance(a, axis, dtype, _ddof(ddof, correction), keepdims, where, mean)
 
 
@@ -367,7 +401,11 @@ def std(
     correction: Any = None,
 ) -> Any:
     """As ``numpy.std``, on arrays and traced values; the derivative is 0 where all elements are
-    equal."""
+    equal.
+
+    >>> std(np.array([1.0, 3.0]))
+    np.float64(1.0)
+    """
     out = _variance(a, axis, dtype, _ddof(ddof, correction), keepdims, where, mean)
     if not is_inexact(out.dtype):
         wide = root(arith.convert_element_type(out, _FLOAT64))
@@ -385,7 +423,11 @@ def average(
     keepdims: Any = False,
 ) -> Any:
     """As ``numpy.average``, on arrays and traced values; traced weights that sum to zero give
-    inf and nan instead of an error."""
+    inf and nan instead of an error.
+
+    >>> average(np.array([1.0, 4.0]), weights=np.array([3.0, 1.0]))
+    np.float64(1.75)
+    """
     x = operand(a)
     if weights is None:
         out = mean(x, axis, keepdims=keepdims)
@@ -432,18 +474,26 @@ def _place(name: str, a: Any, axis: Any, keepdims: Any, find: Callable) -> Any:
         axes, flat = (at,), x
     if not flat.shape[at]:
         raise ValueError(located(f"attempt to get {name} of an empty sequence"))
-    return _keeping(find(flat, at), x, axes, keepdims)
+    return keeping(find(flat, at), x, axes, keepdims)
 
 
 @implements(np.argmax)
 def argmax(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
-    """As ``numpy.argmax``, on arrays and traced values."""
+    """As ``numpy.argmax``, on arrays and traced values.
+
+    >>> argmax(np.array([3, 9, 5]))
+    np.int64(1)
+    """
     return _place("argmax", a, axis, keepdims, lax_reductions.argmax)
 
 
 @implements(np.argmin)
 def argmin(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
-    """As ``numpy.argmin``, on arrays and traced values."""
+    """As ``numpy.argmin``, on arrays and traced values.
+
+    >>> argmin(np.array([3, 9, 5]))
+    np.int64(0)
+    """
     return _place("argmin", a, axis, keepdims, lax_reductions.argmin)
 
 
@@ -462,13 +512,21 @@ def _running(x: Any, axis: Any, dtype: Any, accumulate: Callable) -> Any:
 
 @implements(np.cumsum)
 def cumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
-    """As ``numpy.cumsum``, on arrays and traced values."""
+    """As ``numpy.cumsum``, on arrays and traced values.
+
+    >>> cumsum(np.array([1, 2, 3]))
+    array([1, 3, 6])
+    """
     return _running(operand(a), axis, dtype, cumulative.cumsum)
 
 
 @implements(np.cumprod)
 def cumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
-    """As ``numpy.cumprod``, on arrays and traced values; differentiable at zeros, too."""
+    """As ``numpy.cumprod``, on arrays and traced values; differentiable at zeros, too.
+
+    >>> cumprod(np.array([1, 2, 3]))
+    array([1, 2, 6])
+    """
     return _running(operand(a), axis, dtype, cumulative.cumprod)
 
 
@@ -495,14 +553,22 @@ def _running_standard(
 def _cumulative_sum(
     x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
 ) -> Any:
-    """As ``numpy.cumulative_sum``, on arrays and traced values."""
+    """As ``numpy.cumulative_sum``, on arrays and traced values.
+
+    >>> cumulative_sum(np.array([1, 2, 3]), include_initial=True)
+    array([0, 1, 3, 6])
+    """
     return _running_standard(x, axis, dtype, include_initial, cumulative.cumsum, 0)
 
 
 def _cumulative_prod(
     x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
 ) -> Any:
-    """As ``numpy.cumulative_prod``, on arrays and traced values."""
+    """As ``numpy.cumulative_prod``, on arrays and traced values.
+
+    >>> cumulative_prod(np.array([1, 2, 3]), include_initial=True)
+    array([1, 1, 2, 6])
+    """
     return _running_standard(x, axis, dtype, include_initial, cumulative.cumprod, 1)
 
 
@@ -542,7 +608,11 @@ def nansum(
     initial: Any = None,
     where: Any = None,
 ) -> Any:
-    """As ``numpy.nansum``, on arrays and traced values."""
+    """As ``numpy.nansum``, on arrays and traced values.
+
+    >>> nansum(np.array([1.0, np.nan, 2.0]))
+    np.float64(3.0)
+    """
     x = operand(a)
     return sum(x, axis, dtype, keepdims=keepdims, initial=initial, where=_both(x, where))
 
@@ -557,7 +627,11 @@ def nanprod(
     initial: Any = None,
     where: Any = None,
 ) -> Any:
-    """As ``numpy.nanprod``, on arrays and traced values."""
+    """As ``numpy.nanprod``, on arrays and traced values.
+
+    >>> nanprod(np.array([3.0, np.nan, 2.0]))
+    np.float64(6.0)
+    """
     x = operand(a)
     return prod(x, axis, dtype, keepdims=keepdims, initial=initial, where=_both(x, where))
 
@@ -566,16 +640,20 @@ def nanprod(
 def nanmean(
     a: Any, axis: Any = None, dtype: Any = None, *, keepdims: Any = False, where: Any = None
 ) -> Any:
-    """As ``numpy.nanmean``, on arrays and traced values."""
+    """As ``numpy.nanmean``, on arrays and traced values.
+
+    >>> nanmean(np.array([1.0, np.nan, 2.0]))
+    np.float64(1.5)
+    """
     x = operand(a)
     axes = all_axes(axis, x.ndim)
     out = _mean(x, axes, mean_dtype(x, dtype), _both(x, where))
-    return _keeping(out, x, axes, keepdims)
+    return keeping(out, x, axes, keepdims)
 
 
 def _nan_where_none(out: Any, x: Any, axes: tuple[int, ...], keepdims: Any) -> Any:
     """NaN where all elements are."""
-    some = _keeping(lax_reductions.reduce_or(not_nan(x), axes), x, axes, keepdims)
+    some = keeping(lax_reductions.reduce_or(not_nan(x), axes), x, axes, keepdims)
     return arith.select(some, out, structural.full_like(out, np.nan))
 
 
@@ -599,6 +677,9 @@ def nanmax(
     """As ``numpy.nanmax``, on arrays and traced values.
 
     Elements that reach the maximum together share the derivative evenly.
+
+    >>> nanmax(np.array([1.0, np.nan, 2.0]))
+    np.float64(2.0)
     """
     return _nan_extremum(a, axis, keepdims, initial, where, max, -np.inf)
 
@@ -610,6 +691,9 @@ def nanmin(
     """As ``numpy.nanmin``, on arrays and traced values.
 
     Elements that reach the minimum together share the derivative evenly.
+
+    >>> nanmin(np.array([1.0, np.nan, 2.0]))
+    np.float64(1.0)
     """
     return _nan_extremum(a, axis, keepdims, initial, where, min, np.inf)
 
@@ -624,7 +708,7 @@ def _nan_variance(
     # What takes no part must not be NaN either, lest the derivative of its square be.
     clean, axes = _masked(x, mask, 0), all_axes(axis, x.ndim)
     out = _variance(clean, axis, dtype, ddof, keepdims, _both(x, where), center)
-    count = _keeping(_count(x, axes, _both(x, where), _FLOAT64), x, axes, keepdims)
+    count = keeping(_count(x, axes, _both(x, where), _FLOAT64), x, axes, keepdims)
     enough = arith.gt(count, structural.full_like(count, ddof))
     return arith.select(enough, out, structural.full_like(out, np.nan))
 
@@ -641,7 +725,11 @@ def nanvar(
     mean: Any = None,
     correction: Any = None,
 ) -> Any:
-    """As ``numpy.nanvar``, on arrays and traced values."""
+    """As ``numpy.nanvar``, on arrays and traced values.
+
+    >>> nanvar(np.array([1.0, np.nan, 3.0]))
+    np.float64(1.0)
+    """
     return _nan_variance(a, axis, dtype, _ddof(ddof, correction), keepdims, where, mean)
 
 
@@ -658,7 +746,11 @@ def nanstd(
     correction: Any = None,
 ) -> Any:
     """As ``numpy.nanstd``, on arrays and traced values; the derivative is 0 where all elements
-    are equal."""
+    are equal.
+
+    >>> nanstd(np.array([1.0, np.nan, 3.0]))
+    np.float64(1.0)
+    """
     return root(_nan_variance(a, axis, dtype, _ddof(ddof, correction), keepdims, where, mean))
 
 
@@ -669,26 +761,42 @@ def _nan_place(a: Any, axis: Any, keepdims: Any, find: Callable, worst: float) -
 
 @implements(np.nanargmax)
 def nanargmax(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
-    """As ``numpy.nanargmax``, on arrays and traced values; for these 0 where all are NaN."""
+    """As ``numpy.nanargmax``, on arrays and traced values; for these 0 where all are NaN.
+
+    >>> nanargmax(np.array([np.nan, 2.0, 1.0]))
+    np.int64(1)
+    """
     return _nan_place(a, axis, keepdims, argmax, -np.inf)
 
 
 @implements(np.nanargmin)
 def nanargmin(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
-    """As ``numpy.nanargmin``, on arrays and traced values; for these 0 where all are NaN."""
+    """As ``numpy.nanargmin``, on arrays and traced values; for these 0 where all are NaN.
+
+    >>> nanargmin(np.array([np.nan, 2.0, 1.0]))
+    np.int64(2)
+    """
     return _nan_place(a, axis, keepdims, argmin, np.inf)
 
 
 @implements(np.nancumsum)
 def nancumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
-    """As ``numpy.nancumsum``, on arrays and traced values."""
+    """As ``numpy.nancumsum``, on arrays and traced values.
+
+    >>> nancumsum(np.array([1.0, np.nan, 2.0]))
+    array([1., 1., 3.])
+    """
     x = operand(a)
     return cumsum(_masked(x, not_nan(x), 0), axis, dtype)
 
 
 @implements(np.nancumprod)
 def nancumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
-    """As ``numpy.nancumprod``, on arrays and traced values."""
+    """As ``numpy.nancumprod``, on arrays and traced values.
+
+    >>> nancumprod(np.array([3.0, np.nan, 2.0]))
+    array([3., 3., 6.])
+    """
     x = operand(a)
     return cumprod(_masked(x, not_nan(x), 1), axis, dtype)
 
@@ -707,7 +815,11 @@ def _step(x: Any, axis: int) -> Any:
 def diff(
     a: Any, n: int = 1, axis: int = -1, prepend: Any = _NO_VALUE, append: Any = _NO_VALUE
 ) -> Any:
-    """As ``numpy.diff``, on arrays and traced values."""
+    """As ``numpy.diff``, on arrays and traced values.
+
+    >>> diff(np.array([1, 4, 9]))
+    array([3, 5])
+    """
     x = operand(a)
     if n == 0:
         return x
@@ -730,7 +842,11 @@ def diff(
 
 @implements(np.ediff1d)
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
-    """As ``numpy.ediff1d``, on arrays and traced values."""
+    """As ``numpy.ediff1d``, on arrays and traced values.
+
+    >>> ediff1d(np.array([1, 4, 9]), to_begin=0)
+    array([0, 3, 5])
+    """
     x = operand(ary)
     x = structural.reshape(x, (x.size,))
     steps = _step(x, 0)
@@ -787,7 +903,7 @@ def _bit_fold(reduce: Callable, combine: Callable, identity: int) -> Callable:
         axes = all_axes(axis, x.ndim)
         fill = np.array(identity).astype(x.dtype)
         x = _masked(x, _mask(where, x), fill)
-        out = _keeping(reduce(x, axes), x, axes, keepdims)
+        out = keeping(reduce(x, axes), x, axes, keepdims)
         return combine(out, _scalar(initial, x.dtype)) if is_given(initial) else out
 
     return function
@@ -853,7 +969,7 @@ def _logaddexp_fold(
         none = arith.eq(total, structural.zeros_like(total))
         safe = arith.log(arith.select(none, structural.full_like(total, 1), total))
         out = arith.select(none, structural.full_like(total, -np.inf), arith.add(safe, top))
-    out = _keeping(out, x, axes, keepdims)
+    out = keeping(out, x, axes, keepdims)
     if is_given(initial):
         return ufuncs.logaddexp(out, _scalar(initial, out_dtype))
     return out

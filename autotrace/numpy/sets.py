@@ -120,7 +120,11 @@ def isin(
     *,
     kind: Any = None,
 ) -> Any:
-    """As ``numpy.isin``, on arrays and traced values."""
+    """As ``numpy.isin``, on arrays and traced values.
+
+    >>> isin(np.array([1, 2, 3]), [2, 3])
+    array([False,  True,  True])
+    """
     x, tests = promote_dtypes(array(operand(element)), _flat(test_elements))
     if not tests.size:
         return np.full(x.shape, bool(invert))

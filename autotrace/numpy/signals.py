@@ -41,33 +41,34 @@ def _vector(x: Any) -> Any:
     return x if x.ndim else x.reshape(1)
 
 
-def _full(x: Any, y: Any) -> Any:
-    """The sum of a vector's copies, shifted and multiplied by each element of a shorter one."""
-    if x.shape[0] < y.shape[0]:
-        x, y = y, x
-    n, m = x.shape[0], y.shape[0]
-    is_bool = x.dtype.kind == "b"
-    times, plus = (arith.bitwise_and, arith.bitwise_or) if is_bool else (arith.mul, arith.add)
-    padded = pad(x, arith.constant(0, x), ((m - 1, m - 1, 0),))
-
-    def turn(carry: Any, factor: Any) -> tuple[Any, None]:
-        total, start = carry
-        part = dynamic_slice(padded, (start,), (n + m - 1,))
-        return (plus(total, times(part, factor)), arith.sub(start, 1)), None
-
-    start = (uniform((n + m - 1,), x.dtype), np.int64(m - 1))
-    return scan(turn, start, y)[0][0]
-
-
-def _part(full: Any, n: int, m: int, mode: str, from_end: bool = False) -> Any:
-    """Of a full convolution of vectors of n and m elements those that a mode asks for."""
+def _asked(n: int, m: int, mode: str, from_end: bool) -> tuple[int, int]:
+    """Which elements of the full convolution of vectors of n and m elements a mode asks for."""
     long, short = max(n, m), min(n, m)
     if mode == "full":
-        return full
+        return 0, n + m - 1
     if mode == "valid":
-        return slice_in_dim(full, short - 1, long)
+        return short - 1, long
     start = short // 2 if from_end else (short - 1) // 2
-    return slice_in_dim(full, start, start + long)
+    return start, start + long
+
+
+def _convolved(x: Any, y: Any, mode: str, from_end: bool = False) -> Any:
+    """The sum of a vector's copies, shifted and multiplied by each element of a shorter one."""
+    start, stop = _asked(x.shape[0], y.shape[0], mode, from_end)
+    if x.shape[0] < y.shape[0]:
+        x, y = y, x
+    last = y.shape[0] - 1
+    is_bool = x.dtype.kind == "b"
+    times, plus = (arith.bitwise_and, arith.bitwise_or) if is_bool else (arith.mul, arith.add)
+    padded = pad(x, arith.constant(0, x), ((last, last, 0),))
+
+    def turn(carry: Any, factor: Any) -> tuple[Any, None]:
+        total, place = carry
+        part = dynamic_slice(padded, (place,), (stop - start,))
+        return (plus(total, times(part, factor)), arith.sub(place, 1)), None
+
+    first = (uniform((stop - start,), x.dtype), np.int64(last + start))
+    return scan(turn, first, y)[0][0]
 
 
 @implements(np.convolve)
@@ -82,7 +83,7 @@ def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
     for name, z in (("a", x), ("v", y)):
         if not z.shape[0]:
             raise ValueError(located(f"{name} cannot be empty"))
-    return _part(_full(x, y), x.shape[0], y.shape[0], mode)
+    return _convolved(x, y, mode)
 
 
 @implements(np.correlate)
@@ -101,7 +102,7 @@ def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
         )
     turned = rev(y, (0,))
     turned = arith.conj(turned) if turned.dtype.kind == "c" else turned
-    return _part(_full(x, turned), n, m, mode, from_end=n < m)
+    return _convolved(x, turned, mode, from_end=n < m)
 
 
 # --- Bessel's function, and Kaiser's window of it ----------------------------------------------

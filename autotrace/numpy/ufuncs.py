@@ -26,6 +26,7 @@ from .promotion import (
     strong,
     to_dtype,
 )
+from .ufunc_examples import EXAMPLES
 
 _TO_INEXACT = "inexact"
 _SAME = "same"
@@ -33,9 +34,12 @@ _SAME = "same"
 
 def _documented(function: Callable, ufunc: np.ufunc, note: str) -> Callable:
     function.__name__ = function.__qualname__ = ufunc.__name__
+    args, shown = EXAMPLES[ufunc.__name__]
     function.__doc__ = (
-        f"As ``numpy.{ufunc.__name__}``, on arrays and traced values.\n\n{note}".rstrip() + "\n"
+        f"As ``numpy.{ufunc.__name__}``, on arrays and traced values.\n\n{note}".rstrip()
+        + f"\n\n>>> {ufunc.__name__}({args})\n{shown}\n"
     )
+    function.__module__ = __name__
     return implements(ufunc)(function)
 
 
@@ -486,19 +490,31 @@ def _imag(x: Any) -> Any:
 
 @implements(np.real, view=True)
 def real(val: Any) -> Any:
-    """As ``numpy.real``, on arrays and traced values."""
+    """As ``numpy.real``, on arrays and traced values.
+
+    >>> real(np.array([1 + 2j]))
+    array([1.])
+    """
     return _real(val)
 
 
 @implements(np.imag, view=True)
 def imag(val: Any) -> Any:
-    """As ``numpy.imag``, on arrays and traced values."""
+    """As ``numpy.imag``, on arrays and traced values.
+
+    >>> imag(np.array([1 + 2j]))
+    array([2.])
+    """
     return _imag(val)
 
 
 @implements(np.angle)
 def angle(z: Any, deg: bool = False) -> Any:
-    """As ``numpy.angle``, on arrays and traced values."""
+    """As ``numpy.angle``, on arrays and traced values.
+
+    >>> angle(np.array([1.0, 1j]))
+    array([0.        , 1.57079633])
+    """
     (z,) = promote_inexact(asarray(z))
     out = elem.atan2(_imag(z), _real(z))
     return arith.mul(out, 180 / math.pi) if deg else out
@@ -506,7 +522,11 @@ def angle(z: Any, deg: bool = False) -> Any:
 
 @implements(np.sinc)
 def sinc(x: Any) -> Any:
-    """As ``numpy.sinc``, on arrays and traced values; exact derivatives at 0 up to the second."""
+    """As ``numpy.sinc``, on arrays and traced values; exact derivatives at 0 up to the second.
+
+    >>> sinc(np.array([0.0, 0.5]))
+    array([1.        , 0.63661977])
+    """
     x = asarray(x)
     dtype = get_aval(x).dtype
     x = to_dtype(x, dtype if dtype.kind in "fc" else np.dtype(np.float64))
@@ -521,7 +541,11 @@ def sinc(x: Any) -> Any:
 def nan_to_num(
     x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Any:
-    """As ``numpy.nan_to_num``, on arrays and traced values."""
+    """As ``numpy.nan_to_num``, on arrays and traced values.
+
+    >>> nan_to_num(np.array([np.nan, 1.0]))
+    array([0., 1.])
+    """
     if x.dtype.kind not in "fc":
         return x
     if x.dtype.kind == "c":
@@ -544,7 +568,11 @@ def clip(
     min: Any = None,  # noqa: A002
     max: Any = None,  # noqa: A002
 ) -> Any:
-    """As ``numpy.clip``, on arrays and traced values."""
+    """As ``numpy.clip``, on arrays and traced values.
+
+    >>> clip(np.array([1, 5, 9]), 2, 6)
+    array([2, 5, 6])
+    """
     low = a_min if a_min is not None else min
     high = a_max if a_max is not None else max
     out = a
@@ -562,6 +590,9 @@ def where(condition: Any, x: Any = None, y: Any = None, /, **sized: Any) -> Any:
 
     Where a side is not taken it contributes nothing to the derivative, not even where its own is
     infinite or NaN: ``where(x > 0, sqrt(x), 0.0)`` has derivative 0 at 0.
+
+    >>> where(np.array([True, False]), 1, 2)
+    array([1, 2])
     """
     if x is None or y is None:
         if x is not y:

@@ -23,7 +23,7 @@ MODES = {
 @pytest.mark.parametrize("width", WIDTHS, ids=str)
 def test_modes(mode, width):
     for options in MODES[mode]:
-        for x in (X, X.astype("f"), (100 * X).astype("i"), X[:1]):
+        for x in (X, (100 * X).astype("i"), X[:1]) if options else (X, X.astype("f")):
             agrees(lambda a, o=options: np.pad(a, width, mode=mode, **o), x, rtol=1e-14)
     derives(lambda a: np.pad(a, width, mode=mode, **options), X)
 

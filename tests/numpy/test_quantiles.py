@@ -40,14 +40,15 @@ def test_over_nan(method):
         )
 
     agrees(f, HOLES, rtol=1e-14)
-    agrees(lambda a: np.nanquantile(a, 0.3, axis=1, method=method), HOLES.astype("f"), rtol=1e-14)
+    if method in ("linear", "lower"):
+        agrees(lambda a: np.nanquantile(a, 0.3, 1, method=method), HOLES.astype("f"), rtol=1e-14)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 8])
 def test_closest_observation(n):
     x = RNG.permutation(np.arange(float(n)))
-    for q in np.linspace(0, 1, 17):
-        agrees(lambda a, q=q: np.quantile(a, q, method="closest_observation"), x)
+    qs = np.linspace(0, 1, 17)
+    agrees(lambda a: np.quantile(a, qs, method="closest_observation"), x)
 
 
 def test_nanmedian():

