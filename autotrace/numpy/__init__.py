@@ -50,6 +50,7 @@ from numpy import (
 
 from . import assignment as _assignment
 from . import host as _host
+from . import fft
 from . import indexing as _indexing
 from . import linalg
 from . import methods as _methods
@@ -614,6 +615,7 @@ __all__ = [
     "eye",
     "fabs",
     "fill_diagonal",
+    "fft",
     "finfo",
     "fix",
     "flatnonzero",
