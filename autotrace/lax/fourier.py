@@ -1,5 +1,7 @@
 """Fourier transforms, and cosine and sine transforms, over some dimensions: all linear."""
 
+# ruff: noqa: A001, A002  SciPy's names
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -177,7 +179,7 @@ def trigonometric_transform(
     type: int,
     axes: Sequence[int],
     norm: str,
-    orthogonalize: bool,  # noqa: A002
+    orthogonalize: bool,
 ) -> Any:
     """Cosine or sine transform over some dimensions.
 
@@ -205,7 +207,7 @@ def _dct_impl(x: Any, *, kind: str, axes: tuple, **params: Any) -> Any:
 
 
 @dct_p.def_abstract
-def _dct_abstract(x: ShapedArray, *, kind: str, type: int, axes: tuple, **_: Any) -> ShapedArray:  # noqa: A002
+def _dct_abstract(x: ShapedArray, *, kind: str, type: int, axes: tuple, **_: Any) -> ShapedArray:
     _check_axes(kind, x, axes)
     if type not in (1, 2, 3, 4):
         raise ValueError(f"{kind}: there is no type {type}, only 1, 2, 3 and 4")
@@ -220,7 +222,7 @@ def _dct_transpose(
     x: ShapedArray,
     *,
     kind: str,
-    type: int,  # noqa: A002
+    type: int,
     axes: tuple,
     norm: str,
     orthogonalize: bool,

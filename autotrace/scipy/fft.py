@@ -4,6 +4,8 @@ Everything is linear, and computed by SciPy's functions; ``overwrite_x``, ``work
 are without effect on traced values.
 """
 
+# ruff: noqa: A001, A002  SciPy's names
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -170,7 +172,7 @@ def _trigonometric(
     s: Any,
     axes: Any,
     norm: Any,
-    orthogonalize: Any,  # noqa: A002
+    orthogonalize: Any,
 ) -> Any:
     """The transform of a kind ("dct", "dst", "idct" or "idst"); the inverse ones are others of
     another type, by another factor."""
@@ -179,7 +181,7 @@ def _trigonometric(
         orthogonalize = norm == "ortho"
     if kind[0] == "i":
         kind, norm = kind[1:], fourier.SWAPPED[norm]
-        type = _INVERSE_TYPE.get(type, type)  # noqa: A001
+        type = _INVERSE_TYPE.get(type, type)
     sizes, where = _sizes_and_axes(x, s, axes)
     for d, n in zip(where, sizes, strict=True):
         x = resized(x, d, n)
@@ -191,7 +193,7 @@ def _trigonometric(
 def _trigonometric_single(name: str) -> Callable:
     def single(
         x: Any,
-        type: int = 2,  # noqa: A002
+        type: int = 2,
         n: Any = None,
         axis: int = -1,
         norm: Any = None,
@@ -209,7 +211,7 @@ def _trigonometric_several(name: str) -> Callable:
 
     def several(
         x: Any,
-        type: int = 2,  # noqa: A002
+        type: int = 2,
         s: Any = None,
         axes: Any = None,
         norm: Any = None,
