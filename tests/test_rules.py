@@ -251,9 +251,11 @@ EXAMPLES: dict[str, Example] = {
     "unitary_form": Example((real(3, 3),), {"form": "schur", "output": "real"}, differentiate=()),
     "fft": Example(
         (real(3, 4),), {"kind": "rfft", "axes": (0, 1), "length": None, "norm": "backward"}
+    ),
     "dct": Example(
         (real(3, 4),),
         {"kind": "dct", "type": 2, "axes": (1,), "norm": "backward", "orthogonalize": False},
+    ),
     "jit": Example((real(3), real(3)), {"jaxpr": _jaxpr, "backend": "numpy", "name": "f"}),
     "checkpoint": Example(
         (real(3), real(3)), {"jaxpr": _jaxpr, "policy": nothing_saveable, "name": "f"}

@@ -1,6 +1,6 @@
 """Fourier transforms, and cosine and sine transforms, over some dimensions: all linear."""
 
-# ruff: noqa: A001, A002  SciPy's names
+# ruff: noqa: A002  SciPy's names
 
 from __future__ import annotations
 

@@ -7,13 +7,12 @@ from operator import index as as_int
 from typing import Any
 
 import numpy as np
-from numpy.fft import fftfreq, rfftfreq
 
 from ..core.errors import located
 from ..lax import arithmetic as arith
 from ..lax import fourier, slicing
 from .dispatch import implements, store
-from .manipulation import normal_axes, normal_axis, operand
+from .manipulation import astype, normal_axes, normal_axis, operand
 from .picking import roll
 from .promotion import to_dtype
 
@@ -221,6 +220,25 @@ fftn = _several("fftn", "fft", None)
 ifftn = _several("ifftn", "ifft", None)
 rfftn = _several("rfftn", "rfft", None)
 irfftn = _several("irfftn", "irfft", None)
+
+
+def fftfreq(n: int, d: Any = 1.0, device: Any = None, *, dtype: Any = None) -> Any:
+    """As ``numpy.fft.fftfreq``; the sample spacing may be traced.
+
+    Args:
+      n: how many frequencies.
+      d: the sample spacing.
+      device: None or "cpu".
+      dtype: the result's, as the array API standard has it; float64 when None.
+    """
+    out = _numpy.fftfreq(n, d, device)
+    return out if dtype is None else astype(out, dtype)
+
+
+def rfftfreq(n: int, d: Any = 1.0, device: Any = None, *, dtype: Any = None) -> Any:
+    """As ``numpy.fft.rfftfreq``; the arguments are those of ``fftfreq``."""
+    out = _numpy.rfftfreq(n, d, device)
+    return out if dtype is None else astype(out, dtype)
 
 
 def _shifted(x: Any, axes: Any, sign: int) -> Any:
