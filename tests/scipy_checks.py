@@ -48,6 +48,12 @@ def check(
     expected = call(plain, *args)
     same(call(ours, *args), expected)
     same(jitted(*args), expected, tolerance)
+    for n, arg in enumerate(args):  # each alone
+
+        def alone(x: Any, n: int = n) -> list[Any]:
+            return f(*[x if n == m else y for m, y in enumerate(args)])
+
+        at.make_jaxpr(alone)(arg)
     mapped = at.vmap(f)(*[np.stack([x, x]) for x in args])
     for out, e in zip(mapped, expected, strict=True):
         np.testing.assert_allclose(out[1] if np.ndim(out) > np.ndim(e) else out, e, atol=1e-11)

@@ -12,6 +12,7 @@ from ... import numpy as anp
 from ...core.errors import located
 from ...lax.cumulative import linear_recurrence
 from ...numpy.dispatch import implements
+from ...numpy.indexing import getitem
 from ...numpy.manipulation import moveaxis, normal_axis, operand
 from .filters import PAD_MODES, doubled, extended, output_dtype
 
@@ -272,7 +273,7 @@ def map_coordinates(
         weights.append(weight)
     if mode == "grid-constant":
         x = anp.pad(x, [(0, 1)] * count, constant_values=cval)
-    total = x[tuple(indices)]
+    total = getitem(x, tuple(indices))
     for weight in weights:  # sums over the first of what is left
         shape = (weight.shape[0], *(1,) * (total.ndim - weight.ndim), *weight.shape[1:])
         total = anp.sum(total * anp.reshape(weight, shape), 0)
