@@ -177,7 +177,8 @@ def _combined(corners: Any, weights: list[Any], trailing: int) -> Any:
 
 def _unflatten(how: Any, children: Any) -> RegularGridInterpolator:
     out = object.__new__(RegularGridInterpolator)
-    out._set(*children, how)
+    grid, values, fill_value = children
+    out._set(grid, values, fill_value, how)
     return out
 
 

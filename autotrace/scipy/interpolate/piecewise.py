@@ -183,7 +183,7 @@ def _register(kind: type[PPoly]) -> None:
     tree.register_node(
         kind,
         lambda p: ((p.c, p.x), (p.extrapolate, p.axis)),
-        lambda aux, children: _made(kind, *children, *aux),
+        lambda aux, children: _made(kind, children[0], children[1], *aux),  # type: ignore[misc]
     )
 
 
@@ -419,11 +419,9 @@ class CubicSpline(CubicHermiteSpline):
     def _slopes(self, x: Any, y: Any, first: Any, last: Any) -> Any:
         width = x[1:] - x[:-1]
         rise = (y[1:] - y[:-1]) / _column(width, y.ndim)
-        knotless = [c == "not-a-knot" for c in (first, last)]
         if x.shape[0] == 2:
-            first, last = ((1, rise[0]) if k else c for k, c in zip(knotless, (first, last)))
-            knotless = [False, False]
-        parabola = all(knotless) and x.shape[0] == 3
+            first, last = ((1, rise[0]) if c == "not-a-knot" else c for c in (first, last))
+        parabola = isinstance(first, str) and isinstance(last, str) and x.shape[0] == 3
 
         def end(condition: Any, h0: Any, h1: Any, m0: Any, m1: Any, sign: float) -> tuple:
             """The equation of an end: its own factor, its neighbour's, the right side."""
