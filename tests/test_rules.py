@@ -260,6 +260,13 @@ EXAMPLES: dict[str, Example] = {
     "matrix_function": Example((real(3, 3),), {"function": next(iter(FUNCTIONS))}),
     "frechet": Example((real(3, 3), real(3, 3)), {"function": next(iter(FUNCTIONS))}),
     "unitary_form": Example((real(3, 3),), {"form": "schur", "output": "real"}, differentiate=()),
+    "fft": Example(
+        (real(3, 4),), {"kind": "rfft", "axes": (0, 1), "length": None, "norm": "backward"}
+    ),
+    "dct": Example(
+        (real(3, 4),),
+        {"kind": "dct", "type": 2, "axes": (1,), "norm": "backward", "orthogonalize": False},
+    ),
     "jit": Example((real(3), real(3)), {"jaxpr": _jaxpr, "backend": "numpy", "name": "f"}),
     "checkpoint": Example(
         (real(3), real(3)), {"jaxpr": _jaxpr, "policy": nothing_saveable, "name": "f"}
@@ -653,6 +660,7 @@ HOST_STEPS = {
     "adjugate", "pinv", "sylvester", "banded_solve", "matrix_function", "frechet", "unitary_form",
     "bessel_i",
     "lu_pivots_to_permutation",
+    "bessel_i", "fft", "dct",
 }  # fmt: skip
 
 

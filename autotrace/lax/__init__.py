@@ -115,6 +115,7 @@ from .elementary import (
     tan,
     tanh,
 )
+from .fourier import fft
 from .implicit import custom_linear_solve, custom_root
 from .indexing import (
     broadcasted_iota,
@@ -241,6 +242,7 @@ __all__ = [
     "exp2",
     "expand_dims",
     "expm1",
+    "fft",
     "floor",
     "floor_divide",
     "fmax",

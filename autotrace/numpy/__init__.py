@@ -16,10 +16,8 @@ from numpy import (
     e,
     errstate,
     euler_gamma,
-    finfo,
     floating,
     generic,
-    iinfo,
     index_exp,
     inexact,
     inf,
@@ -48,10 +46,11 @@ from numpy import (
     unsignedinteger,
 )
 
+from . import array_api as _array_api
 from . import assignment as _assignment
+from . import fft, linalg
 from . import host as _host
 from . import indexing as _indexing
-from . import linalg
 from . import methods as _methods
 from . import operators as _operators
 from . import picking as _picking
@@ -64,6 +63,8 @@ from .applying import (
     select,
     vectorize,
 )
+from .array_api import argsort, finfo, from_dlpack, iinfo, sort
+from .array_api import array_namespace_info as __array_namespace_info__
 from .assignment import (
     copyto,
     fill_diagonal,
@@ -152,7 +153,6 @@ from .manipulation import (
     allclose,
     append,
     argpartition,
-    argsort,
     array_equal,
     array_equiv,
     array_split,
@@ -199,7 +199,6 @@ from .manipulation import (
     shape,
     shares_memory,
     size,
-    sort,
     sort_complex,
     split,
     squeeze,
@@ -462,6 +461,8 @@ from .ufuncs import (
     where,
 )
 
+__array_api_version__ = _array_api.API_VERSION
+
 #: NumPy's second names.
 abs = absolute
 acos = arccos
@@ -481,6 +482,8 @@ __all__ = [
     "False_",
     "ScalarType",
     "True_",
+    "__array_api_version__",
+    "__array_namespace_info__",
     "abs",
     "absolute",
     "acos",
@@ -613,6 +616,7 @@ __all__ = [
     "extract",
     "eye",
     "fabs",
+    "fft",
     "fill_diagonal",
     "finfo",
     "fix",
@@ -631,6 +635,7 @@ __all__ = [
     "fmin",
     "fmod",
     "frexp",
+    "from_dlpack",
     "fromfunction",
     "fromiter",
     "full",
@@ -911,5 +916,6 @@ _indexing.install()
 _assignment.install()
 _picking.install()
 _methods.install()
+_array_api.install()
 _standins.install()
 _ufunc_methods.install()

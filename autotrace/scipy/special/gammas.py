@@ -14,7 +14,7 @@ from ...api.differentiate import jvp
 from ...core.errors import located
 from ...core.trace import get_aval
 from ...numpy.dispatch import has_tracer, lowered
-from ...numpy.promotion import asarray, inexact_dtype, to_dtype
+from ...numpy.promotion import asarray, to_dtype
 from .functions import hosted, loop_operands, row, ufunc
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
