@@ -38,6 +38,8 @@ CALLS: dict[str, dict] = {
     "loggamma": {"a": 0.7},
     "lognormal": {"sigma": 0.5},
     "multinomial": {"n": 20.0, "p": np.array([0.3, 0.7])},
+    "multivariate_normal": {"mean": np.ones(2), "cov": np.array([[2.0, 0.5], [0.5, 1.0]])},
+    "orthogonal": {"n": 3},
     "pareto": {"b": 2.0},
     "permutation": {"x": np.arange(4.0)},
     "poisson": {"lam": np.array([3.0, 20.0])},
