@@ -227,6 +227,10 @@ def _bitcast(dtypes: list[np.dtype], out: np.dtype, params: dict) -> str | None:
     return f"from_bits(np.uint{width}({{0}}))" if out in _FLOATS else f"np.{out.name}({{0}})"
 
 
+def _threefry(dtypes: list[np.dtype], out: np.dtype, params: dict) -> str | None:
+    return "threefry2x32({0}, {1})" if out == np.dtype(np.uint64) else None
+
+
 def _signbit(dtypes: list[np.dtype], out: np.dtype, params: dict) -> str | None:
     last = 8 * dtypes[0].itemsize - 1
     return f"bits({{0}}) >> {last} != 0" if dtypes[0] in _FLOATS else None
@@ -236,7 +240,7 @@ _SPECIAL: dict[str, Callable[[list[np.dtype], np.dtype, dict], str | None]] = {
     "select_n": _select,
     "convert_element_type": _convert,
     "bitcast_convert_type": _bitcast,
-    "threefry2x32": lambda dtypes, out, params: "threefry2x32({0}, {1})",
+    "threefry2x32": _threefry,
     "normal_quantile": lambda dtypes, out, params: "normal_quantile({0})",
     "integer_pow": _integer_pow,
     "sign": _sign,

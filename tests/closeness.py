@@ -26,7 +26,9 @@ _ELEMENTARY_NAMES = frozenset(
     "cbrt cos cosh exp exp2 expm1 float_power hypot integer_pow log log10 log1p log2 logaddexp "
     "logaddexp2 pow power sin sinh tan tanh cumlogsumexp".split()
 )
-_SPECIAL_NAMES = frozenset("digamma erf erf_inv erfc lgamma logistic polygamma".split())
+_SPECIAL_NAMES = frozenset(
+    "digamma erf erf_inv erfc lgamma logistic normal_quantile polygamma".split()
+)
 #: The primitives that add or multiply several numbers, in an order that is not promised.
 _SUM_NAMES = frozenset(
     "cumprod cumsum dot_general linear_recurrence overlap_add reduce_prod reduce_sum "

@@ -110,6 +110,12 @@ CLOSE: dict[str, Call] = {
     "t": lambda r: r.t(r.PRNGKey(13), 3.0, (5,)),
     "generalized_normal": lambda r: r.generalized_normal(r.PRNGKey(13), 3.0, (5,)),
     "ball": lambda r: r.ball(r.PRNGKey(13), 3, 1.5, (2,)),
+    "multivariate_normal": lambda r: r.multivariate_normal(
+        r.PRNGKey(13), np.array([1.0, -2.0]), np.array([[2.0, 0.5], [0.5, 1.0]]), (3,)
+    ),
+    "orthogonal": lambda r: r.orthogonal(r.PRNGKey(13), 3, (2,)),
+    "orthogonal_flat": lambda r: r.orthogonal(r.PRNGKey(13), 2, m=3),
+    "orthogonal_unitary": lambda r: r.orthogonal(r.PRNGKey(13), 2, dtype="complex128"),
     "binomial_few": lambda r: r.binomial(r.PRNGKey(14), 20.0, 0.2, (8,)),
 
     "multinomial": lambda r: r.multinomial(r.PRNGKey(14), 30.0, np.array([0.2, 0.3, 0.5])),

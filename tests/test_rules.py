@@ -56,6 +56,10 @@ def ints(*shape, low=1, high=9):
     return rng.integers(low, high, shape)
 
 
+def words(*shape):
+    return rng.integers(0, 2**15, shape, np.uint64)  # what all dtypes that are tried can hold
+
+
 def bools(*shape):
     return rng.integers(0, 2, shape).astype(bool)
 
@@ -165,6 +169,10 @@ EXAMPLES: dict[str, Example] = {
     **{name: Example((real(2, 3),)) for name in ["is_finite", "is_nan", "is_inf", "signbit"]},
     **{name: Example((cplx(2, 3),)) for name in ["real", "imag", "conj"]},
     "complex": Example((real(2, 3), real(2, 3))),
+    "threefry2x32": Example((words(2, 3), words(2, 3))),
+    "bitcast_convert_type": Example((real(2, 3),), {"new_dtype": np.dtype(np.int64)}),
+    "fma": Example((real(2, 3), real(2, 3), real(2, 3))),
+    "normal_quantile": Example((real(2, 3, **UNIT),), differentiate=()),
     "convert_element_type": Example((real(2, 3),), {"new_dtype": np.dtype(np.float64)}),
     "select_n": Example((bools(2, 3), real(2, 3), real(2, 3))),
     "clamp": Example((real(2, 3, low=-1, high=-0.5), real(2, 3), real(2, 3, low=0.5, high=1))),

@@ -11,7 +11,7 @@ import numpy as np
 from ..core.avals import ShapedArray, make_aval
 from ..core.lazy import LazyModule
 from ..core.primitive import Primitive
-from ..core.trace import innermost_staging
+from ..core.trace import get_aval, innermost_staging
 from .arithmetic import mul
 from .families import check_kinds, def_partials, elementwise, elementwise_batch, no_derivative
 from .indexing import iota_p
@@ -107,7 +107,9 @@ def bitcast_convert_type(operand: Any, new_dtype: Any) -> Any:
     >>> hex(lax.bitcast_convert_type(np.float64(1.0), np.uint64))
     '0x3ff0000000000000'
     """
-    return bitcast_convert_type_p.bind(array(operand), new_dtype=np.dtype(new_dtype))
+    operand, dtype = array(operand), np.dtype(new_dtype)
+    _bitcast_abstract(get_aval(operand), new_dtype=dtype)
+    return bitcast_convert_type_p.bind(operand, new_dtype=dtype)
 
 
 @bitcast_convert_type_p.def_impl

@@ -27,7 +27,7 @@ from .discrete import (
 )
 from .gamma import beta, chisquare, dirichlet, f, gamma, loggamma, t
 from .keys import PRNGKey, clone, fold_in, key, key_data, key_impl, split, wrap_key_data
-from .multivariate import ball, generalized_normal
+from .multivariate import ball, generalized_normal, multivariate_normal, orthogonal
 from .permuting import choice, permutation, shuffle
 from .sampling import bits, normal, randint, uniform
 
@@ -61,7 +61,9 @@ __all__ = [
     "lognormal",
     "maxwell",
     "multinomial",
+    "multivariate_normal",
     "normal",
+    "orthogonal",
     "pareto",
     "permutation",
     "poisson",

@@ -132,6 +132,7 @@ def _reach(a: Any, x: Any, side: Any) -> Any:
     # Newton's steps then goes beyond, and too far above, where a fixed point is approached.
     near = 2 * _DEPTH / (start + np.sqrt(start * start + 2 * _DEPTH * x))
     below = near + (_DEPTH - a * near - x * np.expm1(-near)) / (a - x * np.exp(-near))
+    x = np.maximum(x, 0.5)  # as it is there
     above = np.log1p((_DEPTH + a * np.log1p((_DEPTH + a * near) / x)) / x)
     return np.where(side < 0, below, above)
 

@@ -86,6 +86,8 @@ def PRNGKey(seed: Any, *, impl: str | None = None) -> Any:  # noqa: N802  JAX's 
     """
     _check_impl("key", impl)
     if isinstance(seed, int):
+        if not -(2**63) <= seed < 2**63:
+            raise OverflowError(located(f"random.key takes seeds of 64 bits, got {seed}"))
         seed = np.int64(seed)
     dtype, shape = getattr(seed, "dtype", None), np.shape(seed)
     if dtype is None or dtype.kind not in "iu" or shape:

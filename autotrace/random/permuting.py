@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core.errors import located
 from ..lax.sorting import sort, top_k
+from ..numpy.picking import take
 from ..numpy.promotion import asarray
 from .continuous import gumbel_of
 from .keys import check_key, split_word, word_of
@@ -149,7 +150,7 @@ def choice(
         taken = (slice(None),) * axis + (slice(wanted),)
         chosen = permutation(key, a, axis)[taken]
         return np.reshape(chosen, a.shape[:axis] + shape + a.shape[axis + 1 :])
-    return places if number else np.take(a, places, axis)
+    return places if number else take(a, places, axis)
 
 
 @staged
