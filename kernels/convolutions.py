@@ -203,9 +203,7 @@ def _by_window(dtype: str, outs: int, width: int, lanes: int) -> Source:
         for k in terms:
             total = f"sum_of(load_vector(here, {place[o, k]}, {lanes}))"
             store += [f"    row[terms[2 * ({width} * part + {k}) + 1]] = {total}"]
-    rows = [
-        f"y{o} = at(y, min(block + {o}, words[OUTS] - 1) * words[RHS_OUT])" for o in features
-    ]
+    rows = [f"y{o} = at(y, min(block + {o}, words[OUTS] - 1) * words[RHS_OUT])" for o in features]
     begin = [f"k{k} = terms[2 * ({width} * part + {k})]" for k in terms]
     begin += [f"t{o}_{k} = load_vector(here, {at}, {lanes})" for (o, k), at in place.items()]
     read = [f"x{k} = kept(load_vector(x, k{k} + source, {lanes}), bits)" for k in terms]
@@ -233,62 +231,61 @@ def _by_window(dtype: str, outs: int, width: int, lanes: int) -> Source:
 # --- how arrays lie ------------------------------------------------------------------------------
 
 
-class _Vectors(NamedTuple):
-    """Places, of which neighbours lie ``pitches`` apart, as vectors.
+def _grid(sizes: Sequence[int], strides: Sequence[int]) -> np.ndarray:
+    """The position of each element of a view, in one dimension."""
+    at = np.zeros(1, np.int64)
+    for n, stride in zip(sizes, strides, strict=True):
+        at = (at[:, None] + stride * np.arange(n)).reshape(-1)
+    return at
+
+
+class _Vectors:
+    """Places, of which neighbours lie ``pitches`` apart, as vectors: along the last dimension, or
+    along several of them with what lies between.
 
     Attributes:
-      table: for each vector where it starts, in the array with these pitches and in one of its own
-        shape, and a bit for each of its elements that is a place and in no vector before.
-      shape, strides: of that other array: its shape and the strides of the places in it.
+      count: how many vectors there are.
+      shape, strides: of another array that has the same vectors: its shape, and the strides of the
+        places in it.
       over: how many elements there have to be beyond the last place.
       in_order: whether the other array has the places in C order and nothing else.
     """
 
-    table: list[tuple[int, int, int]]
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    over: int
-    in_order: bool
+    def __init__(self, sizes: tuple[int, ...], pitches: tuple[int, ...], lanes: int):
+        def run_of(merged: int) -> int:
+            inner = zip(sizes[-merged:], pitches[-merged:], strict=True)
+            return sum((n - 1) * p for n, p in inner) + 1
 
+        def count_of(merged: int) -> int:
+            return math.prod(sizes[:-merged]) * -(-run_of(merged) // lanes)
 
-def _signed(bits: int) -> int:
-    return bits - (1 << 64) if bits >> 63 else bits
+        merged = 1
+        for more in range(2, len(sizes) + 1):
+            if count_of(more) <= _WORTH_MERGING * count_of(merged):
+                merged = more
+        self._outer, self._inner, self._pitches = sizes[:-merged], sizes[-merged:], pitches
+        self._run, self._lanes = run_of(merged), lanes
+        self.count = count_of(merged)
+        self.over = max(0, lanes - self._run)
+        self.shape = (*self._outer, self._run + self.over)
+        self.strides = (*contiguous(self.shape).strides[:-1], *pitches[-merged:])
+        self.in_order = math.prod(self.shape) == math.prod(sizes)
 
-
-def _vectors(sizes: tuple[int, ...], pitches: tuple[int, ...], lanes: int) -> _Vectors:
-    """Vectors along the last dimension, or along several of them with what lies between."""
-
-    def run_of(merged: int) -> int:
-        inner = zip(sizes[-merged:], pitches[-merged:], strict=True)
-        return sum((n - 1) * p for n, p in inner) + 1
-
-    def number_of(merged: int) -> int:
-        return math.prod(sizes[:-merged]) * -(-run_of(merged) // lanes)
-
-    merged = 1
-    for more in range(2, len(sizes) + 1):
-        if number_of(more) <= _WORTH_MERGING * number_of(merged):
-            merged = more
-    outer, run = sizes[:-merged], run_of(merged)
-    row = max(run, lanes)
-    at = np.zeros(sizes[-merged:], np.int64)
-    for d, p in enumerate(pitches[-merged:]):
-        at += np.arange(at.shape[d]).reshape([-1 if e == d else 1 for e in range(merged)]) * p
-    real = np.zeros(row, bool)
-    real[at] = True
-    rows: list[tuple[int, int]] = []
-    for begin in range(0, run, lanes):
-        start = max(0, min(begin, run - lanes))
-        bits = sum(1 << i for i in range(lanes) if start + i >= begin and real[start + i])
-        rows.append((start, _signed(bits)))
-    table = []
-    for number, index in enumerate(itertools.product(*map(range, outer))):
-        base = sum(i * p for i, p in zip(index, pitches, strict=False))
-        table += [(base + start, number * row + start, bits) for start, bits in rows]
-    shape = (*outer, row)
-    strides = (*contiguous(shape).strides[: len(outer)], *pitches[-merged:])
-    in_order = math.prod(shape) == math.prod(sizes)
-    return _Vectors(table, shape, strides, row - run, in_order)
+    def table(self) -> list[tuple[int, int, int]]:
+        """For each vector where it starts, in the array with the pitches and in the other one, and
+        a bit for each of its elements that is a place and in no vector before."""
+        rank, lane = len(self._outer), np.arange(self._lanes)
+        real = np.zeros(self._run + self.over, bool)
+        real[_grid(self._inner, self._pitches[rank:])] = True
+        begin = np.arange(0, self._run, self._lanes)
+        start = np.maximum(0, np.minimum(begin, self._run - self._lanes))
+        element = start[:, None] + lane
+        new = real[element] & (element >= begin[:, None])
+        bits = np.sum(new.astype(np.uint64) << lane.astype(np.uint64), axis=1, dtype=np.uint64)
+        source = _grid(self._outer, self._pitches[:rank])[:, None] + start
+        other = np.arange(len(source))[:, None] * len(real) + start
+        columns = np.broadcast_arrays(source, other, bits.view(np.int64))
+        return list(zip(*(c.ravel().tolist() for c in columns), strict=True))
 
 
 class _Layout:
@@ -297,7 +294,6 @@ class _Layout:
     Attributes:
       shape: of the spatial dimensions: first the phases, then the elements of a phase.
       used: the phases that are read.
-      offsets: where the first place is for each of the ``taps``, ``spread``.
     """
 
     def __init__(
@@ -311,18 +307,23 @@ class _Layout:
     ):
         self.apart = apart
         self.lanes = lanes
-        self.counts = tuple(-(-n // s) for n, s in zip(sizes, apart, strict=True))
-        self.shape = (*apart, *self.counts)
-        strides = contiguous(self.shape).strides
-        rank = len(sizes)
+        counts = tuple(-(-n // s) for n, s in zip(sizes, apart, strict=True))
+        self.shape = (*apart, *counts)
+        strides, rank = contiguous(self.shape).strides, len(sizes)
         self.phase_strides, self.pitches = strides[:rank], strides[rank:]
-        reached = [[i * d for i in range(n)] for n, d in zip(taps, spread, strict=True)]
-        parts = zip(reached, apart, self.phase_strides, self.pitches, strict=True)
-        along = [[i % s * outer + i // s * inner for i in at] for at, s, outer, inner in parts]
-        self.offsets = [sum(position) for position in itertools.product(*along)]
-        self.used = [sorted({i % s for i in at}) for at, s in zip(reached, apart, strict=True)]
-        self.vectors = _vectors(moving, self.pitches, lanes)
-        self.waste = len(self.vectors.table) * lanes / max(1, math.prod(moving))
+        self._reached = [np.arange(n) * d for n, d in zip(taps, spread, strict=True)]
+        self.used = [sorted({*(at % s)}) for at, s in zip(self._reached, apart, strict=True)]
+        self.vectors = _Vectors(moving, self.pitches, lanes)
+        #: How much is computed for each place.
+        self.waste = self.vectors.count * lanes / max(1, math.prod(moving))
+
+    def offsets(self) -> list[int]:
+        """Where the first place is for each of the taps."""
+        parts = zip(self._reached, self.apart, self.phase_strides, self.pitches, strict=True)
+        total = np.zeros(1, np.int64)
+        for at, s, outer, inner in parts:
+            total = (total[:, None] + at % s * outer + at // s * inner).reshape(-1)
+        return total.tolist()
 
 
 class _Placed(NamedTuple):
@@ -358,9 +359,7 @@ def _laid_out(plan: Plan, x: Expression, layout: _Layout) -> _Placed:
         part = (*lead, *(-(-(n - r) // s) for n, r, s in within))
         offset = sum(r * s for r, s in zip(phase, layout.phase_strides, strict=True))
         starts, steps = (0, 0, *phase), (1, 1, *layout.apart)
-        taken = plan.reindex(
-            x, lambda v, a=starts, n=part, s=steps: v.slice(a, n, s), part
-        )  # fmt: skip
+        taken = plan.reindex(x, lambda v, a=starts, n=part, s=steps: v.slice(a, n, s), part)
         plan.add(Root(taken, made.slot, View(part, (*strides, *layout.pitches), offset)), part)
     return _Placed(made.slot, 0, (strides[0], strides[1]))
 
@@ -420,142 +419,188 @@ def _split(view: View, dim: int, sizes: tuple[int, int]) -> View:
     return found
 
 
-# --- the rule ------------------------------------------------------------------------------------
+# --- the two ways --------------------------------------------------------------------------------
+
+
+class _Job(NamedTuple):
+    """A convolution of an input (batch, groups * features, *sizes) with a kernel (groups * outs,
+    features, *window) to a result of a shape (batch, groups * outs, *places)."""
+
+    lhs: Expression
+    rhs: Expression
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+
+    @property
+    def terms(self) -> int:
+        """How many products an element of the result is the sum of."""
+        return math.prod(self.rhs.shape[1:])
+
+    def by_places(self, lanes: int) -> _Layout:
+        window, places = self.rhs.shape[2:], self.shape[2:]
+        return _Layout(self.lhs.shape[2:], places, self.strides, window, self.dilation, lanes)
+
+    def by_window(self, lanes: int) -> _Layout:
+        window, places = self.rhs.shape[2:], self.shape[2:]
+        return _Layout(self.lhs.shape[2:], window, self.dilation, places, self.strides, lanes)
+
+    def along_batch(self, plan: Plan) -> _Job:
+        """The same with the batch as the last spatial dimension, so that there is a batch of 1."""
+        rank = len(self.shape)
+        order = (*range(1, rank), 0)
+        batch, *rest = self.lhs.shape
+        lhs = plan.reindex(self.lhs, lambda v: _longer(v.transpose(order), 0), (1, *rest, batch))
+        rhs = plan.reindex(self.rhs, lambda v: _longer(v, rank), (*self.rhs.shape, 1))
+        shape = (1, *self.shape[1:], self.shape[0])
+        return _Job(lhs, rhs, shape, (*self.strides, 1), (*self.dilation, 1), self.groups)
+
+    def along_features(self, plan: Plan) -> _Job:
+        """The same with a group's features as the last spatial dimension."""
+        batch, _, *sizes = self.lhs.shape
+        outs, features, *window = self.rhs.shape
+        rank = len(self.shape)
+        order = (0, 1, *range(3, rank + 1), 2)
+        lhs = plan.reindex(
+            self.lhs,
+            lambda v: _split(v, 1, (self.groups, features)).transpose(order),
+            (batch, self.groups, *sizes, features),
+        )
+        order_of_kernel = (0, *range(2, rank), 1)
+        rhs = plan.reindex(
+            self.rhs,
+            lambda v: _longer(v.transpose(order_of_kernel), 1),
+            (outs, 1, *window, features),
+        )
+        shape = (*self.shape, 1)
+        return _Job(lhs, rhs, shape, (*self.strides, 1), (*self.dilation, 1), self.groups)
+
+    def time(self, layout: _Layout) -> float:
+        """About how many nanoseconds it takes."""
+        work = math.prod(self.shape) * self.terms * 2 * self.lhs.dtype.itemsize
+        return work * layout.waste / _SPEED
+
+
+def _longer(view: View, dim: int) -> View:
+    """A view with one more dimension, of one element."""
+    shape, strides = view.shape, view.strides
+    return View((*shape[:dim], 1, *shape[dim:]), (*strides[:dim], 0, *strides[dim:]), view.offset)
 
 
 def _convolution(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
+    """The rule of the primitive: of several ways the one that is expected to take least time."""
     if out.dtype not in NATIVE or out.dtype == np.bool_:
         return None
     lhs, rhs = args
     if out.size == 0 or 0 in rhs.shape:
         return Number(out.dtype.type(0), out.shape)
-    if len(out.shape) == 2:
-        return _without_places(plan, lhs, rhs, out, params)
-    sizes, window, places = lhs.shape[2:], rhs.shape[2:], out.shape[2:]
-    strides, dilation = params["window_strides"], params["rhs_dilation"]
-    size, registers = vector_registers()
-    lanes = size // out.dtype.itemsize
-    groups = params["feature_group_count"]
-    by_places = _Layout(sizes, places, strides, window, dilation, lanes)
-    by_window = _Layout(sizes, window, dilation, places, strides, lanes)
-    rule = _plan_by_places if by_places.waste <= by_window.waste else _plan_by_window
-    layout = by_places if rule is _plan_by_places else by_window
-    return rule(plan, lhs, rhs, out.shape, groups, layout, registers)
-
-
-def _without_places(
-    plan: Plan, lhs: Expression, rhs: Expression, out: ShapedArray, params: dict
-) -> Leaf:
-    """Without spatial dimensions: with one, of one element."""
-
-    def longer(x: Expression) -> Expression:
-        shape = (*x.shape, 1)
-        return plan.reindex(x, lambda v: View(shape, (*v.strides, 0), v.offset), shape)
-
-    params = {**params, "window_strides": (1,), "rhs_dilation": (1,)}
-    aval = ShapedArray((*out.shape, 1), out.dtype)
-    found = _convolution(plan, [longer(lhs), longer(rhs)], aval, params)
-    view = found.view
-    return Leaf(found.slot, View(out.shape, view.strides[:2], view.offset), out.dtype)
+    job = _Job(
+        lhs, rhs, out.shape, params["window_strides"], params["rhs_dilation"],
+        params["feature_group_count"],
+    )  # fmt: skip
+    lanes = vector_registers()[0] // out.dtype.itemsize
+    turned, deep = job.along_batch(plan), job.along_features(plan)
+    #: How much of a reordered operand or result is read across memory, a nanosecond each.
+    moved = math.prod(lhs.shape) + out.size, math.prod(lhs.shape) + math.prod(rhs.shape)
+    ways = [(turned, turned.by_places(lanes), moved[0]), (deep, deep.by_window(lanes), moved[1])]
+    if len(out.shape) > 2:
+        ways += [(job, job.by_places(lanes), 0), (job, job.by_window(lanes), 0)]
+    number = min(range(len(ways)), key=lambda i: ways[i][0].time(ways[i][1]) + ways[i][2])
+    chosen, layout, _ = ways[number]
+    found = (_plan_by_window if number % 2 else _plan_by_places)(plan, chosen, layout)
+    shape, strides, offset = found.view
+    if chosen is turned:
+        view = View(out.shape, (strides[-1], *strides[1:-1]), offset)
+    else:
+        rank = len(out.shape)
+        view = View(shape[:rank], strides[:rank], offset)
+    return Leaf(found.slot, view, out.dtype)
 
 
 def _step(
     plan: Plan,
+    job: _Job,
     source: Source,
     words: dict[str, int],
-    table: list[int],
+    table: Sequence[int],
     placed: dict[str, _Placed],
     stop: int,
-    multiplications: int,
-    dtype: np.dtype,
 ) -> None:
     head = [0] * len(_WORDS)
     for name, word in words.items():
         head[_WORDS[name]] = word
-    size = dtype.itemsize
+    size, multiplications = job.lhs.dtype.itemsize, math.prod(job.shape) * job.terms
     patches = [(p.slot, _WORDS[name], p.offset * size) for name, p in placed.items()]
     work = multiplications * 2 * size // _SPEED
+    shapes = " with ".join(str(x.shape) for x in (job.lhs, job.rhs))
     plan.add_step(
         Routine(
-            f"convolution of {multiplications} multiplications", source, head + table, patches,
-            stop, work, [placed["OUT"].slot], pieces_of(work, stop),
+            f"convolution of {shapes}", source, [*head, *table], patches, stop, work,
+            [placed["OUT"].slot], pieces_of(work, stop),
         )
     )  # fmt: skip
 
 
-def _plan_by_places(
-    plan: Plan,
-    lhs: Expression,
-    rhs: Expression,
-    shape: tuple[int, ...],
-    groups: int,
-    layout: _Layout,
-    registers: int,
-) -> Leaf:
-    batch, outs, ins = shape[0], shape[1] // groups, rhs.shape[1]
-    vectors = layout.vectors
-    block, width = _blocks(outs, len(vectors.table), 8, registers * 3 // 4, False)
-    turns = -(-len(vectors.table) // width)
-    x, weights = _laid_out(plan, lhs, layout), _packed(plan, rhs, groups, block)
-    made = plan.new_array((*shape[:2], *vectors.shape), lhs.dtype)
-    _, per_feature = made.view.strides[:2]
-    offsets = [c * x.strides[1] + offset for c in range(ins) for offset in layout.offsets]
-    rows = vectors.table + vectors.table[-1:] * (turns * width - len(vectors.table))
-    kernel = len(offsets) * outs * lhs.dtype.itemsize
-    most = _REPEAT if kernel > _KERNEL_BYTES else 1
-    blocks = batch * groups * turns
+def _plan_by_places(plan: Plan, job: _Job, layout: _Layout) -> Leaf:
+    dtype, shape, groups = job.lhs.dtype, job.shape, job.groups
+    outs, ins = shape[1] // groups, job.rhs.shape[1]
+    rows = layout.vectors.table()
+    registers = vector_registers()[1] * 3 // 4
+    block, width = _blocks(outs, len(rows), 8, registers, False)
+    turns = -(-len(rows) // width)
+    x, weights = _laid_out(plan, job.lhs, layout), _packed(plan, job.rhs, groups, block)
+    made = plan.new_array((*shape[:2], *layout.vectors.shape), dtype)
+    per_feature = made.view.strides[1]
+    taps = layout.offsets()
+    offsets = [c * x.strides[1] + offset for c in range(ins) for offset in taps]
+    rows += rows[-1:] * (turns * width - len(rows))
+    large = len(offsets) * outs * dtype.itemsize > _KERNEL_BYTES
+    blocks = shape[0] * groups * turns
+    repeat = next(n for n in range(_REPEAT if large else 1, 0, -1) if blocks % n == 0)
     words = {
         "LHS_BATCH": x.strides[0], "LHS_GROUP": ins * x.strides[1],
         "RHS_GROUP": weights.view.strides[0],
-        "REPEAT": next(n for n in range(most, 0, -1) if blocks % n == 0),
         "OUT_GROUP": outs * per_feature, "OUT_FEATURE": per_feature, "GROUPS": groups,
         "OUTS": outs, "TERMS": len(offsets), "OUT_BLOCKS": -(-outs // block), "TURNS": turns,
+        "REPEAT": repeat,
     }  # fmt: skip
-    placed = {"LHS": x, "RHS": _Placed(weights.slot, 0, (0, 0)), "OUT": _as_placed(made)}
-    source = _by_places(lhs.dtype.name, block, width, layout.lanes)
-    work = math.prod(shape) * len(offsets)
+    placed = {"LHS": x, "RHS": _as_placed(weights), "OUT": _as_placed(made)}
+    source = _by_places(dtype.name, block, width, layout.lanes)
     table = [*offsets, *itertools.chain.from_iterable(rows)]
-    _step(plan, source, words, table, placed, blocks * -(-outs // block), work, lhs.dtype)
-    view = View(shape, (*made.view.strides[:2], *vectors.strides))
-    return Leaf(made.slot, view, lhs.dtype)
+    _step(plan, job, source, words, table, placed, blocks * -(-outs // block))
+    view = View(shape, (*made.view.strides[:2], *layout.vectors.strides))
+    return Leaf(made.slot, view, dtype)
 
 
-def _plan_by_window(
-    plan: Plan,
-    lhs: Expression,
-    rhs: Expression,
-    shape: tuple[int, ...],
-    groups: int,
-    layout: _Layout,
-    registers: int,
-) -> Leaf:
-    outs, features = shape[1] // groups, rhs.shape[1]
-    places = math.prod(shape[2:])
-    vectors = layout.vectors
-    x, y = _laid_out(plan, lhs, layout), _window_laid_out(plan, rhs, vectors)
-    made = plan.new_array(shape, lhs.dtype)
+def _plan_by_window(plan: Plan, job: _Job, layout: _Layout) -> Leaf:
+    dtype, shape = job.lhs.dtype, job.shape
+    outs, features = shape[1] // job.groups, job.rhs.shape[1]
+    x, y = _laid_out(plan, job.lhs, layout), _window_laid_out(plan, job.rhs, layout.vectors)
+    made = plan.new_array(shape, dtype)
     per_batch, per_feature = made.view.strides[:2]
+    places = list(enumerate(layout.offsets()))
     terms = [
         (n * x.strides[0] + offset, n * per_batch + place)
         for n in range(shape[0])
-        for place, offset in enumerate(layout.offsets)
+        for place, offset in places
     ]
-    block, width = _blocks(outs, len(terms), math.isqrt(registers // 2), registers // 2, True)
+    registers = vector_registers()[1] // 2
+    block, width = _blocks(outs, len(terms), math.isqrt(registers), registers, True)
     terms += terms[-1:] * (-len(terms) % width)
     turns = -(-len(terms) // (width * _TOTALS))
+    rows = layout.vectors.table()
     words = {
         "LHS_GROUP": features * x.strides[1], "LHS_FEATURE": x.strides[1],
         "RHS_GROUP": outs * y.strides[0], "RHS_OUT": y.strides[0], "RHS_FEATURE": y.strides[1],
         "OUT_GROUP": outs * per_feature, "OUT_FEATURE": per_feature,
         "OUTS": outs, "FEATURES": features, "TERMS": len(terms),
-        "OUT_BLOCKS": -(-outs // block), "TURNS": turns, "VECTORS": len(vectors.table),
+        "OUT_BLOCKS": -(-outs // block), "TURNS": turns, "VECTORS": len(rows),
     }  # fmt: skip
     placed = {"LHS": x, "RHS": y, "OUT": _as_placed(made)}
-    source = _by_window(lhs.dtype.name, block, width, layout.lanes)
-    work = shape[0] * shape[1] * places * math.prod(rhs.shape[1:])
-    table = [*itertools.chain.from_iterable(terms), *itertools.chain.from_iterable(vectors.table)]
-    stop = groups * -(-outs // block) * turns
-    _step(plan, source, words, table, placed, stop, work, lhs.dtype)
+    source = _by_window(dtype.name, block, width, layout.lanes)
+    table = [*itertools.chain.from_iterable(terms), *itertools.chain.from_iterable(rows)]
+    _step(plan, job, source, words, table, placed, job.groups * -(-outs // block) * turns)
     return made
 
 

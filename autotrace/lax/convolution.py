@@ -73,7 +73,7 @@ def _conv_impl(
     )[(..., 0, 0, 0, *(slice(None),) * len(window))]
     within = tuple(range(3 + len(window), seen.ndim))
     across = tuple(range(3, 3 + len(window)))
-    # Matrices of windows and places: the longer of the two goes along the rows, for the copy's sake.
+    # Matrices of windows and places, the longer of them along the rows: they are copied faster.
     by_places = math.prod(places) >= math.prod(window)
     order = (0, 1, 2, *within, *across) if by_places else (0, 1, *across, 2, *within)
     seen = seen.transpose(order)
@@ -410,15 +410,11 @@ def _from_letters(specs: tuple[str, str, str], rank: int) -> ConvDimensionNumber
             )
         )
     order = [c for c in specs[1] if c not in "OI"]
-    found = (
-        tuple(map(s.index, (*pair, *order))) for s, pair in zip(specs, pairs, strict=True)
-    )
+    found = (tuple(map(s.index, (*pair, *order))) for s, pair in zip(specs, pairs, strict=True))
     return ConvDimensionNumbers(*found)
 
 
-def _numbers(
-    what: str, given: Sequence[int] | None, rank: int, least: int = 1
-) -> tuple[int, ...]:
+def _numbers(what: str, given: Sequence[int] | None, rank: int, least: int = 1) -> tuple[int, ...]:
     """A parameter with a number for each spatial dimension; ones for None."""
     numbers = (1,) * rank if given is None else tuple(map(as_int, given))
     if len(numbers) != rank or min(numbers, default=least) < least:

@@ -392,8 +392,7 @@ def padding_pairs(
         if len(pairs) != len(sizes):
             raise TypeError(
                 located(
-                    f"{name}: padding is a pair for each of {len(sizes)} dimensions, "
-                    f"got {padding}"
+                    f"{name}: padding is a pair for each of {len(sizes)} dimensions, got {padding}"
                 )
             )
         return pairs

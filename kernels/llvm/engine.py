@@ -40,8 +40,7 @@ def processor() -> str:
 @functools.cache
 def vector_registers() -> tuple[int, int]:
     """The size of the processor's vector registers in bytes, and how many there are."""
-    cpu, features = _start()
-    names = features.split(",")
+    names = _start()[1].split(",")
     if "+avx512f" in names:
         return 64, 32
     if "+avx" in names:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .language import builds
-from .values import FLOATS, MEMORY, Builder, Value, _register
+from .values import FLOATS, Builder, Value, _register
 
 
 def element_dtype(dtype: str) -> str:
@@ -26,7 +26,9 @@ def _load_vector(builder: Builder, pointer: Value, index: Any, lanes: int) -> Va
     """So many elements from a place on."""
     dtype = f"{pointer.dtype[1:]}x{lanes}"
     place = builder.element(pointer, index)
-    return builder.made(dtype, f"load {_register(dtype)}, ptr {place.name}, align 1{builder.access}")
+    return builder.made(
+        dtype, f"load {_register(dtype)}, ptr {place.name}, align 1{builder.access}"
+    )
 
 
 @builds
