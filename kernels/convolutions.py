@@ -537,7 +537,7 @@ def _step(
     plan.add_step(
         Routine(
             f"convolution of {shapes}", source, [*head, *table], patches, stop, work,
-            [placed["OUT"].slot], pieces_of(work, stop),
+            [placed["OUT"].slot], "direct", pieces_of(work, stop),
         )
     )  # fmt: skip
 

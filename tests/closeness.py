@@ -31,7 +31,7 @@ _SPECIAL_NAMES = frozenset("digamma erf erf_inv erfc lgamma logistic polygamma".
 _SUM_NAMES = frozenset(
     "cumprod cumsum dot_general linear_recurrence overlap_add reduce_prod reduce_sum "
     "reduce_window_prod reduce_window_sum scatter window_reached "
-    "cholesky det lu slogdet solve triangular_solve".split()
+    "cholesky conv_general_dilated det lu slogdet solve triangular_solve".split()
 )
 #: Whose relative error has no bound where the result crosses zero; the absolute one has.
 _CROSSING_NAMES = frozenset("digamma lgamma logaddexp logaddexp2".split())

@@ -45,12 +45,15 @@ conv_general_dilated_p = Primitive("conv_general_dilated")
 
 
 def _places(
-    lhs: tuple[int, ...], rhs: tuple[int, ...], strides: tuple[int, ...], dilation: tuple[int, ...]
+    lhs: tuple[int, ...],
+    rhs: tuple[int, ...],
+    window_strides: tuple[int, ...],
+    rhs_dilation: tuple[int, ...],
 ) -> tuple[int, ...]:
     """How many windows fit along each dimension."""
     return tuple(
         max((n - span_of(w, d)) // s + 1, 0) if w else 0
-        for n, w, s, d in zip(lhs[2:], rhs[2:], strides, dilation, strict=True)
+        for n, w, s, d in zip(lhs[2:], rhs[2:], window_strides, rhs_dilation, strict=True)
     )
 
 
@@ -204,6 +207,9 @@ def _conv_batch(
         out = reshape(out, (out.shape[0], groups, size, outs, *out.shape[2:]))
         out = move_axis(out, 2, 0)
         return reshape(out, (size, out.shape[1], groups * outs, *out.shape[4:])), 0
+    if not size:
+        places = _places(lhs.shape[1:], rhs.shape[1:], **params)
+        return uniform((0, lhs.shape[1], groups * outs, *places), lhs.dtype), 0
     # More groups.
     lhs = move_axis(lhs, 0, 1)
     lhs = reshape(lhs, (lhs.shape[0], size * lhs.shape[2], *lhs.shape[3:]))
@@ -287,8 +293,8 @@ def _convolved(
 ) -> Any:
     """A convolution of operands in the primitive's orders of dimensions."""
     along = [
-        _Along(n, w, s, *p, b, d)
-        for n, w, s, p, b, d in zip(
+        _Along(n, w, s, low, high, b, d)
+        for n, w, s, (low, high), b, d in zip(
             lhs.shape[2:], rhs.shape[2:], strides, padding, base, dilation, strict=True
         )
     ]
