@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 from .llvm import cache, engine
 from .llvm.language import BUILTINS, Translator, builds
 from .llvm.values import REGISTER, Builder, Module, Value
+from .llvm.vectors import NAMES as VECTORS
 from .scalars import NAMESPACE
 
-_FUNCTIONS = BUILTINS | NAMESPACE
+_FUNCTIONS = BUILTINS | NAMESPACE | VECTORS
 
 
 class Helper(NamedTuple):

@@ -198,6 +198,7 @@ class Routine:
       work: a rough count of nanoseconds.
       slots: what it writes.
       library: what it calls.
+      piece: how much of its range a thread takes at a time; 0 where it runs in one piece.
     """
 
     def __init__(
@@ -210,6 +211,7 @@ class Routine:
         work: int,
         slots: list[int],
         library: str = "BLAS",
+        piece: int = 0,
     ):
         self.name = name
         self.library = library
@@ -219,9 +221,7 @@ class Routine:
         self.stop = stop
         self.work = work
         self.slots = slots
-
-    #: Routines run in one piece.
-    piece = 0
+        self.piece = piece
 
     @property
     def may_fail(self) -> bool:

@@ -25,7 +25,17 @@ import numpy as np
 from ..core.avals import ShapedArray
 from ..core.jaxpr import Eqn, Jaxpr, Literal, Var
 from ..transforms.simplify import simplify_jaxpr
-from . import control, extrema, factorizations, indexing, products, scans, shapes, windows
+from . import (
+    control,
+    convolutions,
+    extrema,
+    factorizations,
+    indexing,
+    products,
+    scans,
+    shapes,
+    windows,
+)
 from .expressions import (
     REGISTERS,
     Control,
@@ -84,8 +94,9 @@ _REDUCTIONS = {
 Step = KernelDraft | HostStep | Routine | Control
 
 _RULES = (
-    shapes.RULES | products.RULES | indexing.RULES | scans.RULES | windows.RULES | extrema.RULES
-)
+    shapes.RULES | products.RULES | convolutions.RULES | indexing.RULES | scans.RULES
+    | windows.RULES | extrema.RULES
+)  # fmt: skip
 
 
 class Plan:

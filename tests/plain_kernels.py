@@ -145,7 +145,7 @@ _LOOP_NAMES: dict[str, Any] = {
 
 
 def _run_loops(step: Structured, slots: dict[int, np.ndarray]) -> None:
-    if "invoke(words[" in step.source.text or "product_" in step.source.text:
+    if "invoke(words[" in step.source.text or "routine_" in step.source.text:
         _run_routine(step, slots)  # it has steps that call native libraries, or threads
         return
     table = Table(step.table)

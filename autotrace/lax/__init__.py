@@ -70,6 +70,15 @@ from .collectives import (
     ppermute,
     psum,
 )
+from .convolution import (
+    ConvDimensionNumbers,
+    conv,
+    conv_dimension_numbers,
+    conv_general_dilated,
+    conv_general_dilated_patches,
+    conv_transpose,
+    conv_with_general_padding,
+)
 from .cumulative import (
     cumlogsumexp,
     cummax,
@@ -181,6 +190,7 @@ from .structural import (
 from .windows import reduce_window
 
 __all__ = [
+    "ConvDimensionNumbers",
     "abs",
     "acos",
     "acosh",
@@ -213,6 +223,12 @@ __all__ = [
     "concatenate",
     "cond",
     "conj",
+    "conv",
+    "conv_dimension_numbers",
+    "conv_general_dilated",
+    "conv_general_dilated_patches",
+    "conv_transpose",
+    "conv_with_general_padding",
     "convert_element_type",
     "copysign",
     "cos",
@@ -342,5 +358,5 @@ __all__ = [
 
 # Some give their argument back, or a number that a trace keeps, and users may assign to results.
 for _name in __all__:
-    if callable(globals()[_name]):
+    if callable(globals()[_name]) and not isinstance(globals()[_name], type):
         globals()[_name] = giving_own(globals()[_name])

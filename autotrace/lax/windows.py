@@ -51,19 +51,19 @@ from .structural import batched_at, move_axis, reduce_sum_p, reshape, undo_reduc
 _BITS = "biu"
 
 
-def _span(window: int, dilation: int) -> int:
+def span_of(window: int, dilation: int) -> int:
     """How many elements of an array a window covers from its first to its last one."""
     return (window - 1) * dilation + 1
 
 
-def _dilated(size: int, dilation: int) -> int:
+def dilated_size(size: int, dilation: int) -> int:
     """The size of a dimension whose elements lie so far apart."""
     return (size - 1) * dilation + 1 if size else 0
 
 
 def _count(size: int, window: int, stride: int, dilation: int) -> int:
     """How many windows fit into a dimension."""
-    return max((size - _span(window, dilation)) // stride + 1, 0)
+    return max((size - span_of(window, dilation)) // stride + 1, 0)
 
 
 def _moved(
@@ -130,7 +130,7 @@ def _overlap_add_impl(
     places = x.shape[: len(shape)]
     for index in itertools.product(*map(range, window)):
         target = tuple(
-            slice(i * d, i * d + _dilated(n, s), s)
+            slice(i * d, i * d + dilated_size(n, s), s)
             for i, n, s, d in zip(index, places, strides, dilation, strict=True)
         )
         out[target] += x[(..., *index)]
@@ -187,7 +187,7 @@ def _fold_along(
     if not count:
         return x[(*before, slice(0, 0))]
     if count == 1:
-        whole = x[(*before, slice(0, _span(window, dilation), dilation))]
+        whole = x[(*before, slice(0, span_of(window, dilation), dilation))]
         return ufunc.reduce(whole, axis=axis, dtype=x.dtype, keepdims=True)
     if window <= _ONE_BY_ONE * stride:
         total = part(x, 0)
@@ -247,7 +247,7 @@ def _around(
     """What belongs to windows, put so that a window of stride 1 at each element of an array of a
     shape has that of the windows which the element is in, and ``value`` for the others."""
     config = [
-        (_span(w, d) - 1, size - _dilated(n, s), s - 1)
+        (span_of(w, d) - 1, size - dilated_size(n, s), s - 1)
         for size, n, w, s, d in zip(shape, ct.shape, window, strides, dilation, strict=True)
     ]
     return pad(ct, value, config)
@@ -292,7 +292,7 @@ def _sum_over_elements(
     total = None
     for index in itertools.product(*map(range, window)):
         starts = [i * d for i, d in zip(index, dilation, strict=True)]
-        limits = [a + _dilated(n, s) for a, n, s in zip(starts, places, strides, strict=True)]
+        limits = [a + dilated_size(n, s) for a, n, s in zip(starts, places, strides, strict=True)]
         parts = [slice_array(x, starts, limits, strides) for x in moving]
         share = term(*parts, *still)
         total = share if total is None else add_p.bind(total, share)
@@ -379,7 +379,8 @@ _WINDOWED = {
 }
 
 
-def _padding_pairs(
+def padding_pairs(
+    name: str,
     padding: str | Sequence[tuple[int, int]],
     sizes: Sequence[int],
     spans: Sequence[int],
@@ -391,8 +392,7 @@ def _padding_pairs(
         if len(pairs) != len(sizes):
             raise TypeError(
                 located(
-                    f"reduce_window: padding is a pair for each of {len(sizes)} dimensions, "
-                    f"got {padding}"
+                    f"{name}: padding is a pair for each of {len(sizes)} dimensions, got {padding}"
                 )
             )
         return pairs
@@ -401,7 +401,7 @@ def _padding_pairs(
     if padding.upper() not in ("SAME", "SAME_LOWER"):
         raise ValueError(
             located(
-                'reduce_window: padding is "VALID", "SAME", "SAME_LOWER" or pairs (low, high), got '
+                f'{name}: padding is "VALID", "SAME", "SAME_LOWER" or pairs (low, high), got '
                 f"{padding!r}"
             )
         )
@@ -472,9 +472,9 @@ def reduce_window(
                 f"{window}, {strides}, {base} and {dilation}"
             )
         )
-    sizes = [_dilated(n, d) for n, d in zip(shape, base, strict=True)]
-    spans = [_span(w, d) for w, d in zip(window, dilation, strict=True)]
-    pairs = _padding_pairs(padding, sizes, spans, strides)
+    sizes = [dilated_size(n, d) for n, d in zip(shape, base, strict=True)]
+    spans = [span_of(w, d) for w, d in zip(window, dilation, strict=True)]
+    pairs = padding_pairs("reduce_window", padding, sizes, spans, strides)
     config = [(*pair, d - 1) for pair, d in zip(pairs, base, strict=True)]
     xs = [pad(x, i, config) for x, i in zip(xs, inits, strict=True)]
     params = {"window": window, "strides": strides, "dilation": dilation}

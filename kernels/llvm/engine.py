@@ -37,6 +37,17 @@ def processor() -> str:
     return " ".join(_start())
 
 
+@functools.cache
+def vector_registers() -> tuple[int, int]:
+    """The size of the processor's vector registers in bytes, and how many there are."""
+    names = _start()[1].split(",")
+    if "+avx512f" in names:
+        return 64, 32
+    if "+avx" in names:
+        return 32, 16
+    return 16, 32 if "+neon" in names else 16
+
+
 def _target_machine() -> llvm.TargetMachine:
     cpu, features = _start()
     target = llvm.Target.from_default_triple()

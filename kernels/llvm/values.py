@@ -365,4 +365,7 @@ class Builder:
 
 
 def _register(dtype: str) -> str:
-    return "ptr" if dtype.startswith("*") else REGISTER[dtype]
+    if dtype.startswith("*"):
+        return "ptr"
+    element, _, lanes = dtype.partition("x")
+    return f"<{lanes} x {REGISTER[element]}>" if lanes else REGISTER[dtype]
