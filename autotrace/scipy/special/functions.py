@@ -78,7 +78,8 @@ def _special_abstract(*args: ShapedArray, function: str, **params: Any) -> Shape
         raise TypeError(f"{function} takes {len(row.operands)} operands, got {len(args)}")
     inexact = [a for a in args if a.dtype.kind in "fc"]
     if len({a.dtype for a in inexact}) != 1:
-        raise TypeError(f"{function} takes floating operands of one dtype, got {args}")
+        given = " and ".join(map(str, args))
+        raise TypeError(f"{function} takes floating operands of one dtype, got {given}")
     if inexact[0].dtype.kind == "c" and not row.complex:
         raise TypeError(located(f"{function} is supported for real numbers only, got {inexact[0]}"))
     return make_aval(common_shape(function, args), inexact[0].dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def _ratio(x: Any, y: Any) -> Any:
     return x / anp.where((x == 0) & (y == 0), 1.0, y)
 
 
-xlogy = hosted(
+xlogy: Callable = hosted(
     "xlogy",
     "x y",
     lambda out, x, y: anp.log(y),
@@ -31,7 +32,7 @@ xlogy = hosted(
     composition=lambda x, y: _product(x, y, anp.log),
     note="0 where ``x`` is, and so is the derivative with respect to ``y``.",
 )
-xlog1py = hosted(
+xlog1py: Callable = hosted(
     "xlog1py",
     "x y",
     lambda out, x, y: anp.log1p(y),
@@ -45,7 +46,7 @@ def _entr(x: Any) -> Any:
     return anp.where(x < 0, -np.inf, -xlogy(x, anp.where(x < 0, 1.0, x)))
 
 
-entr = hosted(
+entr: Callable = hosted(
     "entr",
     "x",
     lambda out, x: anp.where(x < 0, 0.0, -1 - anp.log(anp.where(x < 0, 1.0, x))),
@@ -95,14 +96,14 @@ def _domain(x: Any, y: Any) -> Any:
     return anp.where((x >= 0) & (y >= 0), 1.0, 0.0)
 
 
-rel_entr = hosted(
+rel_entr: Callable = hosted(
     "rel_entr",
     "x y",
     lambda out, x, y: _log_ratio_slope(x, y) + _domain(x, y),
     lambda out, x, y: -_ratio_slope(x, y),
     composition=_rel_entr,
 )
-kl_div = hosted(
+kl_div: Callable = hosted(
     "kl_div",
     "x y",
     lambda out, x, y: _log_ratio_slope(x, y),
@@ -120,5 +121,5 @@ def _logit(x: Any) -> Any:
 
 
 expit = ufunc("expit", lax.logistic)
-logit = hosted("logit", "x", lambda out, x: 1 / (x * (1 - x)), composition=_logit)
+logit: Callable = hosted("logit", "x", lambda out, x: 1 / (x * (1 - x)), composition=_logit)
 log_expit = ufunc("log_expit", lambda x: -anp.logaddexp(anp.zeros_like(x), -x))
