@@ -138,7 +138,7 @@ CASES: list[Case] = [
     Case("expn", "n x", (DEGREES, POSITIVE)),
     Case("spence", "z", (A([0.2, 1, 1.03, 3]),)),
     Case("lambertw", "z", (POSITIVE + 0j,), smooth=(0,)),
-    Case("lambertw", "z", (A([-0.2, -0.1]) + 0j,), smooth=(0,), params={"k": -1}),
+    Case("lambertw", "z", (A([-0.2, -0.1]) + 0.1j,), smooth=(0,), params={"k": -1}),
     Case("wrightomega", "z", (REAL,)),
     # hypergeometric, polynomials
     Case("hyp0f1", "v z", (POSITIVE, SHARES), refused=(0,)),

@@ -12,6 +12,7 @@ from scipy import special as scipy_special
 from ... import lax
 from ... import numpy as anp
 from .functions import NO_RULE, hosted, row, ufunc
+from .gammas import floating
 from .incomplete import in_blocks, panel
 
 # Derivatives with respect to x are means of the neighbouring orders (DLMF 10.6.1 and 10.29.1),
@@ -125,7 +126,8 @@ def _spherical(name: str, cylindrical: Callable) -> Callable:
     """A spherical function from the cylindrical one of half-integer order (DLMF 10.47.3)."""
 
     def function(n: Any, z: Any) -> Any:
-        return anp.sqrt(0.5 * math.pi / z) * cylindrical(n + 0.5, z)
+        z = floating(z)
+        return anp.sqrt(0.5 * math.pi / z) * cylindrical(floating(n).astype(z.dtype) + 0.5, z)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = (

@@ -70,22 +70,27 @@ def _log_ratio(x: Any, y: Any) -> Any:
     return anp.where(close, anp.log1p((x - y) / y), apart)
 
 
+def _beyond(x: Any, y: Any, at_0: Any) -> Any:
+    """The value where ``x * log(x / y)`` is no number: infinite, but at ``x = 0``."""
+    infinite = anp.where(anp.isnan(x + y), np.nan, anp.full_like(x + y, np.inf))
+    return anp.where((x == 0) & (y >= 0), at_0, infinite)
+
+
 def _rel_entr(x: Any, y: Any) -> Any:
     inside, xs, ys = _valid(x, y)
-    outside = anp.where((x == 0) & (y >= 0), 0.0, anp.where(anp.isnan(x + y), np.nan, np.inf))
-    return anp.where(inside, xs * _log_ratio(xs, ys), outside)
+    return anp.where(inside, xs * _log_ratio(xs, ys), _beyond(x, y, 0.0))
 
 
 def _kl_div(x: Any, y: Any) -> Any:
     inside, xs, ys = _valid(x, y)
-    outside = anp.where((x == 0) & (y >= 0), y, anp.where(anp.isnan(x + y), np.nan, np.inf))
-    return anp.where(inside, xs * _log_ratio(xs, ys) - xs + ys, outside)
+    return anp.where(inside, xs * _log_ratio(xs, ys) - xs + ys, _beyond(x, y, y))
 
 
 def _log_ratio_slope(x: Any, y: Any) -> Any:
     """``log(x / y)``, -inf at 0, 0 where neither function is finite."""
     inside, xs, ys = _valid(x, y)
-    return anp.where(inside, _log_ratio(xs, ys), anp.where((x == 0) & (y > 0), -np.inf, 0.0))
+    steep = (x == 0) & (y > 0)
+    return anp.where(steep, -np.inf, anp.where(inside, _log_ratio(xs, ys), 0.0))
 
 
 def _ratio_slope(x: Any, y: Any) -> Any:
@@ -93,7 +98,7 @@ def _ratio_slope(x: Any, y: Any) -> Any:
 
 
 def _domain(x: Any, y: Any) -> Any:
-    return anp.where((x >= 0) & (y >= 0), 1.0, 0.0)
+    return ((x >= 0) & (y >= 0)).astype(x.dtype)
 
 
 rel_entr: Callable = hosted(

@@ -16,13 +16,14 @@ from ... import lax
 from ... import numpy as anp
 from ...core.errors import located
 from .functions import NO_RULE, hosted, loop_operands, row
+from .gammas import floating
 
 
 def _lower(factor: Callable, function: Callable) -> Callable:
     """``factor(n, ...) * function(n - 1, ...)``, 0 where n is."""
 
     def slope(out: Any, n: Any, *rest: Any) -> Any:
-        lower = anp.maximum(n - 1, 0)
+        lower = anp.where(n == 0, n, n - 1)  # SciPy's have no integer degrees below 0
         return anp.where(n == 0, 0.0, factor(n, *rest) * function(lower, *rest))
 
     return slope
@@ -114,7 +115,8 @@ def legendre_p(n: Any, z: Any) -> Any:
     >>> legendre_p(2, 0.5)
     array([-0.125])
     """
-    return anp.expand_dims(eval_legendre(n, z), 0)
+    z = floating(z)
+    return anp.expand_dims(eval_legendre(n, z).astype(z.dtype), 0)
 
 
 # --- spherical harmonics -------------------------------------------------------------------------

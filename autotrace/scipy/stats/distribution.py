@@ -60,7 +60,7 @@ def _statistic(name: str, doc: str) -> Callable:
             *shapes, loc, scale = common(*self.bound(name, args, kwargs))
             value = self.formula(name)(*shapes)
             valid = self.valid(shapes, scale)
-            return anp.where(valid, self.moved(name, value, loc, scale), np.nan)
+            return anp.where(valid, self.moved(name, value, loc, scale), np.nan).astype(loc.dtype)
 
     function.__name__ = name
     function.__doc__ = doc
@@ -248,7 +248,8 @@ class Distribution:
         out = formula(safe, *shapes)
         lower, upper = self._ends_of_quantiles(shapes)
         at_0, at_1 = (lower, upper) if name == "ppf" else (upper, lower)
-        ends = anp.where(q == 0, at_0, anp.where(q == 1, at_1, np.nan))
+        ends = anp.where(q == 1, at_1, np.nan).astype(q.dtype)
+        ends = anp.where(q == 0, at_0, ends)
         out = loc + scale * anp.where(inside, out, ends)
         return anp.where(self.valid(shapes, scale), out, np.nan)
 
