@@ -29,15 +29,20 @@ scipy_stats = LazyModule("scipy.stats")
 Bound = float | Callable[..., Any]
 
 
-def common(*args: Any) -> list[Any]:
-    """Arguments in their common floating dtype, float64 for integers; of one shape or scalars."""
+def converted(*args: Any) -> list[Any]:
+    """Arguments in their common floating dtype, float64 for integers, each of its own shape."""
     given = [lowered(asarray(a)) for a in args]
     dtype, _ = result_type(*(get_aval(a) for a in given))
     if dtype.kind == "c":
         raise TypeError(located("scipy.stats takes real numbers, not complex ones"))
     if dtype.kind != "f":
         dtype = np.dtype(np.float64)
-    return broadcast_operands(*(to_dtype(a, dtype) for a in given))
+    return [to_dtype(a, dtype) for a in given]
+
+
+def common(*args: Any) -> list[Any]:
+    """As ``converted``, and of one shape or scalars."""
+    return broadcast_operands(*converted(*args))
 
 
 def _public(method: Callable) -> Callable:
@@ -268,10 +273,22 @@ class Distribution:
 
 
 class Continuous(Distribution):
-    """A family with a density; see ``Distribution``."""
+    """A family with a density; see ``Distribution``.
 
-    def __init__(self, name: str, shapes: str = "", *bounds: Bound, **rest: Any):
+    Args:
+      open: whether the density is 0 at the lower bound, and its formula no number.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        shapes: str = "",
+        *bounds: Bound,
+        open: bool = False,  # noqa: A002
+        **rest: Any,
+    ):
         super().__init__(name, shapes, *bounds, **rest)
+        self._open = open
         if "cdf" in self._formulas and "ppf" not in self._formulas:
             self._formulas["ppf"] = self._inverted()
 
@@ -313,7 +330,8 @@ class Continuous(Distribution):
             out = density(y, *shapes) - anp.log(scale)
             return anp.where(self.valid(shapes, scale), out, np.nan)
         lower, upper = self.ends(shapes)
-        inside = (y >= lower) & (y <= upper)
+        above = y > lower if self._open else y >= lower
+        inside = above & (y < math.inf if self._upper == math.inf else y <= upper)
         safe = anp.where(inside, y, self.within(shapes, lower, upper))
         out = anp.where(inside, density(safe, *shapes) - anp.log(scale), -np.inf)
         return anp.where(self.valid(shapes, scale) & ~anp.isnan(y), out, np.nan)

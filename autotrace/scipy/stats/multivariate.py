@@ -12,7 +12,7 @@ from ... import numpy as anp
 from ...core.errors import located
 from ...lax.factorizations import triangular_solve
 from ..special import gammaln, logsumexp, multigammaln, xlogy
-from .distribution import common
+from .distribution import common, converted
 
 _LOG_TWO_PI = math.log(2 * math.pi)
 _LOG_2 = math.log(2)
@@ -55,7 +55,7 @@ def _whitened(factor: Any, x: Any) -> Any:
 def _vectors(name: str, x: Any, mean: Any, cov: Any) -> tuple[Any, Any]:
     """Points less their mean, of shape ``(..., k)``, and the matrix, ``(..., k, k)``."""
     cov = 1.0 if cov is None else cov
-    x, mean, cov = _common_dtype(x, 0.0 if mean is None else mean, cov)
+    x, mean, cov = converted(x, 0.0 if mean is None else mean, cov)
     k = max(1, mean.shape[-1] if mean.ndim else 1, cov.shape[-1] if cov.ndim else 1)
     if cov.ndim < 2:
         cov = anp.eye(k, dtype=cov.dtype) * cov
@@ -69,13 +69,6 @@ def _vectors(name: str, x: Any, mean: Any, cov: Any) -> tuple[Any, Any]:
             )
         )
     return x - mean, cov
-
-
-def _common_dtype(*args: Any) -> list[Any]:
-    """Arguments in their common floating dtype, as arrays, each of its own shape."""
-    arrays = [anp.asarray(a) for a in args]
-    like = common(*(anp.zeros((), a.dtype) for a in arrays))[0].dtype
-    return [a.astype(like) for a in arrays]
 
 
 class multivariate_normal:  # noqa: N801  SciPy's name
@@ -140,7 +133,7 @@ class multivariate_t:  # noqa: N801  SciPy's name
           An array of shape ``(...,)``.
         """
         off, shape = _vectors("multivariate_t", x, loc, shape)
-        off, df = _common_dtype(off, df)
+        off, df = converted(off, df)
         factor, k = _factor(shape), off.shape[-1]
         squares = anp.sum(_whitened(factor, off) ** 2, axis=-1)
         constant = gammaln(0.5 * (df + k)) - gammaln(0.5 * df) - 0.5 * k * anp.log(math.pi * df)
@@ -170,7 +163,7 @@ class dirichlet:  # noqa: N801  SciPy's name
         Returns:
           An array of shape ``(...)``.
         """
-        x, alpha = _common_dtype(x, alpha)
+        x, alpha = converted(x, alpha)
         if alpha.ndim != 1 or not x.ndim or x.shape[0] not in (len(alpha), len(alpha) - 1):
             raise ValueError(
                 located(
@@ -225,7 +218,7 @@ class wishart:  # noqa: N801  SciPy's name
         Returns:
           A number, or an array of shape ``(n,)``.
         """
-        x, df, scale = _common_dtype(x, df, scale)
+        x, df, scale = converted(x, df, scale)
         if x.ndim < 2:
             x = anp.reshape(x, (1, 1, *x.shape))
         k = x.shape[0]
@@ -267,7 +260,7 @@ class multinomial:  # noqa: N801  SciPy's name
         Returns:
           An array of shape ``(...)``.
         """
-        x, n, p = _common_dtype(x, n, p)
+        x, n, p = converted(x, n, p)
         inside = anp.all((x >= 0) & (x == anp.floor(x)), axis=-1) & (anp.sum(x, axis=-1) == n)
         safe = anp.where(inside[..., None], x, 0.0)
         parts = anp.sum(xlogy(safe, p) - gammaln(safe + 1), axis=-1)
