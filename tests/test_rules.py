@@ -18,6 +18,7 @@ from closeness import assert_close
 from derivative_checks import check_abstract, check_batching, check_derivatives
 
 import autotrace as at
+import autotrace.scipy.special  # the primitives that it defines
 from autotrace.core.avals import ShapedArray
 from autotrace.core.primitive import Primitive, primitives
 from autotrace.core.trace import get_aval
@@ -149,6 +150,9 @@ EXAMPLES: dict[str, Example] = {
             "hypot",
         ]
     },
+    "special": Example(
+        (real(2, 3, **POSITIVE), real(2, 3, **POSITIVE)), {"function": "gammainc"}
+    ),
     "atan2": Example((real(2, 3), real(2, 3))),
     "div": Example((real(2, 3), real(2, 3, **POSITIVE))),
     "pow": Example((real(2, 3, **POSITIVE), real(2, 3))),
@@ -670,9 +674,7 @@ HOST_STEPS = {
     "sort", "top_k", "nonzero", "gcd", "lcm", "nextafter", "polygamma", "real",
     "imag", "conj", "complex", "pure_callback", "debug_callback", "qr", "eigh", "eig", "svd",
     "adjugate", "pinv", "sylvester", "banded_solve", "matrix_function", "frechet", "unitary_form",
-    "bessel_i",
-    "lu_pivots_to_permutation",
-    "bessel_i", "fft", "dct",
+    "bessel_i", "lu_pivots_to_permutation", "fft", "dct", "special",
 }  # fmt: skip
 
 

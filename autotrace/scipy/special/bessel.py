@@ -12,6 +12,7 @@ from scipy import special as scipy_special
 from ... import lax
 from ... import numpy as anp
 from .functions import NO_RULE, hosted, row, ufunc
+from .gammas import floating
 from .incomplete import in_blocks, panel
 
 # Derivatives with respect to x are means of the neighbouring orders (DLMF 10.6.1 and 10.29.1),
@@ -32,28 +33,29 @@ def _second(function: Callable, x: Any) -> Any:
     return function(anp.full_like(x, 2.0), x)
 
 
-jv = jn = hosted("jv", "v x", NO_RULE, lambda *a: _mean(jv, -1.0)(*a))
-yv = hosted("yv", "v x", NO_RULE, lambda *a: _mean(yv, -1.0)(*a))
-yn = hosted("yn", "n x", NO_RULE, lambda *a: _mean(yn, -1.0)(*a))
-iv = hosted("iv", "v x", NO_RULE, lambda *a: _mean(iv, 1.0)(*a))
-ive = hosted(
+jv: Callable = hosted("jv", "v x", NO_RULE, lambda *a: _mean(jv, -1.0)(*a))
+jn = jv
+yv: Callable = hosted("yv", "v x", NO_RULE, lambda *a: _mean(yv, -1.0)(*a))
+yn: Callable = hosted("yn", "n x", NO_RULE, lambda *a: _mean(yn, -1.0)(*a))
+iv: Callable = hosted("iv", "v x", NO_RULE, lambda *a: _mean(iv, 1.0)(*a))
+ive: Callable = hosted(
     "ive", "v x", NO_RULE, lambda out, v, x: _mean(ive, 1.0)(out, v, x) - lax.sign(x) * out
 )
-kn = hosted("kn", "n x", NO_RULE, lambda *a: -_mean(kn, 1.0)(*a))
-j0 = hosted("j0", "x", lambda out, x: -j1(x))
-j1 = hosted("j1", "x", lambda out, x: 0.5 * (j0(x) - _second(jv, x)))
-y0 = hosted("y0", "x", lambda out, x: -y1(x))
-y1 = hosted("y1", "x", lambda out, x: 0.5 * (y0(x) - _second(yv, x)))
-i0 = hosted("i0", "x", lambda out, x: i1(x))
-i1 = hosted("i1", "x", lambda out, x: 0.5 * (i0(x) + _second(iv, x)))
-i0e = hosted("i0e", "x", lambda out, x: i1e(x) - lax.sign(x) * out)
-i1e = hosted(
+kn: Callable = hosted("kn", "n x", NO_RULE, lambda *a: -_mean(kn, 1.0)(*a))
+j0: Callable = hosted("j0", "x", lambda out, x: -j1(x))
+j1: Callable = hosted("j1", "x", lambda out, x: 0.5 * (j0(x) - _second(jv, x)))
+y0: Callable = hosted("y0", "x", lambda out, x: -y1(x))
+y1: Callable = hosted("y1", "x", lambda out, x: 0.5 * (y0(x) - _second(yv, x)))
+i0 = ufunc("i0", lambda x: lax.bessel_i(0, x))
+i1 = ufunc("i1", lambda x: lax.bessel_i(1, x))
+i0e: Callable = hosted("i0e", "x", lambda out, x: i1e(x) - lax.sign(x) * out)
+i1e: Callable = hosted(
     "i1e", "x", lambda out, x: 0.5 * (i0e(x) + _second(ive, x)) - lax.sign(x) * out
 )
-k0 = hosted("k0", "x", lambda out, x: -k1(x))
-k1 = hosted("k1", "x", lambda out, x: -0.5 * (k0(x) + _second(kv, x)))
-k0e = hosted("k0e", "x", lambda out, x: out - k1e(x))
-k1e = hosted("k1e", "x", lambda out, x: out - 0.5 * (k0e(x) + _second(kve, x)))
+k0: Callable = hosted("k0", "x", lambda out, x: -k1(x))
+k1: Callable = hosted("k1", "x", lambda out, x: -0.5 * (k0(x) + _second(kv, x)))
+k0e: Callable = hosted("k0e", "x", lambda out, x: out - k1e(x))
+k1e: Callable = hosted("k1e", "x", lambda out, x: out - 0.5 * (k0e(x) + _second(kve, x)))
 
 # --- K in its order ------------------------------------------------------------------------------
 
@@ -84,7 +86,7 @@ def _kve_order_host(v: np.ndarray, x: np.ndarray, *, order: int) -> np.ndarray:
     return np.where(good, sign * out, at_infinity)
 
 
-_kve_order = row(
+_kve_order: Callable = row(
     "kve_order",
     "v x",
     lambda out, v, x, *, order: _kve_order(v, x, order=order + 1),
@@ -93,13 +95,13 @@ _kve_order = row(
     ),
     host=_kve_order_host,
 )
-kv = hosted(
+kv: Callable = hosted(
     "kv",
     "v x",
     lambda out, v, x: anp.exp(-x) * _kve_order(v, x, order=1),
     lambda *a: -_mean(kv, 1.0)(*a),
 )
-kve = hosted(
+kve: Callable = hosted(
     "kve",
     "v x",
     lambda out, v, x: _kve_order(v, x, order=1),
@@ -124,7 +126,8 @@ def _spherical(name: str, cylindrical: Callable) -> Callable:
     """A spherical function from the cylindrical one of half-integer order (DLMF 10.47.3)."""
 
     def function(n: Any, z: Any) -> Any:
-        return anp.sqrt(0.5 * math.pi / z) * cylindrical(n + 0.5, z)
+        z = floating(z)
+        return anp.sqrt(0.5 * math.pi / z) * cylindrical(floating(n).astype(z.dtype) + 0.5, z)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def _half_square(x: Any) -> Any:
 
 
 cosm1 = ufunc("cosm1", _half_square)
-powm1 = hosted(
+powm1: Callable = hosted(
     "powm1",
     "x y",
     lambda out, x, y: y * lax.pow(x, y - 1),
@@ -34,10 +35,10 @@ powm1 = hosted(
 )
 
 _DEGREE = math.pi / 180
-sindg = hosted("sindg", "x", lambda out, x: _DEGREE * cosdg(x))
-cosdg = hosted("cosdg", "x", lambda out, x: -_DEGREE * sindg(x))
-tandg = hosted("tandg", "x", lambda out, x: _DEGREE * (1 + out * out))
-cotdg = hosted("cotdg", "x", lambda out, x: -_DEGREE * (1 + out * out))
+sindg: Callable = hosted("sindg", "x", lambda out, x: _DEGREE * cosdg(x))
+cosdg: Callable = hosted("cosdg", "x", lambda out, x: -_DEGREE * sindg(x))
+tandg: Callable = hosted("tandg", "x", lambda out, x: _DEGREE * (1 + out * out))
+cotdg: Callable = hosted("cotdg", "x", lambda out, x: -_DEGREE * (1 + out * out))
 radian = ufunc("radian", lambda d, m, s: _DEGREE * (d + m / 60 + s / 3600))
 
 # --- exprel --------------------------------------------------------------------------------------
@@ -54,7 +55,7 @@ def _exprel(x: Any) -> Any:
     return anp.where(zero, 1.0, anp.expm1(x) / anp.where(zero, 1.0, x))
 
 
-exprel = hosted("exprel", "x", lambda out, x: _exprel_slope(x), composition=_exprel)
+exprel: Callable = hosted("exprel", "x", lambda out, x: _exprel_slope(x), composition=_exprel)
 
 # --- losses --------------------------------------------------------------------------------------
 
@@ -107,14 +108,14 @@ _inverse_slope = near_zero(
     lambda z: (z / (1 + z) - anp.log1p(z)) / (z * z),
 )
 
-boxcox = hosted(
+boxcox: Callable = hosted(
     "boxcox",
     "x lmbda",
     lambda out, x, lmbda: lax.pow(x, lmbda - 1),
     lambda out, x, lmbda: _power_slope(anp.log(x), lmbda),
     composition=lambda x, lmbda: _power_of(anp.log(x), lmbda),
 )
-boxcox1p = hosted(
+boxcox1p: Callable = hosted(
     "boxcox1p",
     "x lmbda",
     lambda out, x, lmbda: lax.pow(1 + x, lmbda - 1),
@@ -130,14 +131,14 @@ def _inverse(y: Any, lmbda: Any) -> Any:
     return anp.where(zero, y, anp.log1p(scale * y) / scale)
 
 
-inv_boxcox = hosted(
+inv_boxcox: Callable = hosted(
     "inv_boxcox",
     "x lmbda",
     lambda out, y, lmbda: out / (1 + lmbda * y),
     lambda out, y, lmbda: out * y * y * _inverse_slope(lmbda * y),
     composition=lambda y, lmbda: anp.exp(_inverse(y, lmbda)),
 )
-inv_boxcox1p = hosted(
+inv_boxcox1p: Callable = hosted(
     "inv_boxcox1p",
     "x lmbda",
     lambda out, y, lmbda: (out + 1) / (1 + lmbda * y),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,10 @@ _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 erf = ufunc("erf", lax.erf)
 erfc = ufunc("erfc", lax.erfc)
 erfinv = ufunc("erfinv", lax.erf_inv)
-erfcinv = hosted("erfcinv", "y", lambda out, y: -0.5 * _ROOT_PI * anp.exp(out * out))
-erfcx = hosted("erfcx", "x", lambda out, x: 2 * x * out - 2 / _ROOT_PI)
-erfi = hosted("erfi", "x", lambda out, x: 2 / _ROOT_PI * anp.exp(x * x))
-dawsn = hosted("dawsn", "x", lambda out, x: 1 - 2 * x * out)
+erfcinv: Callable = hosted("erfcinv", "y", lambda out, y: -0.5 * _ROOT_PI * anp.exp(out * out))
+erfcx: Callable = hosted("erfcx", "x", lambda out, x: 2 * x * out - 2 / _ROOT_PI)
+erfi: Callable = hosted("erfi", "x", lambda out, x: 2 / _ROOT_PI * anp.exp(x * x))
+dawsn: Callable = hosted("dawsn", "x", lambda out, x: 1 - 2 * x * out)
 ndtr = ufunc("ndtr", lambda x: 0.5 * lax.erfc(-_ROOT_HALF * x))
 
 
@@ -55,28 +56,24 @@ def _log_ndtr_slope(out: Any, x: Any) -> Any:
     return anp.where(far, -below / series, body)
 
 
-log_ndtr = hosted("log_ndtr", "x", _log_ndtr_slope, composition=_log_ndtr)
-ndtri = hosted("ndtri", "y", lambda out, y: _ROOT_TWO_PI * anp.exp(0.5 * out * out))
-ndtri_exp = hosted("ndtri_exp", "y", lambda out, y: 1 / _log_ndtr_slope(y, out))
-owens_t = hosted(
+log_ndtr: Callable = hosted("log_ndtr", "x", _log_ndtr_slope, composition=_log_ndtr)
+ndtri: Callable = hosted("ndtri", "y", lambda out, y: _ROOT_TWO_PI * anp.exp(0.5 * out * out))
+ndtri_exp: Callable = hosted("ndtri_exp", "y", lambda out, y: 1 / _log_ndtr_slope(y, out))
+owens_t: Callable = hosted(
     "owens_t",
     "h a",
-    lambda out, h, a: (
-        -0.5 / _ROOT_TWO_PI * anp.exp(-0.5 * h * h) * lax.erf(_ROOT_HALF * (a * h))
-    ),
+    lambda out, h, a: -0.5 / _ROOT_TWO_PI * anp.exp(-0.5 * h * h) * lax.erf(_ROOT_HALF * (a * h)),
     lambda out, h, a: anp.exp(-0.5 * h * h * (1 + a * a)) / (2 * math.pi * (1 + a * a)),
 )
 
 # --- Faddeeva's function and Voigt's profile ----------------------------------------------------
 
-wofz = hosted(
-    "wofz", "z", lambda out, z: 2j / _ROOT_PI - 2 * z * out, takes_complex=True
-)
+wofz: Callable = hosted("wofz", "z", lambda out, z: 2j / _ROOT_PI - 2 * z * out, takes_complex=True)
 
 
-# w(z) with z = (x + i gamma) / (sigma sqrt(2)), over sigma sqrt(2 pi), has Voigt's profile V for its
-# real part and L for its imaginary one. As dw/dz = 2i / sqrt(pi) - 2 z w, with the equations of
-# Cauchy and Riemann, and of heat for sigma:
+# w(z) with z = (x + i gamma) / (sigma sqrt(2)), over sigma sqrt(2 pi), has Voigt's profile V for
+# its real part and L for its imaginary one. As dw/dz = 2i / sqrt(pi) - 2 z w, with the equations
+# of Cauchy and Riemann, and of heat for sigma:
 def _voigt_x(v: Any, l: Any, x: Any, sigma: Any, gamma: Any) -> Any:  # noqa: E741
     return -(x * v - gamma * l) / (sigma * sigma)
 
@@ -100,7 +97,7 @@ def _conjugate_host(x: Any, sigma: Any, gamma: Any) -> Any:
     return scipy_special.wofz((x + 1j * gamma) / scale).imag / (scale * np.sqrt(np.pi))
 
 
-_conjugate = row(
+_conjugate: Callable = row(
     "voigt_conjugate",
     "x sigma gamma",
     lambda out, *p: -_voigt_gamma(voigt_profile(*p), out, *p),
@@ -108,7 +105,7 @@ _conjugate = row(
     lambda out, *p: _voigt_x(voigt_profile(*p), out, *p),
     host=_conjugate_host,
 )
-voigt_profile = hosted(
+voigt_profile: Callable = hosted(
     "voigt_profile",
     "x sigma gamma",
     lambda out, *p: _voigt_x(out, _conjugate(*p), *p),

@@ -76,11 +76,12 @@ def _special_abstract(*args: ShapedArray, function: str, **params: Any) -> Shape
     row = _rows[function]
     if len(args) != len(row.operands):
         raise TypeError(f"{function} takes {len(row.operands)} operands, got {len(args)}")
+    if not row.complex and any(a.dtype.kind == "c" for a in args):
+        raise TypeError(located(f"{function} is supported for real numbers only"))
     inexact = [a for a in args if a.dtype.kind in "fc"]
     if len({a.dtype for a in inexact}) != 1:
-        raise TypeError(f"{function} takes floating operands of one dtype, got {args}")
-    if inexact[0].dtype.kind == "c" and not row.complex:
-        raise TypeError(located(f"{function} is supported for real numbers only, got {inexact[0]}"))
+        given = " and ".join(map(str, args))
+        raise TypeError(f"{function} takes floating operands of one dtype, got {given}")
     return make_aval(common_shape(function, args), inexact[0].dtype)
 
 
@@ -102,7 +103,8 @@ def _special_jvp(
                     "function that calls it a rule by autotrace.custom_jvp.",
                 )
             )
-        share = mul(tangent, slope(out, *primals, **params))
+        factor = to_dtype(slope(out, *primals, **params), tangent.dtype)
+        share = mul(tangent, factor)
         total = share if total is None else add_p.bind(total, share)
     if total is not None and total.shape != out.shape:
         return broadcast_to_shape(total, out.shape)
@@ -113,7 +115,12 @@ def _special_jvp(
 def _composed(function: str, avals: tuple[ShapedArray, ...], params: tuple) -> Jaxpr:
     composition = _rows[function].composition
     assert composition is not None
-    return stage(lambda *xs: [composition(*xs, **dict(params))], avals, function)
+    dtype = special_p.out_avals(list(avals), {"function": function, **dict(params)})[0].dtype
+
+    def composed(*xs: Any) -> list[Any]:
+        return [to_dtype(composition(*xs, **dict(params)), dtype)]
+
+    return stage(composed, avals, function)
 
 
 @special_p.def_simplify
@@ -169,7 +176,10 @@ def _loop_dtypes(ufunc: np.ufunc, kinds: tuple) -> tuple[np.dtype, ...]:
 
 
 def loop_operands(ufunc: np.ufunc, args: Sequence[Any]) -> list[Any]:
-    """Operands in the dtypes of the loop that a ufunc has for them, of one shape or scalars."""
+    """Operands in the dtypes of the loop that a ufunc has for them, of one shape or scalars.
+
+    Some of SciPy's ufuncs compute in float64 where a Python number is among float32 arrays.
+    """
     args = [asarray(a) for a in args]
     avals = [get_aval(a) for a in args]
     kinds = tuple(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,16 @@ def stirling_rest(x: Any) -> Any:
 
     Stirling's series with Bernoulli numbers up to the 16th, DLMF 5.11.1.
     """
-    terms = [1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400]
+    terms = [
+        1 / 12,
+        -1 / 360,
+        1 / 1260,
+        -1 / 1680,
+        1 / 1188,
+        -691 / 360360,
+        1 / 156,
+        -3617 / 122400,
+    ]
     inverse = 1 / x
     return inverse * polynomial(inverse * inverse, terms)
 
@@ -45,14 +55,14 @@ def polynomial(x: Any, coefficients: list[float]) -> Any:
     return total
 
 
-gamma = hosted("gamma", "x", lambda out, x: out * lax.digamma(x))
+gamma: Callable = hosted("gamma", "x", lambda out, x: out * lax.digamma(x))
 gammaln = ufunc("gammaln", lax.lgamma)
 loggamma = ufunc(
     "loggamma",
     lambda x: anp.where(x < 0, np.nan, lax.lgamma(x)),
     "Of real numbers; NaN for negative ones, as SciPy's.",
 )
-gammasgn = hosted("gammasgn", "x", None)
+gammasgn: Callable = hosted("gammasgn", "x", None)
 psi = digamma = ufunc("psi", lax.digamma)
 
 
@@ -61,7 +71,7 @@ def _rgamma_slope(out: Any, x: Any) -> Any:
     return anp.where(pole, anp.cos(math.pi * x) * gamma(1 - x), -out * lax.digamma(x))
 
 
-rgamma = hosted("rgamma", "x", _rgamma_slope)
+rgamma: Callable = hosted("rgamma", "x", _rgamma_slope)
 
 
 def polygamma(n: Any, x: Any) -> Any:
@@ -74,8 +84,8 @@ def polygamma(n: Any, x: Any) -> Any:
     Returns:
       An array of ``x``'s floating dtype.
 
-    >>> float(polygamma(1, 1.0)).hex() == float(np.pi**2 / 6).hex()
-    True
+    >>> round(float(polygamma(1, 1.0)), 6)
+    1.644934
     """
     x = floating(x)
     if isinstance(n, int):
@@ -121,14 +131,14 @@ def _zeta_slope(out: Any, s: Any, q: Any) -> Any:
     return jvp(lambda s: _zeta_sum(s, q), (s,), (anp.ones_like(s),))[1]
 
 
-_hurwitz_zeta = row(
+_hurwitz_zeta: Callable = row(
     "zeta",
     "x q",
     _zeta_slope,
     lambda out, x, q: -x * _hurwitz_zeta(x + 1, q),
     host=lambda x, q: scipy_special.zeta(x, q),
 )
-_riemann_zeta = row(
+_riemann_zeta: Callable = row(
     "riemann_zeta",
     "x",
     lambda out, x: _zeta_slope(out, x, anp.ones_like(x)),
@@ -143,8 +153,8 @@ def zeta(x: Any, q: Any = None) -> Any:
       x: real numbers; with ``q`` at least 1.
       q: real numbers.
 
-    >>> float(zeta(2.0)) == np.pi**2 / 6
-    True
+    >>> round(float(zeta(2.0)), 6)
+    1.644934
     """
     if q is None:
         return _riemann_zeta(floating(x))
@@ -177,26 +187,26 @@ def _betaln(a: Any, b: Any) -> Any:
     return anp.where(large < 8, sums, anp.where(small < 8, one_large, two_large))
 
 
-beta = hosted(
+beta: Callable = hosted(
     "beta",
     "a b",
     lambda out, a, b: out * (lax.digamma(a) - lax.digamma(a + b)),
     lambda out, a, b: out * (lax.digamma(b) - lax.digamma(a + b)),
 )
-betaln = hosted(
+betaln: Callable = hosted(
     "betaln",
     "a b",
     lambda out, a, b: lax.digamma(a) - lax.digamma(a + b),
     lambda out, a, b: lax.digamma(b) - lax.digamma(a + b),
     composition=_betaln,
 )
-poch = hosted(
+poch: Callable = hosted(
     "poch",
     "z m",
     lambda out, z, m: out * (lax.digamma(z + m) - lax.digamma(z)),
     lambda out, z, m: out * lax.digamma(z + m),
 )
-binom = hosted(
+binom: Callable = hosted(
     "binom",
     "n k",
     lambda out, n, k: out * (lax.digamma(n + 1) - lax.digamma(n - k + 1)),

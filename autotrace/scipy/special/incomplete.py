@@ -85,7 +85,7 @@ def _two_panels(
 
     Args:
       bend: where the density's logarithm bends most.
-      lower: whether to integrate from the left to ``end``, or else minus the integral from there on.
+      lower: whether to integrate from the left to ``end``; or else from there on, with a minus.
       left, right: the lengths beyond which nothing is left.
     """
     start = np.where(lower, np.minimum(end, bend), np.maximum(end, bend))
@@ -161,32 +161,32 @@ def _gamma_density(a: Any, x: Any, order: int = 0) -> Any:
     return anp.where(inside, density, at_end)
 
 
-_gammainc_shape = row(
+_gammainc_shape: Callable = row(
     "gammainc_shape",
     "a x",
     lambda out, a, x, *, order: _gammainc_shape(a, x, order=order + 1),
     lambda out, a, x, *, order: _gamma_density(a, x, order),
     host=_gammainc_shape_host,
 )
-gammainc = hosted(
+gammainc: Callable = hosted(
     "gammainc",
     "a x",
     lambda out, a, x: _gammainc_shape(a, x, order=1),
     lambda out, a, x: _gamma_density(a, x),
 )
-gammaincc = hosted(
+gammaincc: Callable = hosted(
     "gammaincc",
     "a x",
     lambda out, a, x: -_gammainc_shape(a, x, order=1),
     lambda out, a, x: -_gamma_density(a, x),
 )
-gammaincinv = hosted(
+gammaincinv: Callable = hosted(
     "gammaincinv",
     "a y",
     lambda out, a, y: -_gammainc_shape(a, out, order=1) / _gamma_density(a, out),
     lambda out, a, y: 1 / _gamma_density(a, out),
 )
-gammainccinv = hosted(
+gammainccinv: Callable = hosted(
     "gammainccinv",
     "a y",
     lambda out, a, y: -_gammainc_shape(a, out, order=1) / _gamma_density(a, out),
@@ -219,7 +219,10 @@ def _beta_factor(log_t: Any, log_rest: Any, a: Any, b: Any, orders: tuple[int, i
         step = (1, 0) if n else (0, 1)
         n, m = n - step[0], m - step[1]
         return sum(
-            math.comb(n, i) * math.comb(m, j) * slope(i + step[0], j + step[1]) * factor(n - i, m - j)
+            math.comb(n, i)
+            * math.comb(m, j)
+            * slope(i + step[0], j + step[1])
+            * factor(n - i, m - j)
             for i in range(n + 1)
             for j in range(m + 1)
         )
@@ -254,7 +257,14 @@ def _betainc_shapes_host(
     lower = np.log(x) <= means[0] if orders[0] else np.log1p(-x) >= means[1]
 
     def integrand(
-        d: Any, first: Any, second: Any, at_mode: Any, share: Any, rest: Any, off_t: Any, off_rest: Any
+        d: Any,
+        first: Any,
+        second: Any,
+        at_mode: Any,
+        share: Any,
+        rest: Any,
+        off_t: Any,
+        off_rest: Any,
     ) -> np.ndarray:
         # log(t) and log(1 - t) less what they are at the mode.
         up = d > 0
@@ -288,7 +298,7 @@ def _beta_density(a: Any, b: Any, x: Any, orders: tuple[int, int] = (0, 0)) -> A
     return anp.where(inside, density * factor, 0.0)
 
 
-_betainc_shapes = row(
+_betainc_shapes: Callable = row(
     "betainc_shapes",
     "a b x",
     lambda out, a, b, x, *, orders: _betainc_shapes(a, b, x, orders=(orders[0] + 1, orders[1])),
@@ -296,28 +306,28 @@ _betainc_shapes = row(
     lambda out, a, b, x, *, orders: _beta_density(a, b, x, orders),
     host=_betainc_shapes_host,
 )
-betainc = hosted(
+betainc: Callable = hosted(
     "betainc",
     "a b x",
     lambda out, a, b, x: _betainc_shapes(a, b, x, orders=(1, 0)),
     lambda out, a, b, x: _betainc_shapes(a, b, x, orders=(0, 1)),
     lambda out, a, b, x: _beta_density(a, b, x),
 )
-betaincc = hosted(
+betaincc: Callable = hosted(
     "betaincc",
     "a b x",
     lambda out, a, b, x: -_betainc_shapes(a, b, x, orders=(1, 0)),
     lambda out, a, b, x: -_betainc_shapes(a, b, x, orders=(0, 1)),
     lambda out, a, b, x: -_beta_density(a, b, x),
 )
-betaincinv = hosted(
+betaincinv: Callable = hosted(
     "betaincinv",
     "a b y",
     lambda out, a, b, y: -_betainc_shapes(a, b, out, orders=(1, 0)) / _beta_density(a, b, out),
     lambda out, a, b, y: -_betainc_shapes(a, b, out, orders=(0, 1)) / _beta_density(a, b, out),
     lambda out, a, b, y: 1 / _beta_density(a, b, out),
 )
-betainccinv = hosted(
+betainccinv: Callable = hosted(
     "betainccinv",
     "a b y",
     lambda out, a, b, y: -_betainc_shapes(a, b, out, orders=(1, 0)) / _beta_density(a, b, out),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def _ratio(x: Any, y: Any) -> Any:
     return x / anp.where((x == 0) & (y == 0), 1.0, y)
 
 
-xlogy = hosted(
+xlogy: Callable = hosted(
     "xlogy",
     "x y",
     lambda out, x, y: anp.log(y),
@@ -31,7 +32,7 @@ xlogy = hosted(
     composition=lambda x, y: _product(x, y, anp.log),
     note="0 where ``x`` is, and so is the derivative with respect to ``y``.",
 )
-xlog1py = hosted(
+xlog1py: Callable = hosted(
     "xlog1py",
     "x y",
     lambda out, x, y: anp.log1p(y),
@@ -45,7 +46,7 @@ def _entr(x: Any) -> Any:
     return anp.where(x < 0, -np.inf, -xlogy(x, anp.where(x < 0, 1.0, x)))
 
 
-entr = hosted(
+entr: Callable = hosted(
     "entr",
     "x",
     lambda out, x: anp.where(x < 0, 0.0, -1 - anp.log(anp.where(x < 0, 1.0, x))),
@@ -69,22 +70,27 @@ def _log_ratio(x: Any, y: Any) -> Any:
     return anp.where(close, anp.log1p((x - y) / y), apart)
 
 
+def _beyond(x: Any, y: Any, at_0: Any) -> Any:
+    """The value where ``x * log(x / y)`` is no number: infinite, but at ``x = 0``."""
+    infinite = anp.where(anp.isnan(x + y), np.nan, anp.full_like(x + y, np.inf))
+    return anp.where((x == 0) & (y >= 0), at_0, infinite)
+
+
 def _rel_entr(x: Any, y: Any) -> Any:
     inside, xs, ys = _valid(x, y)
-    outside = anp.where((x == 0) & (y >= 0), 0.0, anp.where(anp.isnan(x + y), np.nan, np.inf))
-    return anp.where(inside, xs * _log_ratio(xs, ys), outside)
+    return anp.where(inside, xs * _log_ratio(xs, ys), _beyond(x, y, 0.0))
 
 
 def _kl_div(x: Any, y: Any) -> Any:
     inside, xs, ys = _valid(x, y)
-    outside = anp.where((x == 0) & (y >= 0), y, anp.where(anp.isnan(x + y), np.nan, np.inf))
-    return anp.where(inside, xs * _log_ratio(xs, ys) - xs + ys, outside)
+    return anp.where(inside, xs * _log_ratio(xs, ys) - xs + ys, _beyond(x, y, y))
 
 
 def _log_ratio_slope(x: Any, y: Any) -> Any:
     """``log(x / y)``, -inf at 0, 0 where neither function is finite."""
     inside, xs, ys = _valid(x, y)
-    return anp.where(inside, _log_ratio(xs, ys), anp.where((x == 0) & (y > 0), -np.inf, 0.0))
+    steep = (x == 0) & (y > 0)
+    return anp.where(steep, -np.inf, anp.where(inside, _log_ratio(xs, ys), 0.0))
 
 
 def _ratio_slope(x: Any, y: Any) -> Any:
@@ -92,17 +98,17 @@ def _ratio_slope(x: Any, y: Any) -> Any:
 
 
 def _domain(x: Any, y: Any) -> Any:
-    return anp.where((x >= 0) & (y >= 0), 1.0, 0.0)
+    return ((x >= 0) & (y >= 0)).astype(x.dtype)
 
 
-rel_entr = hosted(
+rel_entr: Callable = hosted(
     "rel_entr",
     "x y",
     lambda out, x, y: _log_ratio_slope(x, y) + _domain(x, y),
     lambda out, x, y: -_ratio_slope(x, y),
     composition=_rel_entr,
 )
-kl_div = hosted(
+kl_div: Callable = hosted(
     "kl_div",
     "x y",
     lambda out, x, y: _log_ratio_slope(x, y),
@@ -120,5 +126,5 @@ def _logit(x: Any) -> Any:
 
 
 expit = ufunc("expit", lax.logistic)
-logit = hosted("logit", "x", lambda out, x: 1 / (x * (1 - x)), composition=_logit)
+logit: Callable = hosted("logit", "x", lambda out, x: 1 / (x * (1 - x)), composition=_logit)
 log_expit = ufunc("log_expit", lambda x: -anp.logaddexp(anp.zeros_like(x), -x))

@@ -41,9 +41,9 @@ def _ellipe_slope(out: Any, m: Any) -> Any:
     return anp.where(near, -math.pi / 8 * _hypergeometric(0.5, 1.5, 2.0, small), away)
 
 
-ellipk = hosted("ellipk", "m", _ellipk_slope)
-ellipe = hosted("ellipe", "m", _ellipe_slope)
-ellipkm1 = hosted("ellipkm1", "p", lambda out, p: -_ellipk_slope(out, 1 - p))
+ellipk: Callable = hosted("ellipk", "m", _ellipk_slope)
+ellipe: Callable = hosted("ellipe", "m", _ellipe_slope)
+ellipkm1: Callable = hosted("ellipkm1", "p", lambda out, p: -_ellipk_slope(out, 1 - p))
 
 
 def _incomplete_series(phi: Any, m: Any, kind: int) -> Any:
@@ -82,8 +82,10 @@ def _ellipeinc_m(out: Any, phi: Any, m: Any) -> Any:
     return anp.where(near, _incomplete_series(phi, small, 2), away)
 
 
-ellipkinc = hosted("ellipkinc", "phi m", lambda out, phi, m: 1 / _root(phi, m), _ellipkinc_m)
-ellipeinc = hosted("ellipeinc", "phi m", lambda out, phi, m: _root(phi, m), _ellipeinc_m)
+ellipkinc: Callable = hosted(
+    "ellipkinc", "phi m", lambda out, phi, m: 1 / _root(phi, m), _ellipkinc_m
+)
+ellipeinc: Callable = hosted("ellipeinc", "phi m", lambda out, phi, m: _root(phi, m), _ellipeinc_m)
 
 
 def _agm(a: Any, b: Any) -> Any:
@@ -97,8 +99,8 @@ agm = ufunc("agm", _agm)
 
 # --- exponential, trigonometric ------------------------------------------------------------------
 
-expi = hosted("expi", "x", lambda out, x: anp.exp(x) / x)
-exp1 = hosted("exp1", "z", lambda out, z: -anp.exp(-z) / z)
+expi: Callable = hosted("expi", "x", lambda out, x: anp.exp(x) / x)
+exp1: Callable = hosted("exp1", "z", lambda out, z: -anp.exp(-z) / z)
 
 
 def _expn_slope(out: Any, n: Any, x: Any) -> Any:
@@ -106,7 +108,7 @@ def _expn_slope(out: Any, n: Any, x: Any) -> Any:
     return anp.where(n == 0, of_order_0, -expn(anp.maximum(n - 1, 0), x))
 
 
-expn = hosted("expn", "n x", NO_RULE, _expn_slope)
+expn: Callable = hosted("expn", "n x", NO_RULE, _expn_slope)
 
 
 def near_zero(radius: float, coefficients: list[float], away: Callable) -> Callable:
@@ -120,7 +122,9 @@ def near_zero(radius: float, coefficients: list[float], away: Callable) -> Calla
 
 
 _sinhc_even = near_zero(
-    0.25, [1 / math.factorial(2 * k + 1) for k in range(9)], lambda z: anp.sinh(anp.sqrt(z)) / anp.sqrt(z)
+    0.25,
+    [1 / math.factorial(2 * k + 1) for k in range(9)],
+    lambda z: anp.sinh(anp.sqrt(z)) / anp.sqrt(z),
 )
 
 
@@ -154,14 +158,12 @@ fresnel = _pair(
     lambda x: anp.cos(0.5 * math.pi * x * x),
 )
 
-_log1p_ratio = near_zero(
-    0.05, [(-1) ** k / (k + 1) for k in range(14)], lambda x: anp.log1p(x) / x
-)
-spence = hosted("spence", "z", lambda out, z: -_log1p_ratio(z - 1))
+_log1p_ratio = near_zero(0.05, [(-1) ** k / (k + 1) for k in range(14)], lambda x: anp.log1p(x) / x)
+spence: Callable = hosted("spence", "z", lambda out, z: -_log1p_ratio(z - 1))
 
 # --- W -------------------------------------------------------------------------------------------
 
-_lambertw = row(
+_lambertw: Callable = row(
     "lambertw",
     "z",
     lambda out, z, *, k, tol: anp.exp(-out) / (1 + out),
@@ -185,7 +187,9 @@ def lambertw(z: Any, k: int = 0, tol: float = 1e-8) -> Any:
     1.0
     """
     z = lowered(asarray(z))
-    return _lambertw(to_dtype(z, np.result_type(getattr(z, "dtype", float), np.complex64)), k=k, tol=tol)
+    return _lambertw(
+        to_dtype(z, np.result_type(getattr(z, "dtype", float), np.complex64)), k=k, tol=tol
+    )
 
 
-wrightomega = hosted("wrightomega", "z", lambda out, z: out / (1 + out))
+wrightomega: Callable = hosted("wrightomega", "z", lambda out, z: out / (1 + out))

@@ -44,8 +44,8 @@ def logsumexp(
       The logarithm of the sum's magnitude; with ``return_sign`` a tuple of it and the sign. Where
       the sum is 0, the logarithm is -inf and its derivative 0.
 
-    >>> float(logsumexp(np.array([1000.0, 1000.0])) - 1000.0) == np.log(2.0)
-    True
+    >>> round(float(logsumexp(np.array([1000.0, 1000.0])) - 1000.0), 6)
+    0.693147
     """
     a = floating(a)
     used: Any = None if where is None else anp.asarray(where)
@@ -92,8 +92,8 @@ def log_softmax(x: Any, axis: int | tuple[int, ...] | None = None) -> Any:
       x: real numbers.
       axis: the axis or axes to sum over; all when None.
 
-    >>> float(log_softmax(np.array([0.0, 0.0]))[0]) == -np.log(2.0)
-    True
+    >>> round(float(log_softmax(np.array([0.0, 0.0]))[0]), 6)
+    -0.693147
     """
     x = floating(x)
     shifted = x - _shift(x, axis, True)
@@ -103,8 +103,8 @@ def log_softmax(x: Any, axis: int | tuple[int, ...] | None = None) -> Any:
 def softplus(x: Any) -> Any:
     """``log(1 + exp(x))`` without overflow, as ``scipy.special.softplus``.
 
-    >>> float(softplus(0.0)) == np.log(2.0)
-    True
+    >>> round(float(softplus(0.0)), 6)
+    0.693147
     """
     x = floating(x)
     return anp.logaddexp(x, anp.zeros_like(x))

@@ -16,13 +16,14 @@ from ... import lax
 from ... import numpy as anp
 from ...core.errors import located
 from .functions import NO_RULE, hosted, loop_operands, row
+from .gammas import floating
 
 
 def _lower(factor: Callable, function: Callable) -> Callable:
     """``factor(n, ...) * function(n - 1, ...)``, 0 where n is."""
 
     def slope(out: Any, n: Any, *rest: Any) -> Any:
-        lower = anp.maximum(n - 1, 0)
+        lower = anp.where(n == 0, n, n - 1)  # SciPy's have no integer degrees below 0
         return anp.where(n == 0, 0.0, factor(n, *rest) * function(lower, *rest))
 
     return slope
@@ -32,43 +33,45 @@ def _gegenbauer(alpha: float) -> Callable:
     return lambda n, x: eval_gegenbauer(n, anp.full_like(x, alpha), x)
 
 
-eval_gegenbauer = hosted(
+eval_gegenbauer: Callable = hosted(
     "eval_gegenbauer",
     "n alpha x",
     NO_RULE,
     NO_RULE,
     _lower(lambda n, a, x: 2 * a, lambda n, a, x: eval_gegenbauer(n, a + 1, x)),
 )
-eval_legendre = hosted(
+eval_legendre: Callable = hosted(
     "eval_legendre", "n x", NO_RULE, _lower(lambda n, x: 1.0, _gegenbauer(1.5))
 )
-eval_chebyt = hosted(
+eval_chebyt: Callable = hosted(
     "eval_chebyt", "n x", NO_RULE, _lower(lambda n, x: n, lambda n, x: eval_chebyu(n, x))
 )
-eval_chebyu = hosted("eval_chebyu", "n x", NO_RULE, _lower(lambda n, x: 2.0, _gegenbauer(2.0)))
-eval_hermite = hosted(
+eval_chebyu: Callable = hosted(
+    "eval_chebyu", "n x", NO_RULE, _lower(lambda n, x: 2.0, _gegenbauer(2.0))
+)
+eval_hermite: Callable = hosted(
     "eval_hermite", "n x", NO_RULE, _lower(lambda n, x: 2 * n, lambda n, x: eval_hermite(n, x))
 )
-eval_hermitenorm = hosted(
+eval_hermitenorm: Callable = hosted(
     "eval_hermitenorm",
     "n x",
     NO_RULE,
     _lower(lambda n, x: n, lambda n, x: eval_hermitenorm(n, x)),
 )
-eval_genlaguerre = hosted(
+eval_genlaguerre: Callable = hosted(
     "eval_genlaguerre",
     "n alpha x",
     NO_RULE,
     NO_RULE,
     _lower(lambda n, a, x: -1.0, lambda n, a, x: eval_genlaguerre(n, a + 1, x)),
 )
-eval_laguerre = hosted(
+eval_laguerre: Callable = hosted(
     "eval_laguerre",
     "n x",
     NO_RULE,
     _lower(lambda n, x: -1.0, lambda n, x: eval_genlaguerre(n, anp.ones_like(x), x)),
 )
-eval_jacobi = hosted(
+eval_jacobi: Callable = hosted(
     "eval_jacobi",
     "n alpha beta x",
     NO_RULE,
@@ -79,19 +82,19 @@ eval_jacobi = hosted(
         lambda n, a, b, x: eval_jacobi(n, a + 1, b + 1, x),
     ),
 )
-eval_sh_legendre = hosted(
+eval_sh_legendre: Callable = hosted(
     "eval_sh_legendre",
     "n x",
     NO_RULE,
     _lower(lambda n, x: 2.0, lambda n, x: _gegenbauer(1.5)(n, 2 * x - 1)),
 )
-eval_sh_chebyt = hosted(
+eval_sh_chebyt: Callable = hosted(
     "eval_sh_chebyt",
     "n x",
     NO_RULE,
     _lower(lambda n, x: 2 * n, lambda n, x: eval_sh_chebyu(n, x)),
 )
-eval_sh_chebyu = hosted(
+eval_sh_chebyu: Callable = hosted(
     "eval_sh_chebyu",
     "n x",
     NO_RULE,
@@ -112,7 +115,8 @@ def legendre_p(n: Any, z: Any) -> Any:
     >>> legendre_p(2, 0.5)
     array([-0.125])
     """
-    return anp.expand_dims(eval_legendre(n, z), 0)
+    z = floating(z)
+    return anp.expand_dims(eval_legendre(n, z).astype(z.dtype), 0)
 
 
 # --- spherical harmonics -------------------------------------------------------------------------
@@ -126,7 +130,7 @@ def _along_meridian(out: Any, n: Any, m: Any, theta: Any) -> Any:
     return side * (up * _sph_legendre(n, m + 1, theta) - down * _sph_legendre(n, m - 1, theta))
 
 
-_sph_legendre = row(
+_sph_legendre: Callable = row(
     "sph_legendre_p",
     "n m theta",
     None,
@@ -183,5 +187,3 @@ def sph_harm_y(n: Any, m: Any, theta: Any, phi: Any) -> Any:
     along = _sph_legendre(n, m, theta)
     angle = (m * phi).astype(phi.dtype)
     return lax.complex(along * anp.cos(angle), along * anp.sin(angle))
-
-

@@ -1,0 +1,472 @@
+"""autotrace.scipy.stats against SciPy and finite differences."""
+
+from __future__ import annotations
+
+import warnings
+
+import mpmath
+import numpy as np
+import pytest
+import scipy.optimize
+import scipy.stats
+from special_cases import CONTINUOUS, DISCRETE, SHARES, host_steps
+
+import autotrace as at
+from autotrace.scipy import stats
+from autotrace.testing import check_grads
+
+inf, nan = np.inf, np.nan
+LOC, SCALE = 0.3, 1.4
+OF_POINTS = ("logpdf", "pdf", "cdf", "sf", "logcdf", "logsf")
+STATISTICS = ("mean", "var", "std", "entropy")
+
+
+def points(name, shapes):
+    if name == "vonmises":
+        return np.array([-1.0, 0.2, 0.9, 2.0])
+    return getattr(scipy.stats, name)(*shapes, loc=LOC, scale=SCALE).ppf(SHARES)
+
+
+def every(family, x, q, *parameters):
+    """All functions of a distribution, at points and at probabilities."""
+    at_points = [getattr(family, m)(x, *parameters) for m in OF_POINTS]
+    return (*at_points, family.ppf(q, *parameters), family.isf(q, *parameters))
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_continuous(name):
+    family, shapes = getattr(stats, name), CONTINUOUS[name]
+    frozen = getattr(scipy.stats, name)(*shapes, loc=LOC, scale=SCALE)
+    x = points(name, shapes)
+    expected = [getattr(frozen, m)(x) for m in OF_POINTS]
+    expected += [frozen.ppf(SHARES), frozen.isf(SHARES)]
+    plain = every(family, x, SHARES, *shapes, LOC, SCALE)
+    compiled = at.jit(lambda *args: every(family, *args))(x, SHARES, *shapes, LOC, SCALE)
+    for outs in (plain, compiled):
+        for method, out, want in zip((*OF_POINTS, "ppf", "isf"), outs, expected, strict=True):
+            np.testing.assert_allclose(out, want, rtol=1e-11, atol=1e-13, err_msg=method)
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_derivatives_of_continuous(name):
+    family, shapes = getattr(stats, name), CONTINUOUS[name]
+    args = [points(name, shapes), SHARES, *map(np.asarray, (*shapes, LOC, SCALE))]
+    if name == "vonmises":
+        check_grads(family.logpdf, (args[0], *args[2:]), order=2)
+        check_grads(lambda x, *p: family.cdf(x, *shapes, *p), (args[0], *args[3:]), order=2)
+        return
+    check_grads(lambda *args: every(family, *args), args, order=2)
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_continuous_in_float32(name):
+    family, shapes = getattr(stats, name), CONTINUOUS[name]
+    x = points(name, shapes).astype("f4")
+    parameters = [np.float32(p) for p in (*shapes, LOC, SCALE)]
+    f = at.jit(lambda *args: every(family, *args), backend="numpy")
+    for out, want in zip(
+        f(x, SHARES.astype("f4"), *parameters),
+        every(family, x.astype(float), SHARES, *map(float, parameters)),
+        strict=True,
+    ):
+        assert out.dtype == np.float32
+        np.testing.assert_allclose(out, want, rtol=1e-3, atol=1e-5)
+    for method in STATISTICS:
+        if family.has(method if method != "std" else "var"):
+            assert getattr(family, method)(*parameters).dtype == np.float32
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_statistics_of_continuous(name):
+    family, shapes = getattr(stats, name), CONTINUOUS[name]
+    frozen = getattr(scipy.stats, name)(*shapes, loc=LOC, scale=SCALE)
+    for method in STATISTICS:
+        if family.has(method if method != "std" else "var"):
+            ours = getattr(family, method)
+            np.testing.assert_allclose(
+                ours(*shapes, loc=LOC, scale=SCALE), getattr(frozen, method)(), rtol=1e-11
+            )
+            check_grads(ours, [np.asarray(p) for p in (*shapes, LOC, SCALE)])
+    if name != "vonmises":
+        np.testing.assert_allclose(family.median(*shapes, LOC, SCALE), frozen.median(), rtol=1e-11)
+
+
+#: Points beyond the support, at its ends, and NaN, in standard form.
+EDGES = np.array([-inf, -2.0, 0.0, 1.0, 30.0, inf, nan])
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_edges_of_continuous(name):
+    family, shapes = getattr(stats, name), CONTINUOUS[name]
+    theirs = getattr(scipy.stats, name)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        for method in OF_POINTS:
+            x = EDGES[1:4] if name == "vonmises" else EDGES
+            want = getattr(theirs, method)(x, *shapes)
+            if method.endswith("pdf"):  # SciPy has NaN for the density at infinity of some
+                want[x == inf] = -inf if method == "logpdf" else 0.0
+            got = getattr(family, method)(x, *shapes)
+            np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-15, err_msg=method)
+        q = np.array([-0.1, 0.0, 1.0, 1.1, nan])
+        for method in () if name == "vonmises" else ("ppf", "isf"):
+            np.testing.assert_array_equal(
+                getattr(family, method)(q, *shapes), getattr(theirs, method)(q, *shapes)
+            )
+        assert np.isnan(family.logpdf(0.5, *shapes, scale=-1.0))
+        assert np.isnan(family.cdf(0.5, *shapes, scale=0.0))
+        for position in range(len(shapes)):
+            wrong = [*shapes]
+            wrong[position] = nan
+            assert np.isnan(family.logpdf(0.5, *wrong))
+
+
+BOUNDED = [n for n in CONTINUOUS if np.isfinite(getattr(scipy.stats, n).support(*CONTINUOUS[n])[0])]
+
+
+@pytest.mark.parametrize("name", [n for n in BOUNDED if n != "vonmises"])
+def test_no_derivative_beyond_the_support(name):
+    family, shapes = getattr(stats, name), CONTINUOUS[name]
+    lower, upper = getattr(scipy.stats, name).support(*shapes)
+    outside = [lower - 0.5] + ([upper + 0.5] if np.isfinite(upper) else [])
+    for x in outside:
+        for method in (*OF_POINTS, "ppf"):
+            f = getattr(family, method)
+            given = (1.5 if method == "ppf" else x, *shapes, 0.0, 1.0)
+            if method != "ppf":
+                grads = at.grad(f, tuple(range(len(given))))(*given)
+                np.testing.assert_array_equal(grads, np.zeros(len(given)), err_msg=method)
+
+
+# --- discrete ------------------------------------------------------------------------------------
+
+COUNTS = np.array([1.0, 2, 3, 4, 9, -1, 0, 12, inf, -inf])
+OF_COUNTS = ("logpmf", "pmf", "cdf", "sf", "logcdf", "logsf")
+#: The shapes that are counts themselves, which are not differentiated.
+WHOLE = {"binom": 1, "betabinom": 1, "nbinom": 1, "hypergeom": 3, "randint": 2}
+
+
+def every_of_counts(family, k, q, *parameters):
+    at_counts = [getattr(family, m)(k, *parameters) for m in OF_COUNTS]
+    return (*at_counts, family.ppf(q, *parameters), family.isf(q, *parameters))
+
+
+@pytest.mark.parametrize("name", DISCRETE)
+def test_discrete(name):
+    family, shapes = getattr(stats, name), DISCRETE[name]
+    theirs = getattr(scipy.stats, name)
+    q = np.array([0.0, 0.12, 0.37, 0.6, 0.9, 1.0])
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        expected = every_of_counts(theirs, COUNTS, q, *shapes, 1)
+        for outs in (
+            every_of_counts(family, COUNTS, q, *shapes, 1),
+            at.jit(lambda *args: every_of_counts(family, *args))(COUNTS, q, *shapes, 1.0),
+        ):
+            for method, out, want in zip((*OF_COUNTS, "ppf", "isf"), outs, expected, strict=True):
+                tight = {"rtol": 1e-8, "atol": 1e-11} if name in ("zipf", "logser") else {}
+                np.testing.assert_allclose(
+                    out, want, err_msg=method, **(tight or {"rtol": 1e-10, "atol": 1e-13})
+                )
+    for method in ("mean", "var", "entropy"):
+        if family.has(method):
+            np.testing.assert_allclose(
+                getattr(family, method)(*shapes, loc=1), getattr(theirs, method)(*shapes, loc=1),
+                rtol=1e-9,
+            )  # fmt: skip
+    assert family.pmf(np.array([1.5]), *shapes) == 0
+    assert np.isnan(family.logpmf(nan, *shapes)) and np.isnan(family.cdf(nan, *shapes))
+
+
+@pytest.mark.parametrize("name", [n for n in DISCRETE if n not in ("hypergeom", "randint")])
+def test_derivatives_of_discrete(name):
+    family, shapes = getattr(stats, name), DISCRETE[name]
+    fixed = WHOLE.get(name, 0)
+    k = np.array([0.0, 1.0]) if name == "bernoulli" else np.array([1.0, 2, 4])
+    methods = ("logpmf",) if name in ("betabinom", "logser") else ("logpmf", "cdf", "sf")
+    for method in methods:
+        f = getattr(family, method)
+        check_grads(
+            lambda *p, f=f: f(k, *shapes[:fixed], *p), [np.asarray(p) for p in shapes[fixed:]], 2
+        )
+
+
+def test_discrete_beyond_the_support():
+    grad = at.grad(stats.poisson.logpmf, 1)
+    assert [grad(k, 2.0) for k in (-1, 1.5)] == [0.0, 0.0]
+    assert at.grad(stats.bernoulli.logpmf, 1)(1, 1.0) == 1.0
+    assert stats.poisson.logpmf(0, 0.0) == 0.0
+    assert at.grad(stats.poisson.logpmf, 1)(0, 0.0) == -1.0
+    assert at.grad(stats.binom.cdf, 2)(3, 3, 0.5) == 0.0
+
+
+def test_refused_derivatives():
+    for f in (
+        lambda a: stats.betabinom.cdf(2, 5, a, 1.0),
+        lambda p: stats.logser.cdf(2, p),
+        lambda kappa: stats.vonmises.cdf(0.5, kappa),
+    ):
+        with pytest.raises(at.NonDifferentiableError, match="has no derivative rule"):
+            at.grad(f)(0.5)
+
+
+# --- how they are called -------------------------------------------------------------------------
+
+
+def test_calls():
+    x = np.array([0.5, 1.5])
+    want = scipy.stats.gamma.logpdf(x, 2.0, 0.1, 3.0)
+    for got in (
+        stats.gamma.logpdf(x, 2.0, 0.1, 3.0),
+        stats.gamma.logpdf(x, a=2.0, loc=0.1, scale=3.0),
+        stats.gamma.logpdf(x, 2.0, scale=3.0, loc=0.1),
+        at.vmap(lambda y: stats.gamma.logpdf(y, 2.0, 0.1, 3.0))(x),
+    ):
+        np.testing.assert_allclose(got, want, rtol=1e-14)
+    assert stats.norm.pdf(np.zeros((3, 1)), np.zeros(2)).shape == (3, 2)
+    assert stats.norm.logpdf(np.zeros((0, 2))).shape == (0, 2)
+    assert stats.norm.logpdf(3).dtype == np.float64
+    assert stats.reciprocal is stats.loguniform
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: stats.gamma.logpdf(1.0), "gamma.logpdf: the parameters a are missing"),
+        (lambda: stats.norm.logpdf(1.0, 0, 1, 2), "too many"),
+        (lambda: stats.gamma.cdf(1.0, 2.0, a=1.0), "a is given twice"),
+        (lambda: stats.gamma.cdf(1.0, 2.0, shape=1.0), "shape is no parameter"),
+        (lambda: stats.norm.logpdf(1j), "real numbers"),
+    ],
+)
+def test_wrong_calls(call, words):
+    with pytest.raises(TypeError, match=words):
+        call()
+
+
+def test_missing_statistics_say_so():
+    with pytest.raises(NotImplementedError, match="truncnorm has no mean"):
+        stats.truncnorm.mean(-1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "name", "norm gamma t beta chi2 f lognorm laplace truncnorm poisson binom nbinom".split()
+)
+def test_likelihoods_are_kernels(name):
+    """Neither a log-density nor its gradient calls SciPy from a compiled program."""
+    family = getattr(stats, name)
+    shapes = {**CONTINUOUS, **DISCRETE}[name]
+    method = family.logpdf if name in CONTINUOUS else family.logpmf
+
+    def total(x, *p):
+        return np.sum(method(x, *p))
+
+    args = (np.array([1.0, 1.0]), *map(np.float64, shapes))
+    assert not host_steps(total, args)
+    assert not host_steps(at.grad(total, tuple(range(len(args)))), args)
+
+
+def test_tails_keep_their_digits():
+    with mpmath.workdps(40):
+        expected = float(mpmath.log(mpmath.ncdf(-38) - mpmath.ncdf(-39)))
+    mass = stats.truncnorm.logpdf(38.5, 38.0, 39.0)
+    np.testing.assert_allclose(stats.norm.logpdf(38.5) - mass, expected, rtol=1e-13)
+    np.testing.assert_allclose(stats.t.sf(1e8, 3.0), scipy.stats.t.sf(1e8, 3.0), rtol=1e-12)
+    np.testing.assert_allclose(stats.cauchy.cdf(-1e20), 1e-20 / np.pi, rtol=1e-14)
+    np.testing.assert_allclose(stats.logistic.logsf(800.0), -800.0)
+    np.testing.assert_allclose(stats.t.logpdf(0.7, 1e10), scipy.stats.norm.logpdf(0.7), rtol=1e-9)
+
+
+def test_a_maximum_likelihood_fit():
+    x = np.random.default_rng(0).gamma(2.5, 1.7, 400)
+
+    def loss(theta):
+        a, scale = np.exp(theta)
+        return -np.mean(stats.gamma.logpdf(x, a, scale=scale))
+
+    found = scipy.optimize.minimize(at.jit(at.value_and_grad(loss)), np.zeros(2), jac=True)
+    a, _, scale = scipy.stats.gamma.fit(x, floc=0)
+    np.testing.assert_allclose(np.exp(found.x), [a, scale], rtol=1e-4)
+
+
+# --- vectors and matrices ------------------------------------------------------------------------
+
+rng = np.random.default_rng(0)
+X, MU = rng.normal(size=(5, 3)), rng.normal(size=3)
+ROOT = rng.normal(size=(3, 3))
+COV = ROOT @ ROOT.T + np.eye(3)
+ALPHA = np.array([1.3, 2.2, 0.7])
+SIMPLEX = rng.dirichlet(ALPHA, 4).T
+MATRICES = np.stack([COV, COV + np.eye(3)], -1)
+KDE, AT, WEIGHTS = rng.normal(size=(2, 7)), rng.normal(size=(2, 4)), rng.uniform(0.5, 1, 7)
+SAMPLES = rng.normal(size=(6, 3))
+SHARE = np.abs(SAMPLES) + 0.1
+
+
+def both(name, *method):
+    """A function of ours and SciPy's."""
+    found = []
+    for module in (stats, scipy.stats):
+        f = getattr(module, name)
+        for m in method:
+            f = getattr(f, m)
+        found.append(f)
+    return found
+
+
+def _kde(module, method, *options):
+    def f(data, x, *weights):
+        return getattr(module.gaussian_kde(data, *options, *weights), method)(x)
+
+    return f
+
+
+VECTORS = {
+    "multivariate_normal": (*both("multivariate_normal", "logpdf"), (X, MU, COV)),
+    "one point": (*both("multivariate_normal", "pdf"), (X[0], MU, COV)),
+    "a diagonal": (*both("multivariate_normal", "logpdf"), (X, MU, COV[0] ** 2)),
+    "defaults": (*both("multivariate_normal", "logpdf"), (X[:, 0],)),
+    "normal entropy": (*both("multivariate_normal", "entropy"), (MU, COV)),
+    "multivariate_t": (*both("multivariate_t", "logpdf"), (X, MU, COV, np.array(3.2))),
+    "t density": (*both("multivariate_t", "pdf"), (X, MU, COV, np.array(3.2))),
+    "dirichlet": (
+        lambda a: stats.dirichlet.logpdf(SIMPLEX.astype(a.dtype), a),
+        lambda a: scipy.stats.dirichlet.logpdf(SIMPLEX, a),
+        (ALPHA,),
+    ),
+    "dirichlet without the last": (*both("dirichlet", "pdf"), (SIMPLEX[:2], ALPHA)),
+    "dirichlet mean": (*both("dirichlet", "mean"), (ALPHA,)),
+    "dirichlet var": (*both("dirichlet", "var"), (ALPHA,)),
+    "wishart": (*both("wishart", "logpdf"), (MATRICES, np.float64(5.3), COV)),
+    "wishart density": (*both("wishart", "pdf"), (COV, np.float64(5.3), COV)),
+    "gaussian_kde": (_kde(stats, "logpdf"), _kde(scipy.stats, "logpdf"), (KDE, AT)),
+    "kde with weights": (
+        _kde(stats, "evaluate", "silverman"),
+        _kde(scipy.stats, "evaluate", "silverman"),
+        (KDE, AT, WEIGHTS),
+    ),
+    "kde of numbers": (
+        _kde(stats, "pdf", 0.4), _kde(scipy.stats, "pdf", 0.4), (KDE[0], AT[0])
+    ),
+    "moment": (lambda y: stats.moment(y, 3), lambda y: scipy.stats.moment(y, 3), (SAMPLES,)),
+    "skew without bias": (
+        lambda y: stats.skew(y, bias=False),
+        lambda y: scipy.stats.skew(y, bias=False),
+        (SAMPLES,),
+    ),
+    "kurtosis without bias": (
+        lambda y: stats.kurtosis(y, bias=False, fisher=False),
+        lambda y: scipy.stats.kurtosis(y, bias=False, fisher=False),
+        (SAMPLES,),
+    ),
+    "entropy": (*both("entropy"), (SHARE,)),
+    "relative entropy": (
+        lambda p, q: stats.entropy(p, q, base=2, axis=1),
+        lambda p, q: scipy.stats.entropy(p, q, base=2, axis=1),
+        (SHARE, SHARE**2),
+    ),
+    **{
+        f"{name} {axis}": (
+            lambda y, name=name, axis=axis: getattr(stats, name)(y, axis=axis),
+            lambda y, name=name, axis=axis: getattr(scipy.stats, name)(y, axis=axis),
+            (SAMPLES,),
+        )
+        for name in ("sem", "zscore", "skew", "kurtosis")
+        for axis in (0, 1, None)
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", VECTORS)
+def test_vectors(name):
+    ours, theirs, args = VECTORS[name]
+    want = theirs(*args)
+    for got in (ours(*args), at.jit(ours)(*args)):
+        assert got.shape == np.shape(want)
+        np.testing.assert_allclose(got, want, rtol=1e-10)
+    check_grads(ours, args, order=2)
+    halves = [a.astype("f4") for a in args]
+    assert at.eval_shape(ours, *halves).dtype == np.float32
+
+
+def test_stacks_of_normals():
+    covs = np.stack([COV, 2 * COV])
+    got = stats.multivariate_normal.logpdf(X[:2], np.stack([MU, -MU]), covs)
+    want = [
+        scipy.stats.multivariate_normal.logpdf(x, m, c)
+        for x, m, c in zip(X[:2], [MU, -MU], covs, strict=True)
+    ]
+    np.testing.assert_allclose(got, want, rtol=1e-12)
+    mapped = at.vmap(stats.multivariate_normal.logpdf)(X[:2], np.stack([MU, -MU]), covs)
+    np.testing.assert_allclose(mapped, want, rtol=1e-12)
+
+
+def test_the_gradient_in_a_covariance_is_symmetric():
+    grad = at.grad(lambda c: np.sum(stats.multivariate_normal.logpdf(X, MU, c)))(COV)
+    np.testing.assert_allclose(grad, grad.T, rtol=1e-12)
+
+
+def test_wrong_vectors():
+    with pytest.raises(ValueError, match="do not go together"):
+        stats.multivariate_normal.logpdf(X, MU, np.eye(2))
+    with pytest.raises(np.linalg.LinAlgError):
+        stats.multivariate_normal.logpdf(X, MU, -COV)
+    with pytest.raises(ValueError, match="first axis"):
+        stats.dirichlet.logpdf(np.ones(5), ALPHA)
+    with pytest.raises(ValueError, match="at least two samples"):
+        stats.gaussian_kde(np.ones(1))
+    with pytest.raises(ValueError, match="unknown bw_method"):
+        stats.gaussian_kde(KDE, "best")
+    with pytest.raises(ValueError, match="do not fit"):
+        stats.wishart.logpdf(np.eye(2), 3, np.eye(3))
+
+
+def test_dirichlet_beyond_the_simplex():
+    x = np.array([[0.5, 0.7], [0.5, -0.2], [0.5, 0.5]])
+    np.testing.assert_array_equal(stats.dirichlet.logpdf(x, ALPHA), [-inf, -inf])
+    grad = at.grad(lambda a: np.sum(stats.dirichlet.pdf(x, a)))(ALPHA)
+    np.testing.assert_array_equal(grad, np.zeros(3))
+
+
+def test_multinomial():
+    k, p = np.array([[1, 2, 3], [0, 6, 0], [3, 3, 3]]), np.array([0.2, 0.3, 0.5])
+    want = scipy.stats.multinomial.logpmf(k, 6, p)
+    f = lambda p: stats.multinomial.logpmf(k, 6, p)  # noqa: E731
+    np.testing.assert_allclose(at.jit(f)(p), want, rtol=1e-13)
+    np.testing.assert_allclose(stats.multinomial.pmf(k, 6, p), np.exp(want), rtol=1e-13)
+    check_grads(lambda p: f(p)[:2], (p,), order=2)
+    np.testing.assert_array_equal(at.grad(lambda p: np.exp(f(p)[2]))(p), np.zeros(3))
+
+
+# --- ranks ---------------------------------------------------------------------------------------
+
+TIES = rng.integers(0, 4, (5, 7)).astype(float)
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_ranks(axis):
+    for method in ("average", "min", "max", "dense", "ordinal"):
+        want = scipy.stats.rankdata(TIES, method, axis=axis)
+        for f in (stats.rankdata, at.jit(lambda a, m=method: stats.rankdata(a, m, axis=axis))):
+            got = f(TIES, method, axis=axis) if f is stats.rankdata else f(TIES)
+            assert got.dtype == want.dtype
+            np.testing.assert_array_equal(got, want)
+    for keepdims in (False, True):
+        want = scipy.stats.mode(TIES, axis=axis, keepdims=keepdims)
+        for a in (TIES, TIES.astype(int)):
+            got = at.jit(lambda a, k=keepdims: stats.mode(a, axis=axis, keepdims=k))(a)
+            for x, y in zip(got, want, strict=True):
+                np.testing.assert_array_equal(x, y)
+
+
+def test_ranks_of_nan_and_wrong_calls():
+    a = np.array([1.0, nan, 3.0])
+    np.testing.assert_array_equal(stats.rankdata(a), scipy.stats.rankdata(a))
+    with pytest.raises(ValueError, match="unknown method"):
+        stats.rankdata(a, "best")
+    with pytest.raises(ValueError, match="no numbers"):
+        stats.mode(np.zeros(0))
+    with pytest.raises(ValueError, match="positive number"):
+        stats.entropy(SHARE, base=-1)
+    with pytest.raises(TypeError, match="axis must be an integer"):
+        stats.skew(TIES, axis=(0, 1))
