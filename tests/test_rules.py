@@ -150,9 +150,7 @@ EXAMPLES: dict[str, Example] = {
             "hypot",
         ]
     },
-    "special": Example(
-        (real(2, 3, **POSITIVE), real(2, 3, **POSITIVE)), {"function": "gammainc"}
-    ),
+    "special": Example((real(2, 3, **POSITIVE), real(2, 3, **POSITIVE)), {"function": "gammainc"}),
     "atan2": Example((real(2, 3), real(2, 3))),
     "div": Example((real(2, 3), real(2, 3, **POSITIVE))),
     "pow": Example((real(2, 3, **POSITIVE), real(2, 3))),
