@@ -312,15 +312,16 @@ def slots_of(expressions: Sequence[Expression]) -> set[int]:
     return read | {e.leaf.slot for e in found if isinstance(e, Lookup)}
 
 
-def operations(expression: Expression, limit: int) -> set[int]:
-    """The operations that an expression is made of, by identity; about ``limit`` at most."""
+def operations(expression: Expression, limit: int, stored: Container[int] = ()) -> set[int]:
+    """The operations that an expression is made of, by identity, down to what is stored; about
+    ``limit`` at most."""
     found: set[int] = set()
     todo = [expression]
     while todo and len(found) < limit:
         e = todo.pop()
         if isinstance(e, Node) and id(e) not in found:
             found.add(id(e))
-            todo.extend(e.args)
+            todo.extend(a for a in e.args if id(a) not in stored)
     return found
 
 

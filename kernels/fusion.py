@@ -10,13 +10,15 @@ The cost model: a value is stored rather than computed again
 - where a broadcast would repeat an operation that costs more than a memory access;
 - where several kernels use it and it holds at least ``_STORE_FROM`` such operations. Softmax of
   a 2000 x 2000 matrix takes 7.5 ms with its exponentials stored, 10.5 ms with them computed twice;
-  of a 100 x 100 matrix 33 us and 25 us.
+  of a 100 x 100 matrix 33 us and 25 us;
+- where several kernels use it and one has to store it anyway. So the state of a simulation that
+  Python's loop goes through many steps of is made of that of the step before, not of the first.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -59,6 +61,9 @@ from .scalars import NATIVE, is_heavy, template
 from .views import View, contiguous
 
 _STORE_FROM = 1
+#: How many operations are more than reading what they made, and more than storing it, too.
+_READ_FROM = 4
+_STORE_FROM_CHEAP = 32
 #: After how many heavy operations over a space all values over it that are still needed are stored,
 #: so that kernels stay of a size: LLVM's time grows faster than they do. A recurrence of 400 sines
 #: and cosines on 1000 numbers with its gradient compiles in 4.0 s as one kernel and in 2.5 s as
@@ -502,10 +507,12 @@ def _power(args: list[Expression], params: dict) -> tuple[str, list[Expression],
 
 
 def _store_shared(plan: Plan) -> None:
-    """Have the first of several kernels store what they would all compute at a cost."""
+    """Have the first of several kernels store what they would all compute at a cost, and the
+    later ones read what one before has stored."""
     drafts = [s for s in plan.steps if isinstance(s, KernelDraft)]
     computed: dict[int, KernelDraft] = {}
     stored: dict[int, Leaf] = {}
+    kept: dict[int, Leaf] = {}
     for draft in drafts:
         draft.stored = {}
         seen: set[int] = set()
@@ -515,22 +522,41 @@ def _store_shared(plan: Plan) -> None:
             if not isinstance(node, Node) or id(node) in seen:
                 continue
             seen.add(id(node))
+            if id(node) in kept and _has_operations(node, _READ_FROM, kept):
+                draft.stored[id(node)] = kept[id(node)]
+                continue
             before = computed.setdefault(id(node), draft)
-            dear = node.weight >= _STORE_FROM and node.shape == before.shape
+            dear = node.weight >= _STORE_FROM or _has_operations(node, _STORE_FROM_CHEAP, kept)
+            dear = dear and node.shape == before.shape
             if before is not draft and dear:
                 if id(node) not in stored:
                     stored[id(node)] = _stored_by(plan, before, node)
                 draft.stored[id(node)] = stored[id(node)]
             else:
                 todo.extend(node.args)
+        kept.update((id(r.expression), _leaf_of(r)) for r in draft.roots if _stays(plan, r))
+
+
+def _has_operations(node: Node, count: int, stored: Container[int]) -> bool:
+    """Whether a node is made of so many operations, down to what is stored."""
+    return len(operations(node, count, stored)) >= count
+
+
+def _stays(plan: Plan, root: Root) -> bool:
+    """Whether a root's place in memory holds its expression from then on."""
+    over = root.slot in plan.written_over
+    return root.kind == "store" and not over and root.offset is None
+
+
+def _leaf_of(root: Root) -> Leaf:
+    return Leaf(root.slot, root.view, root.expression.dtype)
 
 
 def _stored_by(plan: Plan, draft: KernelDraft, node: Node) -> Leaf:
     """Where a kernel that computes a value stores it, from now on at the latest."""
     for root in draft.roots:
-        stays = root.slot not in plan.written_over and root.offset is None
-        if root.expression is node and root.kind == "store" and stays:
-            return Leaf(root.slot, root.view, node.dtype)
+        if root.expression is node and _stays(plan, root):
+            return _leaf_of(root)
     leaf = plan.new_array(node.shape, node.dtype)
     draft.roots.append(Root(node, leaf.slot, leaf.view))
     return leaf
