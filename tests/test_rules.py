@@ -263,6 +263,7 @@ EXAMPLES: dict[str, Example] = {
     "svd": Example((apart(4, 3),), {"full_matrices": False, "compute_uv": True}),
     "solve": Example((apart(3, 3), real(3, 2)), {"positive": False}),
     **{name: Example((apart(3, 3),)) for name in ["det", "slogdet", "adjugate"]},
+    "polar": Example((apart(4, 3),)),
     "pinv": Example(
         (apart(4, 3), np.full((1, 1), 1e-10)), {"hermitian": False}, differentiate=(0,)
     ),
@@ -672,7 +673,7 @@ HOST_STEPS = {
     "sort", "top_k", "nonzero", "gcd", "lcm", "nextafter", "polygamma", "real",
     "imag", "conj", "complex", "pure_callback", "debug_callback", "qr", "eigh", "eig", "svd",
     "adjugate", "pinv", "sylvester", "banded_solve", "matrix_function", "frechet", "unitary_form",
-    "bessel_i", "lu_pivots_to_permutation", "fft", "dct", "special",
+    "bessel_i", "lu_pivots_to_permutation", "fft", "dct", "special", "polar",
 }  # fmt: skip
 
 

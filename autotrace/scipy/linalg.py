@@ -16,7 +16,7 @@ from scipy.linalg import LinAlgError, LinAlgWarning
 
 from ..core.errors import located
 from ..lax import arithmetic as arith
-from ..lax import equations, factorizations, matrices, matrix_functions, structural
+from ..lax import equations, factorizations, matrices, matrix_functions, spectral, structural
 from ..numpy import linalg as nla
 from ..numpy import promotion, reductions, ufuncs
 from ..numpy.linear import matmul
@@ -248,14 +248,20 @@ def svdvals(a: Any) -> Any:
 
 @as_in_scipy
 def polar(a: Any, side: str = "right") -> tuple[Any, Any]:
-    """As ``scipy.linalg.polar``, on arrays and traced values; by singular values, which must
-    differ for derivatives."""
+    """As ``scipy.linalg.polar``, on arrays and traced values; derivatives are those of matrices of
+    full rank."""
     if side not in ("right", "left"):
         raise ValueError(located("`side` must be either 'right' or 'left'"))
-    u, s, vh = nla.svd(operand(a), full_matrices=False)
-    outer = matrices.adjoint(vh) if side == "right" else u
-    scaled = matrices.times_diagonal(outer, matrices.like(s, outer))
-    return matmul(u, vh), matmul(scaled, matrices.adjoint(outer))
+    x = nla.matrix("polar", a)
+    left = side == "left"
+    x = matrices.adjoint(x) if left else x
+    if x.shape[-2] >= x.shape[-1]:
+        u, p = spectral.polar_p.bind(x)
+    else:  # p is singular, and what it does with vectors that it makes zero has no derivative
+        u, s, vh = nla.svd(x, full_matrices=False)
+        v = matrices.adjoint(vh)
+        u, p = matmul(u, vh), matmul(matrices.times_diagonal(v, matrices.like(s, v)), vh)
+    return (matrices.adjoint(u) if left else u), p
 
 
 @as_in_scipy
