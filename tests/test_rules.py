@@ -257,7 +257,7 @@ EXAMPLES: dict[str, Example] = {
     },
     "lu": Example((apart(3, 3),)),
     "lu_pivots_to_permutation": Example((np.array([2, 1, 2], np.int32),), {"permutation_size": 4}),
-    "qr": Example((apart(4, 3),), {"full_matrices": False}),
+    "qr": Example((np.stack([apart(4, 3), apart(4, 3)]),), {"full_matrices": False}),
     "eigh": Example((apart(3, 3),), {"lower": True, "values_only": False}),
     "eig": Example((apart(3, 3),), {"values_only": False}),
     "svd": Example((apart(4, 3),), {"full_matrices": False, "compute_uv": True}),
@@ -671,7 +671,7 @@ def test_unbatched_collective_axis_is_an_error():
 #: Primitives without a kernel for real numbers: docs/compiling.md has this list.
 HOST_STEPS = {
     "sort", "top_k", "nonzero", "gcd", "lcm", "nextafter", "polygamma", "real",
-    "imag", "conj", "complex", "pure_callback", "debug_callback", "qr", "eigh", "eig", "svd",
+    "imag", "conj", "complex", "pure_callback", "debug_callback", "eigh", "eig", "svd",
     "adjugate", "pinv", "sylvester", "banded_solve", "matrix_function", "frechet", "unitary_form",
     "bessel_i", "lu_pivots_to_permutation", "fft", "dct", "special", "polar",
 }  # fmt: skip
