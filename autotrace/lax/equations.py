@@ -35,6 +35,7 @@ from .matrices import (
     plus,
     real_aval_dtype,
     singular,
+    solve_batch,
     stack_batch,
     trace,
 )
@@ -88,7 +89,7 @@ def _solve(a: Any, b: Any, *, positive: bool) -> list[Any]:
 
 #: Operands: matrices and right sides, of shape ``(*stack, n, k)``. With ``positive`` the matrices
 #: are Hermitian and positive definite, and their lower triangles are read.
-solve_p = composed("solve", _solve)
+solve_p = composed("solve", _solve, batch=solve_batch)
 
 
 @solve_p.def_jvp_call
@@ -298,7 +299,7 @@ def _sylvester_impl(a: Any, b: Any, c: Any) -> Any:
             try:
                 result[:] = _scipy_linalg.solve_sylvester(*given)
             except LinAlgError:
-                raise singular("solve_sylvester", "a and -b have an eigenvalue in common") from None
+                raise singular("in solve_sylvester a and -b have an eigenvalue in common") from None
     return out
 
 
@@ -361,7 +362,7 @@ def _banded_impl(bands: Any, b: Any, *, lower: int, upper: int, positive: bool) 
                     (lower, upper), band, right, check_finite=False
                 )
         except LinAlgError as error:
-            raise singular("solve_banded", str(error)) from None
+            raise singular(f"in solve_banded {error}") from None
     return out
 
 
@@ -434,4 +435,4 @@ def _banded_transpose(
     return [None, out]
 
 
-banded_solve_p.def_batch(stack_batch(banded_solve_p))
+banded_solve_p.def_batch(solve_batch(banded_solve_p))
