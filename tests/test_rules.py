@@ -348,8 +348,8 @@ EXAMPLES: dict[str, Example] = {
     "debug_callback": Example((real(3),), {"callback": lambda x: None}, differentiate=()),
 }
 
-#: Primitives that are tested where what they need exists: within a named vmap, or as part of the
-#: reverse mode of custom_vjp.
+#: Primitives that are tested where what they need exists: within a named vmap, as part of the
+#: reverse mode of custom_vjp, with symmetric operands.
 ELSEWHERE = {
     "psum": "tests/api/test_vmap.py",
     "pmax": "tests/api/test_vmap.py",
@@ -358,6 +358,7 @@ ELSEWHERE = {
     "all_gather": "tests/api/test_vmap.py",
     "ppermute": "tests/api/test_vmap.py",
     "custom_vjp_call": "tests/api/test_custom.py",
+    "riccati": "tests/scipy/test_linalg.py",
     "custom_tangent": "tests/api/test_custom.py",
 }
 #: The library's own primitives: doctests and other tests may have made more.

@@ -49,6 +49,7 @@ from .structural import (
     full_like,
     insert_axis,
     reduce_sum,
+    reshape,
 )
 
 _scipy_linalg = LazyModule("scipy.linalg")
@@ -329,6 +330,26 @@ def _sylvester_transpose(ct: Any, a: Any, b: Any, c: Any) -> list[Any]:
 
 
 sylvester_p.def_batch(stack_batch(sylvester_p))
+
+
+def stein(a: Any, q: Any, direct: bool | None = None) -> Any:
+    """Solve ``a x a^H - x + q = 0``, as n^2 equations (``direct``) or by Sylvester's equation for
+    ``(a^H - 1) (a^H + 1)^-1``; small ones as the former when None."""
+    *stack, n, _ = a.shape
+    if direct or (direct is None and n < 10):
+        spread = (*stack, n, n, n, n)
+        front = tuple(range(len(stack)))
+        rows, columns = len(stack), len(stack) + 1
+        left = broadcast_in_dim(a, spread, (*front, rows, columns + 1))
+        right = broadcast_in_dim(conj(a), spread, (*front, rows + 1, columns + 2))
+        product = reshape(arith.mul(left, right), (*stack, n * n, n * n))
+        left = arith.sub(identity(stack, n * n, a.dtype), product)
+        return reshape(solve_square(left, reshape(q, (*stack, n * n, 1))), q.shape)
+    turned, one = adjoint(a), identity(stack, n, a.dtype)
+    back = inverse(plus(turned, one))
+    b = matmul(arith.sub(turned, one), back)
+    c = matmul(matmul(adjoint(back), q), back)
+    return sylvester(adjoint(b), b, arith.mul(c, full_like(c, -2)))
 
 
 # --- banded matrices ---------------------------------------------------------------------------

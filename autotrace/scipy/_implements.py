@@ -15,7 +15,7 @@ from ..numpy.dispatch import implements
 #: What SciPy's functions are told about memory, checks and algorithms: nothing to traced code.
 _WITHOUT_EFFECT = frozenset(
     "overwrite_a overwrite_ab overwrite_b check_finite lapack_driver driver lwork workers disp "
-    "blocksize".split()
+    "blocksize balanced".split()
 )
 
 

@@ -16,7 +16,15 @@ from scipy.linalg import LinAlgError, LinAlgWarning
 
 from ..core.errors import located
 from ..lax import arithmetic as arith
-from ..lax import equations, factorizations, matrices, matrix_functions, spectral, structural
+from ..lax import (
+    equations,
+    factorizations,
+    matrices,
+    matrix_functions,
+    riccati,
+    spectral,
+    structural,
+)
 from ..numpy import linalg as nla
 from ..numpy import promotion, reductions, ufuncs
 from ..numpy.linear import matmul
@@ -118,7 +126,9 @@ __all__ = [
     "solve",
     "solve_banded",
     "solve_circulant",
+    "solve_continuous_are",
     "solve_continuous_lyapunov",
+    "solve_discrete_are",
     "solve_discrete_lyapunov",
     "solve_lyapunov",
     "solve_sylvester",
@@ -403,26 +413,31 @@ solve_lyapunov = solve_continuous_lyapunov
 def solve_discrete_lyapunov(a: Any, q: Any, method: Any = None) -> Any:
     """As ``scipy.linalg.solve_discrete_lyapunov``, on arrays and traced values."""
     a, q = common_dtype([nla.matrix("solve_discrete_lyapunov", x, True) for x in (a, q)])
-    n = a.shape[-1]
     if method is None:
-        method = "direct" if n < 10 else "bilinear"
+        method = "direct" if a.shape[-1] < 10 else "bilinear"
     if method not in ("direct", "bilinear"):
         raise ValueError(located(f"Unknown solver {method!r}"))
-    eye = matrices.identity(a.shape[:-2], n, a.dtype)
-    if method == "direct":
-        products = ufuncs.multiply(
-            a[..., :, None, :, None], matrices.conj(a)[..., None, :, None, :]
-        )
-        left = structural.reshape(products, (*a.shape[:-2], n * n, n * n))
-        left = arith.sub(matrices.identity(a.shape[:-2], n * n, a.dtype), left)
-        right = structural.reshape(q, (*q.shape[:-2], n * n, 1))
-        return structural.reshape(equations.solve_square(left, right), q.shape)
-    turned = matrices.adjoint(a)
-    inverse = equations.inverse(matrices.plus(turned, eye))
-    b = matmul(arith.sub(turned, eye), inverse)
-    c = matmul(matmul(matrices.adjoint(inverse), q), inverse)
-    two = arith.constant(2, c)
-    return equations.sylvester(matrices.adjoint(b), b, arith.neg(arith.mul(c, two)))
+    return equations.stein(a, q, method == "direct")
+
+
+def _riccati(a: Any, b: Any, q: Any, r: Any, e: Any, s: Any, discrete: bool) -> Any:
+    name = f"solve_{'discrete' if discrete else 'continuous'}_are"
+    if e is not None or s is not None:
+        raise unsupported(name, "e= or s=")
+    a, b, q, r = common_dtype([nla.matrix(name, x) for x in (a, b, q, r)])
+    return riccati.riccati(a, b, q, r, discrete)
+
+
+@as_in_scipy
+def solve_continuous_are(a: Any, b: Any, q: Any, r: Any, e: Any = None, s: Any = None) -> Any:
+    """As ``scipy.linalg.solve_continuous_are``, on arrays and traced values."""
+    return _riccati(a, b, q, r, e, s, False)
+
+
+@as_in_scipy
+def solve_discrete_are(a: Any, b: Any, q: Any, r: Any, e: Any = None, s: Any = None) -> Any:
+    """As ``scipy.linalg.solve_discrete_are``, on arrays and traced values."""
+    return _riccati(a, b, q, r, e, s, True)
 
 
 @as_in_scipy

@@ -82,6 +82,9 @@ SMOOTH = [
     *[(f"solve_discrete_lyapunov {m}",
        lambda la, a, q, m=m: la.solve_discrete_lyapunov(a, q, m), A / 5, A)
       for m in (None, "bilinear")],
+    *[(name, lambda la, a, b, q, r, name=name: getattr(la, name)(a, b, q + np.conj(q.T), r + r.T),
+       A / 2 + 0.1j * A.T, B, P, positive(2)) for name in ("solve_continuous_are",
+                                                           "solve_discrete_are")],
     ("inv", lambda la, a: la.inv(a), A),
     ("det", lambda la, a: la.det(a), A),
     ("norm", lambda la, a: la.norm(a, 2), A),
