@@ -149,14 +149,15 @@ _ARGUMENTS = {
 }
 
 
-class _Form(NamedTuple):
+class Form(NamedTuple):
     """A routine's source, and the places of the words that it names."""
 
     source: Source
     words: dict[str, int]
 
 
-def _form(text: str, names: str, **fields: str) -> _Form:
+def form(text: str, names: str, **fields: str) -> Form:
+    """A routine's text, in which words stand by their names, as a source."""
     # The numbers stand in the text: routines of several kinds may become parts of one source.
     words = {name: i for i, name in enumerate(names.split())}
     fail = _FAIL.strip().replace("NO_FACTOR", str(NO_FACTOR))
@@ -164,14 +165,14 @@ def _form(text: str, names: str, **fields: str) -> _Form:
     fail = fail.replace("\n            ", "\n" + (indent.group(1) if indent else ""))
     text = text.format(fail=fail, **fields)
     text = re.sub(r"\b[A-Z][A-Z_]*\b", lambda m: str(words[m[0]]), text)
-    return _Form(Source(text, ("int64",) * 3), words)
+    return Form(Source(text, ("int64",) * 3), words)
 
 
-def _triangular_form(name: str, dtype: str) -> _Form:
+def _triangular_form(name: str, dtype: str) -> Form:
     arguments = _ARGUMENTS[name].split()
     given = [a if a.islower() else f"table + 8 * {a}" for a in arguments]
     names = "FUNCTION A A_STEP B B_STEP STATUS CHECKED N SIDE UPLO TRANS DIAG ROWS COLUMNS ONE LDA"
-    return _form(
+    return form(
         _TRIANGULAR,
         names + " ONE_STEP",
         dtype=dtype,
@@ -210,7 +211,7 @@ _COTANGENT_WORDS = (
     "PLAIN TURNED ONE MINUS LAST STATUS"
 )
 _COTANGENT_FORMS = {
-    dtype: _form(
+    dtype: form(
         _COTANGENT.replace("HALF", "np.float32(0.5)" if dtype == "float32" else "0.5"),
         _COTANGENT_WORDS,
         dtype=dtype,
@@ -224,8 +225,8 @@ _MINUS = {"s": 0xBF800000, "d": 0xBFF0000000000000 - 2**64}
 #: 0.9 ms as products and systems of the whole; from 500 x 500 on 24 and 64 take the same.
 _WIDTH = 24
 
-_CHOLESKY_FORM = _form(_CHOLESKY, "FUNCTION A A_STEP STATUS UPLO N INFO")
-_LU_FORM = _form(_LU, "FUNCTION A A_STEP PIVOTS ORDER M N K INFO")
+_CHOLESKY_FORM = form(_CHOLESKY, "FUNCTION A A_STEP STATUS UPLO N INFO")
+_LU_FORM = form(_LU, "FUNCTION A A_STEP PIVOTS ORDER M N K INFO")
 _TRIANGULAR_FORMS = {
     (name, dtype): _triangular_form(name, dtype)
     for name in _ARGUMENTS
@@ -233,10 +234,10 @@ _TRIANGULAR_FORMS = {
 }
 
 
-def _add(
+def add_routine(
     plan: Plan,
     name: str,
-    form: _Form,
+    form: Form,
     words: dict[str, int],
     places: dict[str, tuple[int, int]],
     count: int,
@@ -259,7 +260,8 @@ def _add(
     plan.add_step(step)
 
 
-def _takes(out: ShapedArray) -> bool:
+def takes(out: ShapedArray | Expression) -> bool:
+    """Whether there are routines for a dtype."""
     return out.dtype.kind == "f" and out.dtype.name in LETTERS
 
 
@@ -298,19 +300,19 @@ def _cholesky(
     plan: Plan, args: list[Any], outs: Sequence[ShapedArray], params: dict
 ) -> list[Expression] | None:
     (out,) = outs
-    if not _takes(out):
+    if not takes(out):
         return None
     if not out.size:
         return [Number(out.dtype.type(0), out.shape)]
     n, size = out.shape[-1], out.dtype.itemsize
     leaf = plan.new_array(out.shape, out.dtype)
     # LAPACK leaves the other triangle alone: it is 0 from the start.
-    plan.add(Root(_lower_triangle(args[0], out), leaf.slot, leaf.view), out.shape)
+    plan.add(Root(triangle(args[0], out), leaf.slot, leaf.view), out.shape)
     letter = LETTERS[out.dtype.name]
     count = out.size // (n * n)
-    _add(
+    add_routine(
         plan,
-        f"{letter}potrf of {n} x {n}{_times(count)}",
+        f"{letter}potrf of {n} x {n}{times(count)}",
         _CHOLESKY_FORM,
         {
             "FUNCTION": address_of(letter + "potrf"),
@@ -326,7 +328,8 @@ def _cholesky(
     return [leaf]
 
 
-def _times(count: int) -> str:
+def times(count: int) -> str:
+    """How often, for a routine's name."""
     return f", {count} times" if count != 1 else ""
 
 
@@ -334,7 +337,7 @@ def _lu(
     plan: Plan, args: list[Any], outs: Sequence[ShapedArray], params: dict
 ) -> list[Expression] | None:
     out, pivots, order = outs
-    if not _takes(out):
+    if not takes(out):
         return None
     if not out.size:
         return None
@@ -346,9 +349,9 @@ def _lu(
     plan.add(Root(args[0], leaf.slot, leaf.view), out.shape)
     made = [plan.new_array(a.shape, a.dtype) for a in (pivots, order)]
     letter = LETTERS[out.dtype.name]
-    _add(
+    add_routine(
         plan,
-        f"{letter}getrf of {m} x {n}{_times(count)}",
+        f"{letter}getrf of {m} x {n}{times(count)}",
         _LU_FORM,
         {
             "FUNCTION": address_of(letter + "getrf"), "A_STEP": m * n * size, "M": m, "N": n,
@@ -366,7 +369,7 @@ def _triangular(
     plan: Plan, args: list[Any], outs: Sequence[ShapedArray], params: dict
 ) -> list[Expression] | None:
     (out,) = outs
-    if not _takes(out):
+    if not takes(out):
         return None
     if not out.size:
         return [Number(out.dtype.type(0), out.shape)]
@@ -383,9 +386,9 @@ def _triangular(
     if name == "trsv" and left:
         transposed = not transposed
     count = out.size // (rows * columns)
-    _add(
+    add_routine(
         plan,
-        f"{letter}{name} of {n} x {n} and {sides}{_times(count)}",
+        f"{letter}{name} of {n} x {n} and {sides}{times(count)}",
         _TRIANGULAR_FORMS[name, out.dtype.name],
         {
             "FUNCTION": address_of(letter + name),
@@ -416,7 +419,7 @@ def _cholesky_cotangent(
     plan: Plan, args: list[Any], outs: Sequence[ShapedArray], params: dict
 ) -> list[Expression] | None:
     (out,) = outs
-    if not _takes(out):
+    if not takes(out):
         return None
     if not out.size:
         return [Number(out.dtype.type(0), out.shape)]
@@ -426,13 +429,13 @@ def _cholesky_cotangent(
         assert copied is not None
         a = copied
     leaf = plan.new_array(out.shape, out.dtype)
-    plan.add(Root(_lower_triangle(args[1], out), leaf.slot, leaf.view), out.shape)
+    plan.add(Root(triangle(args[1], out), leaf.slot, leaf.view), out.shape)
     letter, size, n = LETTERS[out.dtype.name], out.dtype.itemsize, out.shape[-1]
     count = out.size // (n * n)
     letters = {"LEFT_SIDE": "L", "RIGHT_SIDE": "R", "UPPER": "U", "PLAIN": "N", "TURNED": "T"}
-    _add(
+    add_routine(
         plan,
-        f"reverse mode of {letter}potrf of {n} x {n}{_times(count)}",
+        f"reverse mode of {letter}potrf of {n} x {n}{times(count)}",
         _COTANGENT_FORMS[out.dtype.name],
         {
             **{name.upper(): address_of(letter + name) for name in ("trsm", "gemm", "trmm")},
@@ -456,15 +459,16 @@ def _cholesky_cotangent(
     return [leaf]
 
 
-def _lower_triangle(x: Expression, out: ShapedArray) -> Node:
-    """An expression with zeros above the diagonal."""
+def triangle(x: Expression, out: ShapedArray, lower: bool = True) -> Node:
+    """An expression with zeros above the diagonal, or below it."""
     along = (0,) * (len(out.shape) - 2)
     row, column = (
         Counter(View(out.shape, (*along, *steps)), np.dtype(np.int64)) for steps in ((1, 0), (0, 1))
     )
-    above = Node("{0} < {1}", [row, column], np.dtype(np.bool_), out.shape, False)
+    places = [row, column] if lower else [column, row]
+    outside = Node("{0} < {1}", places, np.dtype(np.bool_), out.shape, False)
     zero = Number(out.dtype.type(0), out.shape)
-    return Node("select({0}, {1}, {2})", [above, zero, x], out.dtype, out.shape, False)
+    return Node("select({0}, {1}, {2})", [outside, zero, x], out.dtype, out.shape, False)
 
 
 def _own_copy(plan: Plan, expression: Expression, others: Sequence[Expression]) -> Leaf:

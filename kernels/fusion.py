@@ -33,6 +33,7 @@ from . import (
     extrema,
     factorizations,
     indexing,
+    orthogonal,
     products,
     scans,
     shapes,
@@ -102,6 +103,9 @@ _RULES = (
     shapes.RULES | products.RULES | convolutions.RULES | indexing.RULES | scans.RULES
     | windows.RULES | extrema.RULES
 )  # fmt: skip
+
+#: The rules with several results.
+_ROUTINES = factorizations.RULES | orthogonal.RULES
 
 
 class Plan:
@@ -272,6 +276,11 @@ class Plan:
         better stored, element by element, than computed wherever it is used."""
         return self._depth > 0 and aval.size <= REGISTERS
 
+    @property
+    def within_block(self) -> bool:
+        """Whether what is planned is part of a loop or a branch."""
+        return self._depth > 0
+
     def owns(self, slot: int) -> bool:
         """Whether only the block at hand uses a slot."""
         return slot in self._owned
@@ -372,9 +381,9 @@ class Plan:
             except NoKernelError:
                 if self._depth:
                     raise
-        if eqn.primitive.name in factorizations.RULES:
+        if eqn.primitive.name in _ROUTINES:
             outs = [v.aval for v in eqn.outvars]
-            factors = factorizations.RULES[eqn.primitive.name](self, args, outs, eqn.params)
+            factors = _ROUTINES[eqn.primitive.name](self, args, outs, eqn.params)
             if factors is not None:
                 self._env.update(zip(eqn.outvars, factors, strict=True))
                 return

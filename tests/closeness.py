@@ -33,8 +33,8 @@ _SPECIAL_NAMES = frozenset(
 _SUM_NAMES = frozenset(
     "cumprod cumsum dot_general linear_recurrence overlap_add reduce_prod reduce_sum "
     "reduce_window_prod reduce_window_sum scatter window_reached "
-    "cholesky cholesky_cotangent cholesky_tangent conv_general_dilated det lu slogdet solve "
-    "triangular_solve".split()
+    "cholesky cholesky_cotangent cholesky_tangent conv_general_dilated det lu polar qr slogdet "
+    "solve triangular_solve".split()
 )
 #: Whose relative error has no bound where the result crosses zero; the absolute one has.
 _CROSSING_NAMES = frozenset("digamma lgamma logaddexp logaddexp2".split())

@@ -257,12 +257,13 @@ EXAMPLES: dict[str, Example] = {
     },
     "lu": Example((apart(3, 3),)),
     "lu_pivots_to_permutation": Example((np.array([2, 1, 2], np.int32),), {"permutation_size": 4}),
-    "qr": Example((apart(4, 3),), {"full_matrices": False}),
+    "qr": Example((np.stack([apart(4, 3), apart(4, 3)]),), {"full_matrices": False}),
     "eigh": Example((apart(3, 3),), {"lower": True, "values_only": False}),
     "eig": Example((apart(3, 3),), {"values_only": False}),
     "svd": Example((apart(4, 3),), {"full_matrices": False, "compute_uv": True}),
     "solve": Example((apart(3, 3), real(3, 2)), {"positive": False}),
     **{name: Example((apart(3, 3),)) for name in ["det", "slogdet", "adjugate"]},
+    "polar": Example((apart(4, 3),)),
     "pinv": Example(
         (apart(4, 3), np.full((1, 1), 1e-10)), {"hermitian": False}, differentiate=(0,)
     ),
@@ -347,8 +348,8 @@ EXAMPLES: dict[str, Example] = {
     "debug_callback": Example((real(3),), {"callback": lambda x: None}, differentiate=()),
 }
 
-#: Primitives that are tested where what they need exists: within a named vmap, or as part of the
-#: reverse mode of custom_vjp.
+#: Primitives that are tested where what they need exists: within a named vmap, as part of the
+#: reverse mode of custom_vjp, with symmetric operands.
 ELSEWHERE = {
     "psum": "tests/api/test_vmap.py",
     "pmax": "tests/api/test_vmap.py",
@@ -357,6 +358,7 @@ ELSEWHERE = {
     "all_gather": "tests/api/test_vmap.py",
     "ppermute": "tests/api/test_vmap.py",
     "custom_vjp_call": "tests/api/test_custom.py",
+    "riccati": "tests/scipy/test_linalg.py",
     "custom_tangent": "tests/api/test_custom.py",
 }
 #: The library's own primitives: doctests and other tests may have made more.
@@ -670,9 +672,9 @@ def test_unbatched_collective_axis_is_an_error():
 #: Primitives without a kernel for real numbers: docs/compiling.md has this list.
 HOST_STEPS = {
     "sort", "top_k", "nonzero", "gcd", "lcm", "nextafter", "polygamma", "real",
-    "imag", "conj", "complex", "pure_callback", "debug_callback", "qr", "eigh", "eig", "svd",
+    "imag", "conj", "complex", "pure_callback", "debug_callback", "eigh", "eig", "svd",
     "adjugate", "pinv", "sylvester", "banded_solve", "matrix_function", "frechet", "unitary_form",
-    "bessel_i", "lu_pivots_to_permutation", "fft", "dct", "special",
+    "bessel_i", "lu_pivots_to_permutation", "fft", "dct", "special", "polar",
 }  # fmt: skip
 
 

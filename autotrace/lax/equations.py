@@ -35,6 +35,7 @@ from .matrices import (
     plus,
     real_aval_dtype,
     singular,
+    solve_batch,
     stack_batch,
     trace,
 )
@@ -48,6 +49,7 @@ from .structural import (
     full_like,
     insert_axis,
     reduce_sum,
+    reshape,
 )
 
 _scipy_linalg = LazyModule("scipy.linalg")
@@ -88,7 +90,7 @@ def _solve(a: Any, b: Any, *, positive: bool) -> list[Any]:
 
 #: Operands: matrices and right sides, of shape ``(*stack, n, k)``. With ``positive`` the matrices
 #: are Hermitian and positive definite, and their lower triangles are read.
-solve_p = composed("solve", _solve)
+solve_p = composed("solve", _solve, batch=solve_batch)
 
 
 @solve_p.def_jvp_call
@@ -298,7 +300,7 @@ def _sylvester_impl(a: Any, b: Any, c: Any) -> Any:
             try:
                 result[:] = _scipy_linalg.solve_sylvester(*given)
             except LinAlgError:
-                raise singular("solve_sylvester", "a and -b have an eigenvalue in common") from None
+                raise singular("in solve_sylvester a and -b have an eigenvalue in common") from None
     return out
 
 
@@ -328,6 +330,26 @@ def _sylvester_transpose(ct: Any, a: Any, b: Any, c: Any) -> list[Any]:
 
 
 sylvester_p.def_batch(stack_batch(sylvester_p))
+
+
+def stein(a: Any, q: Any, direct: bool | None = None) -> Any:
+    """Solve ``a x a^H - x + q = 0``, as n^2 equations (``direct``) or by Sylvester's equation for
+    ``(a^H - 1) (a^H + 1)^-1``; small ones as the former when None."""
+    *stack, n, _ = a.shape
+    if direct or (direct is None and n < 10):
+        spread = (*stack, n, n, n, n)
+        front = tuple(range(len(stack)))
+        rows, columns = len(stack), len(stack) + 1
+        left = broadcast_in_dim(a, spread, (*front, rows, columns + 1))
+        right = broadcast_in_dim(conj(a), spread, (*front, rows + 1, columns + 2))
+        product = reshape(arith.mul(left, right), (*stack, n * n, n * n))
+        left = arith.sub(identity(stack, n * n, a.dtype), product)
+        return reshape(solve_square(left, reshape(q, (*stack, n * n, 1))), q.shape)
+    turned, one = adjoint(a), identity(stack, n, a.dtype)
+    back = inverse(plus(turned, one))
+    b = matmul(arith.sub(turned, one), back)
+    c = matmul(matmul(adjoint(back), q), back)
+    return sylvester(adjoint(b), b, arith.mul(c, full_like(c, -2)))
 
 
 # --- banded matrices ---------------------------------------------------------------------------
@@ -361,7 +383,7 @@ def _banded_impl(bands: Any, b: Any, *, lower: int, upper: int, positive: bool) 
                     (lower, upper), band, right, check_finite=False
                 )
         except LinAlgError as error:
-            raise singular("solve_banded", str(error)) from None
+            raise singular(f"in solve_banded {error}") from None
     return out
 
 
@@ -434,4 +456,4 @@ def _banded_transpose(
     return [None, out]
 
 
-banded_solve_p.def_batch(stack_batch(banded_solve_p))
+banded_solve_p.def_batch(solve_batch(banded_solve_p))

@@ -41,6 +41,7 @@ from .matrices import (
     on_diagonal,
     plus,
     singular,
+    solve_batch,
     stack_batch,
     symmetrized,
     tril,
@@ -121,7 +122,7 @@ def _triangular_impl(
     unit_diagonal: bool,
 ) -> Any:
     if not unit_diagonal and not np.all(np.diagonal(a, axis1=-2, axis2=-1)):
-        raise singular("triangular_solve", "the diagonal of a triangular matrix has a zero")
+        raise singular("a triangular matrix, or factor, has a zero on its diagonal")
     if conjugate_a and not transpose_a:
         a, conjugate_a = np.conj(a), False
     out = np.empty(b.shape, b.dtype)
@@ -173,21 +174,14 @@ def _triangular_transpose(ct: Any, a: Any, b: Any, **params: Any) -> list[Any]:
 @triangular_solve_p.def_batch
 def _triangular_batch(axis: Axis, args: Any, dims: Any, **params: Any) -> tuple:
     (a, b), (a_dim, b_dim) = args, dims
-    if a_dim is not None or a.ndim > 2:
-        return _stacked_triangular(axis, args, dims, **params)
-    # One matrix for all: the batch is more right sides.
-    if params["left_side"]:
-        b = move_axis(b, b_dim, 2)
-        out = triangular_solve_p.bind(
-            a, reshape(b, (b.shape[0], b.shape[1] * b.shape[2])), **params
-        )
-        return reshape(out, b.shape), 2
-    b = move_axis(b, b_dim, 0)
+    if params["left_side"] or a_dim is not None or a.ndim > 2:
+        return _left_batch(axis, args, dims, **params)
+    b = move_axis(b, b_dim, 0)  # one matrix for all: the batch is more right sides
     out = triangular_solve_p.bind(a, reshape(b, (b.shape[0] * b.shape[1], b.shape[2])), **params)
     return reshape(out, b.shape), 0
 
 
-_stacked_triangular = stack_batch(triangular_solve_p)
+_left_batch = solve_batch(triangular_solve_p)
 
 
 # --- cholesky ----------------------------------------------------------------------------------

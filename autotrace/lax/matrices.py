@@ -30,6 +30,7 @@ from .structural import (
     broadcast_in_dim,
     full_like,
     insert_axis,
+    move_axis,
     reduce_sum,
     reshape,
     transpose,
@@ -44,9 +45,9 @@ _SINGULAR = (
 )
 
 
-def singular(name: str, what: str = "the matrix is singular") -> LinAlgError:
+def singular(why: str) -> LinAlgError:
     """The error for a matrix that has no inverse."""
-    return LinAlgError(located(f"{name}: Singular matrix: {what}", _SINGULAR))
+    return LinAlgError(located(f"Singular matrix: {why}", _SINGULAR))
 
 
 def not_converged(name: str) -> LinAlgError:
@@ -120,7 +121,31 @@ def stack_batch(primitive: Primitive) -> Callable:
     return rule
 
 
-def composed(name: str, function: Callable[..., list[Any]], inline: bool = True) -> Primitive:
+def solve_batch(primitive: Primitive) -> Callable:
+    """The batching rule of a primitive of matrices and of right sides, which stand in columns: if
+    the matrix is the same for all, the batch is more right sides."""
+    stacked = stack_batch(primitive)
+
+    def rule(axis: Axis, args: Any, dims: Any, **params: Any) -> tuple:
+        a, b = args
+        if dims[0] is not None or a.ndim > 2:
+            return stacked(axis, args, dims, **params)
+        b = move_axis(b, dims[1], 2)
+        n, k, size = b.shape
+        out = primitive.bind(a, reshape(b, (n, k * size)), **params)
+        if primitive.multiple_results:
+            return [reshape(out[0], b.shape)], [2]
+        return reshape(out, b.shape), 2
+
+    return rule
+
+
+def composed(
+    name: str,
+    function: Callable[..., list[Any]],
+    inline: bool = True,
+    batch: Callable[[Primitive], Callable] = stack_batch,
+) -> Primitive:
     """A primitive that is made of others but has a derivative of its own.
 
     Its derivative rule is for its caller to set.
@@ -129,6 +154,7 @@ def composed(name: str, function: Callable[..., list[Any]], inline: bool = True)
       name: the primitive's.
       function: ``(*arrays, **params) -> list of arrays``, for stacks of matrices.
       inline: whether it gives way, in a program, to what it is made of.
+      batch: makes its batching rule.
     """
     primitive = Primitive(name, multiple_results=True)
 
@@ -150,7 +176,7 @@ def composed(name: str, function: Callable[..., list[Any]], inline: bool = True)
     primitive.def_abstract(lambda *avals, **params: list(of(avals, params).out_avals))
     if inline:
         primitive.def_simplify(simplify)
-    primitive.def_batch(stack_batch(primitive))
+    primitive.def_batch(batch(primitive))
     return primitive
 
 

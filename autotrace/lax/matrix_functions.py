@@ -52,7 +52,7 @@ class _Function(NamedTuple):
 def _sqrtm(a: np.ndarray) -> np.ndarray:
     root = _scipy_linalg.sqrtm(a)
     if not np.isfinite(root).all() and np.isfinite(a).all():
-        raise singular("sqrtm", "it has no square root that was found")
+        raise singular("sqrtm found no square root")
     return root
 
 
@@ -61,7 +61,7 @@ def _sqrtm_frechet(a: np.ndarray, e: np.ndarray) -> np.ndarray:
     try:
         return _scipy_linalg.solve_sylvester(root, root, e)
     except np.linalg.LinAlgError:
-        raise singular("sqrtm", "the square root has no derivative there") from None
+        raise singular("its square root (sqrtm) has no derivative there") from None
 
 
 def _logm(a: np.ndarray) -> np.ndarray:

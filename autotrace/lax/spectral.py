@@ -17,13 +17,14 @@ from ..core.avals import ShapedArray, make_aval
 from ..core.errors import NonDifferentiableError, located
 from ..core.primitive import Primitive
 from . import arithmetic as arith
-from .equations import solve_square
+from .equations import solve_square, sylvester
 from .families import complex_dtype
 from .matrices import (
     LinAlgError,
     adjoint,
     check_matrices,
     columns_of,
+    composed,
     diagonal,
     hermitian_from,
     like,
@@ -332,3 +333,34 @@ def _svd_vectors_jvp(u: Any, s: Any, v: Any, x_t: Any, inner: Any) -> tuple[Any,
 
 
 svd_p.def_batch(stack_batch(svd_p))
+
+
+# --- polar decomposition -----------------------------------------------------------------------
+
+
+def _polar(x: Any) -> list[Any]:
+    u, s, vh = svd_p.bind(x, full_matrices=False, compute_uv=True)
+    return [matmul(u, vh), matmul(times_diagonal(adjoint(vh), like(s, vh)), vh)]
+
+
+#: Operand: matrices with at least as many rows as columns. Results: ``u`` with orthonormal columns
+#: and ``p``, Hermitian and not negative, with ``u p = x``.
+polar_p = composed("polar", _polar)
+
+
+@polar_p.def_jvp_call
+def _polar_jvp(linear: bool, primals: Any, tangents: Any) -> tuple:
+    # u^H du is skew-Hermitian, W, and W p + p W = u^H dx - dx^H u. Unlike those of singular vectors
+    # it has a solution wherever p is regular.
+    (x,), (x_t,) = primals, tangents
+    u, p = polar_p.bind(x)
+    if x_t is None:
+        return [u, p], [None, None]
+    seen = matmul(adjoint(u), x_t)
+    turn = sylvester(p, p, minus(seen, adjoint(seen)))
+    p_t = minus(seen, matmul(turn, p))
+    u_t = matmul(u, turn)
+    if x.shape[-2] > x.shape[-1]:  # what leads out of the space of the columns
+        out = minus(x_t, matmul(u, seen))
+        u_t = plus(u_t, adjoint(solve_square(p, adjoint(out))))
+    return [u, p], [u_t, p_t]

@@ -9,12 +9,13 @@ from typing import Any
 
 import scipy.linalg
 
+from ..numpy import dispatch
 from ..numpy.dispatch import implements
 
 #: What SciPy's functions are told about memory, checks and algorithms: nothing to traced code.
 _WITHOUT_EFFECT = frozenset(
     "overwrite_a overwrite_ab overwrite_b check_finite lapack_driver driver lwork workers disp "
-    "blocksize".split()
+    "blocksize balanced".split()
 )
 
 
@@ -33,3 +34,8 @@ def as_in_scipy(function: Callable) -> Callable:
         return function(**{k: v for k, v in given.items() if k not in _WITHOUT_EFFECT})
 
     return implements(original)(traced)
+
+
+def unsupported(name: str, what: str) -> TypeError:
+    """The error for something that a function does not do on traced values."""
+    return dispatch.unsupported(f"scipy.linalg.{name} with {what}")

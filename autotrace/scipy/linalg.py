@@ -8,7 +8,6 @@ which is what has a derivative.
 
 from __future__ import annotations
 
-from operator import index as as_int
 from typing import Any
 
 import numpy as np
@@ -17,21 +16,51 @@ from scipy.linalg import LinAlgError, LinAlgWarning
 
 from ..core.errors import located
 from ..lax import arithmetic as arith
-from ..lax import equations, factorizations, matrices, matrix_functions, spectral, structural
-from ..lax.families import complex_dtype
+from ..lax import (
+    equations,
+    factorizations,
+    matrices,
+    matrix_functions,
+    riccati,
+    spectral,
+    structural,
+)
 from ..numpy import linalg as nla
 from ..numpy import promotion, reductions, ufuncs
-from ..numpy.dispatch import unsupported
 from ..numpy.linear import matmul
-from ..numpy.manipulation import argsort, common_dtype, concatenate, operand
-from ._implements import as_in_scipy
+from ..numpy.manipulation import argsort, common_dtype, operand
+from ._eigenvalues import (
+    eig,
+    eig_banded,
+    eigh,
+    eigh_tridiagonal,
+    eigvals,
+    eigvals_banded,
+    eigvalsh,
+    eigvalsh_tridiagonal,
+)
+from ._functions import (
+    coshm,
+    cosm,
+    expm,
+    expm_frechet,
+    fractional_matrix_power,
+    funm,
+    logm,
+    signm,
+    sinhm,
+    sinm,
+    sqrtm,
+    tanhm,
+    tanm,
+)
+from ._implements import as_in_scipy, unsupported
 from ._structured import (
     STATIC,
     block_diag,
     circulant,
     companion,
     convolution_matrix,
-    dense_from_bands,
     fiedler,
     hankel,
     khatri_rao,
@@ -97,7 +126,9 @@ __all__ = [
     "solve",
     "solve_banded",
     "solve_circulant",
+    "solve_continuous_are",
     "solve_continuous_lyapunov",
+    "solve_discrete_are",
     "solve_discrete_lyapunov",
     "solve_lyapunov",
     "solve_sylvester",
@@ -116,10 +147,6 @@ __all__ += STATIC
 
 def __getattr__(name: str) -> Any:
     return getattr(scipy.linalg, name)
-
-
-def _no(name: str, what: str) -> TypeError:
-    return unsupported(f"scipy.linalg.{name} with {what}")
 
 
 # --- factors -----------------------------------------------------------------------------------
@@ -210,7 +237,7 @@ def qr(a: Any, mode: str = "full", pivoting: bool = False) -> Any:
     if mode not in ("full", "r", "economic", "raw"):
         raise ValueError(located("Mode argument should be one of ['full', 'r', 'economic', 'raw']"))
     if pivoting or mode == "raw":
-        raise _no("qr", "pivoting" if pivoting else "mode='raw'")
+        raise unsupported("qr", "pivoting" if pivoting else "mode='raw'")
     full = mode != "economic"
     q, r = factorizations.qr_p.bind(nla.matrix("qr", a), full_matrices=full)
     return (r,) if mode == "r" else (q, r)
@@ -231,21 +258,27 @@ def svdvals(a: Any) -> Any:
 
 @as_in_scipy
 def polar(a: Any, side: str = "right") -> tuple[Any, Any]:
-    """As ``scipy.linalg.polar``, on arrays and traced values; by singular values, which must
-    differ for derivatives."""
+    """As ``scipy.linalg.polar``, on arrays and traced values; derivatives are those of matrices of
+    full rank."""
     if side not in ("right", "left"):
         raise ValueError(located("`side` must be either 'right' or 'left'"))
-    u, s, vh = nla.svd(operand(a), full_matrices=False)
-    outer = matrices.adjoint(vh) if side == "right" else u
-    scaled = matrices.times_diagonal(outer, matrices.like(s, outer))
-    return matmul(u, vh), matmul(scaled, matrices.adjoint(outer))
+    x = nla.matrix("polar", a)
+    left = side == "left"
+    x = matrices.adjoint(x) if left else x
+    if x.shape[-2] >= x.shape[-1]:
+        u, p = spectral.polar_p.bind(x)
+    else:  # p is singular, and what it does with vectors that it makes zero has no derivative
+        u, s, vh = nla.svd(x, full_matrices=False)
+        v = matrices.adjoint(vh)
+        u, p = matmul(u, vh), matmul(matrices.times_diagonal(v, matrices.like(s, v)), vh)
+    return (matrices.adjoint(u) if left else u), p
 
 
 @as_in_scipy
 def schur(a: Any, output: str = "real", sort: Any = None) -> tuple[Any, Any]:
     """As ``scipy.linalg.schur``, on arrays and traced values; without derivatives."""
     if sort is not None:
-        raise _no("schur", "sort=")
+        raise unsupported("schur", "sort=")
     if output not in ("real", "complex", "r", "c"):
         raise ValueError(located("argument must be 'real', or 'complex'"))
     kind = "complex" if output[0] == "c" else "real"
@@ -380,26 +413,31 @@ solve_lyapunov = solve_continuous_lyapunov
 def solve_discrete_lyapunov(a: Any, q: Any, method: Any = None) -> Any:
     """As ``scipy.linalg.solve_discrete_lyapunov``, on arrays and traced values."""
     a, q = common_dtype([nla.matrix("solve_discrete_lyapunov", x, True) for x in (a, q)])
-    n = a.shape[-1]
     if method is None:
-        method = "direct" if n < 10 else "bilinear"
+        method = "direct" if a.shape[-1] < 10 else "bilinear"
     if method not in ("direct", "bilinear"):
         raise ValueError(located(f"Unknown solver {method!r}"))
-    eye = matrices.identity(a.shape[:-2], n, a.dtype)
-    if method == "direct":
-        products = ufuncs.multiply(
-            a[..., :, None, :, None], matrices.conj(a)[..., None, :, None, :]
-        )
-        left = structural.reshape(products, (*a.shape[:-2], n * n, n * n))
-        left = arith.sub(matrices.identity(a.shape[:-2], n * n, a.dtype), left)
-        right = structural.reshape(q, (*q.shape[:-2], n * n, 1))
-        return structural.reshape(equations.solve_square(left, right), q.shape)
-    turned = matrices.adjoint(a)
-    inverse = equations.inverse(matrices.plus(turned, eye))
-    b = matmul(arith.sub(turned, eye), inverse)
-    c = matmul(matmul(matrices.adjoint(inverse), q), inverse)
-    two = arith.constant(2, c)
-    return equations.sylvester(matrices.adjoint(b), b, arith.neg(arith.mul(c, two)))
+    return equations.stein(a, q, method == "direct")
+
+
+def _riccati(a: Any, b: Any, q: Any, r: Any, e: Any, s: Any, discrete: bool) -> Any:
+    name = f"solve_{'discrete' if discrete else 'continuous'}_are"
+    if e is not None or s is not None:
+        raise unsupported(name, "e= or s=")
+    a, b, q, r = common_dtype([nla.matrix(name, x) for x in (a, b, q, r)])
+    return riccati.riccati(a, b, q, r, discrete)
+
+
+@as_in_scipy
+def solve_continuous_are(a: Any, b: Any, q: Any, r: Any, e: Any = None, s: Any = None) -> Any:
+    """As ``scipy.linalg.solve_continuous_are``, on arrays and traced values."""
+    return _riccati(a, b, q, r, e, s, False)
+
+
+@as_in_scipy
+def solve_discrete_are(a: Any, b: Any, q: Any, r: Any, e: Any = None, s: Any = None) -> Any:
+    """As ``scipy.linalg.solve_discrete_are``, on arrays and traced values."""
+    return _riccati(a, b, q, r, e, s, True)
 
 
 @as_in_scipy
@@ -484,309 +522,3 @@ def orthogonal_procrustes(A: Any, B: Any) -> tuple[Any, Any]:  # noqa: N803  Sci
         raise ValueError(located(f"the shapes of A and B differ ({a.shape} vs {b.shape})"))
     u, s, vh = nla.svd(matrices.mt(matmul(matrices.mt(b), matrices.conj(a))))
     return matmul(u, vh), reductions.sum(s, -1)
-
-
-# --- eigenvalues -------------------------------------------------------------------------------
-
-
-def _generalized(a: Any, b: Any, lower: bool, kind: int) -> tuple[Any, Any]:
-    """A standard problem with the same eigenvalues, and a function of its eigenvectors that gives
-    those of the general one."""
-    if kind not in (1, 2, 3):
-        raise ValueError(located('"type" keyword only accepts 1, 2, and 3.'))
-    a, b = common_dtype([nla.matrix("eigh", x, True) for x in (a, b)])
-    factor = factorizations.cholesky_p.bind(b if lower else matrices.adjoint(b))
-    full = matrices.hermitian_from(a, lower)
-    solve_factor = factorizations.triangular_solve
-
-    def back(v: Any) -> Any:
-        if kind == 3:
-            return matmul(factor, v)
-        return solve_factor(
-            factor, v, left_side=True, lower=True, transpose_a=True, conjugate_a=True
-        )
-
-    if kind != 1:
-        return matmul(matrices.adjoint(factor), matmul(full, factor)), back
-    left = solve_factor(factor, full, left_side=True, lower=True)
-    return solve_factor(factor, left, lower=True, transpose_a=True, conjugate_a=True), back
-
-
-def _chosen(values: Any, by_index: Any, by_value: Any) -> slice:
-    if by_value is not None:
-        raise _no("eigh", "subset_by_value (how many there are depends on the values)")
-    if by_index is None:
-        return slice(None)
-    first, last = (as_int(i) for i in by_index)
-    if not 0 <= first <= last < values.shape[-1]:
-        raise ValueError(located("Requested eigenvalue indices are not valid."))
-    return slice(first, last + 1)
-
-
-@as_in_scipy
-def eigh(
-    a: Any,
-    b: Any = None,
-    lower: bool = True,
-    eigvals_only: bool = False,
-    type: int = 1,  # noqa: A002  SciPy's name
-    subset_by_index: Any = None,
-    subset_by_value: Any = None,
-) -> Any:
-    """As ``scipy.linalg.eigh``, on arrays and traced values."""
-    back: Any = None
-    if b is not None:
-        a, back = _generalized(a, b, lower, type)
-        lower = True
-    x = nla.matrix("eigh", a, True)
-    outs = spectral.eigh_p.bind(x, lower=bool(lower), values_only=bool(eigvals_only))
-    chosen = _chosen(outs[0], subset_by_index, subset_by_value)
-    values = outs[0][..., chosen]
-    if eigvals_only:
-        return values
-    vectors = outs[1][..., chosen]
-    return values, vectors if back is None else back(vectors)
-
-
-@as_in_scipy
-def eigvalsh(
-    a: Any,
-    b: Any = None,
-    lower: bool = True,
-    type: int = 1,  # noqa: A002  SciPy's name
-    subset_by_index: Any = None,
-    subset_by_value: Any = None,
-) -> Any:
-    """As ``scipy.linalg.eigvalsh``, on arrays and traced values."""
-    return eigh(
-        operand(a),
-        b,
-        lower=lower,
-        eigvals_only=True,
-        type=type,
-        subset_by_index=subset_by_index,
-        subset_by_value=subset_by_value,
-    )
-
-
-@as_in_scipy
-def eig(
-    a: Any,
-    b: Any = None,
-    left: bool = False,
-    right: bool = True,
-    homogeneous_eigvals: bool = False,
-) -> Any:
-    """As ``scipy.linalg.eig``, of regular ``b``; left eigenvectors up to their phases."""
-    if homogeneous_eigvals:
-        raise _no("eig", "homogeneous_eigvals=True")
-    x = nla.matrix("eig", a, True)
-    if b is not None:
-        x = nla.solve(operand(b), x)
-    if not (left or right):
-        return spectral.eig_p.bind(x, values_only=True)[0]
-    values, vectors = spectral.eig_p.bind(x, values_only=False)
-    out = [values]
-    if left:
-        turned = matrices.adjoint(equations.inverse(vectors))
-        if b is not None:
-            turned = nla.solve(matrices.adjoint(operand(b)), turned)
-        out.append(ufuncs.divide(turned, nla.norm(turned, axis=-2, keepdims=True)))
-    if right:
-        out.append(vectors)
-    return tuple(out)
-
-
-@as_in_scipy
-def eigvals(a: Any, b: Any = None, homogeneous_eigvals: bool = False) -> Any:
-    """As ``scipy.linalg.eigvals``, of regular ``b``."""
-    return eig(operand(a), b, right=False, homogeneous_eigvals=homogeneous_eigvals)
-
-
-def _range(select: Any, select_range: Any) -> Any:
-    if select in ("a", "all", 0):
-        return None
-    if select in ("v", "value", 1):
-        raise _no("eigh_tridiagonal", "select='v' (how many there are depends on the values)")
-    return select_range
-
-
-@as_in_scipy
-def eigh_tridiagonal(
-    d: Any, e: Any, eigvals_only: bool = False, select: Any = "a", select_range: Any = None,
-    tol: float = 0.0,
-) -> Any:  # fmt: skip
-    """As ``scipy.linalg.eigh_tridiagonal``, on arrays and traced values; by a dense matrix."""
-    d, e = common_dtype([nla.inexact(x) for x in (d, e)])
-    if d.ndim != 1 or e.shape != (d.shape[0] - 1,):
-        raise ValueError(located(f"d (shape {d.shape}) must have one more element than e"))
-    n = d.shape[0]
-    zero = np.zeros(1, d.dtype)
-    below = matrices.columns_of(concatenate([zero, e]), n)
-    x = ufuncs.where(np.eye(n, k=-1, dtype=bool), below, d.dtype.type(0))
-    x = matrices.on_diagonal(matrices.columns_of(d, n), x)
-    return eigh(x, eigvals_only=eigvals_only, subset_by_index=_range(select, select_range))
-
-
-@as_in_scipy
-def eigvalsh_tridiagonal(
-    d: Any, e: Any, select: Any = "a", select_range: Any = None, tol: float = 0.0
-) -> Any:
-    """As ``scipy.linalg.eigvalsh_tridiagonal``, on arrays and traced values."""
-    return eigh_tridiagonal(
-        operand(d), operand(e), eigvals_only=True, select=select, select_range=select_range
-    )
-
-
-@as_in_scipy
-def eig_banded(
-    a_band: Any,
-    lower: bool = False,
-    eigvals_only: bool = False,
-    overwrite_a_band: bool = False,
-    select: Any = "a",
-    select_range: Any = None,
-    max_ev: int = 0,
-) -> Any:
-    """As ``scipy.linalg.eig_banded``, on arrays and traced values; by a dense matrix."""
-    x = dense_from_bands(nla.inexact(a_band), lower)
-    return eigh(x, eigvals_only=eigvals_only, subset_by_index=_range(select, select_range))
-
-
-@as_in_scipy
-def eigvals_banded(
-    a_band: Any,
-    lower: bool = False,
-    overwrite_a_band: bool = False,
-    select: Any = "a",
-    select_range: Any = None,
-) -> Any:
-    """As ``scipy.linalg.eigvals_banded``, on arrays and traced values."""
-    return eig_banded(
-        operand(a_band), lower, eigvals_only=True, select=select, select_range=select_range
-    )
-
-
-# --- functions of matrices ---------------------------------------------------------------------
-
-
-def _function(name: str, a: Any) -> Any:
-    return matrix_functions.matrix_function(nla.matrix(name, a, True), name)
-
-
-@as_in_scipy
-def expm(A: Any) -> Any:  # noqa: N803  SciPy's name
-    """As ``scipy.linalg.expm``, on arrays and traced values."""
-    return _function("expm", A)
-
-
-@as_in_scipy
-def expm_frechet(
-    A: Any,  # noqa: N803  SciPy's names
-    E: Any,  # noqa: N803
-    method: Any = None,
-    compute_expm: bool = True,
-) -> Any:
-    """As ``scipy.linalg.expm_frechet``, on arrays and traced values."""
-    a, e = common_dtype([nla.matrix("expm_frechet", x, True) for x in (A, E)])
-    derivative = matrix_functions.frechet(a, e, "expm")
-    return (expm(a), derivative) if compute_expm else derivative
-
-
-@as_in_scipy
-def logm(A: Any) -> Any:  # noqa: N803  SciPy's name
-    """As ``scipy.linalg.logm``, on arrays and traced values; of these the result is complex."""
-    return _function("logm", A)
-
-
-@as_in_scipy
-def sqrtm(A: Any) -> Any:  # noqa: N803  SciPy's name
-    """As ``scipy.linalg.sqrtm``, on arrays and traced values; of these the result is complex."""
-    return _function("sqrtm", A)
-
-
-@as_in_scipy
-def signm(A: Any) -> Any:  # noqa: N803  SciPy's name
-    """As ``scipy.linalg.signm``, by a square root; of traced values the result is complex."""
-    a = nla.matrix("signm", A, True)
-    root = sqrtm(matmul(a, a))
-    return nla.solve(root, matrices.like(a, root))
-
-
-def _by_eigenvectors(a: Any, function: Any) -> Any:
-    """A function of matrices that have as many eigenvectors as rows."""
-    values, vectors = nla.eig(a)
-    scaled = matrices.times_diagonal(vectors, function(values))
-    return matrices.mt(nla.solve(matrices.mt(vectors), matrices.mt(scaled)))
-
-
-@as_in_scipy
-def funm(A: Any, func: Any) -> Any:  # noqa: N803  SciPy's name
-    """As ``scipy.linalg.funm``, by eigenvectors; of traced values the result is complex, and
-    ``func`` gets traced values."""
-    return _by_eigenvectors(nla.matrix("funm", A, True), func)
-
-
-@as_in_scipy
-def fractional_matrix_power(A: Any, t: Any) -> Any:  # noqa: N803  SciPy's name
-    """As ``scipy.linalg.fractional_matrix_power``, by eigenvectors; of traced values the result
-    is complex where ``t`` is not a whole number."""
-    a = nla.matrix("fractional_matrix_power", A, True)
-    if isinstance(t, int | np.integer) or (isinstance(t, float) and t.is_integer()):
-        return nla.matrix_power(a, int(t))
-    return _by_eigenvectors(a, lambda w: ufuncs.power(w, t))
-
-
-def _exponentials(name: str, a: Any, factor: complex) -> tuple[Any, Any]:
-    """``exp(factor * a)`` and ``exp(-factor * a)``."""
-    x = nla.matrix(name, a, True)
-    if factor.imag:
-        x = arith.convert_element_type(x, complex_dtype(x.dtype))
-    x = arith.mul(x, arith.constant(factor if factor.imag else factor.real, x))
-    return expm(x), expm(arith.neg(x))
-
-
-def _half(x: Any, a: Any) -> Any:
-    half = arith.mul(x, arith.constant(0.5, x))
-    return half if operand(a).dtype.kind == "c" or x.dtype.kind != "c" else arith.real(half)
-
-
-@as_in_scipy
-def cosm(A: Any) -> Any:  # noqa: N803  SciPy's name
-    """As ``scipy.linalg.cosm``, on arrays and traced values."""
-    one, other = _exponentials("cosm", A, 1j)
-    return _half(arith.add(one, other), A)
-
-
-@as_in_scipy
-def sinm(A: Any) -> Any:  # noqa: N803  SciPy's name
-    """As ``scipy.linalg.sinm``, on arrays and traced values."""
-    one, other = _exponentials("sinm", A, 1j)
-    difference = arith.sub(one, other)
-    return _half(arith.mul(difference, arith.constant(-1j, difference)), A)
-
-
-@as_in_scipy
-def tanm(A: Any) -> Any:  # noqa: N803  SciPy's name
-    """As ``scipy.linalg.tanm``, on arrays and traced values."""
-    a = operand(A)
-    return nla.solve(cosm(a), sinm(a))
-
-
-@as_in_scipy
-def coshm(A: Any) -> Any:  # noqa: N803  SciPy's name
-    """As ``scipy.linalg.coshm``, on arrays and traced values."""
-    return _half(arith.add(*_exponentials("coshm", A, 1 + 0j)), A)
-
-
-@as_in_scipy
-def sinhm(A: Any) -> Any:  # noqa: N803  SciPy's name
-    """As ``scipy.linalg.sinhm``, on arrays and traced values."""
-    return _half(arith.sub(*_exponentials("sinhm", A, 1 + 0j)), A)
-
-
-@as_in_scipy
-def tanhm(A: Any) -> Any:  # noqa: N803  SciPy's name
-    """As ``scipy.linalg.tanhm``, on arrays and traced values."""
-    a = operand(A)
-    return nla.solve(coshm(a), sinhm(a))

@@ -298,6 +298,13 @@ def test_errors_are_those_of_numpy(case):
             call(x)
 
 
+def test_one_matrix_for_a_batch_is_factored_once():
+    many = real(4, 3)
+    jaxpr = at.make_jaxpr(at.vmap(lambda b: linalg.solve(A, b)), simplify=True)(many)
+    assert "lu" in str(jaxpr) and "f64[4,3,3]" not in str(jaxpr)
+    same(at.vmap(lambda b: linalg.solve(A, b))(many), linalg.solve(A, many.T).T, 1e-13)
+
+
 def test_import_does_not_load_scipy():
     code = (
         "import sys, numpy as np, autotrace.numpy.linalg as la;"
