@@ -47,7 +47,6 @@ REFUSED = {
     "save": lambda x: np.save("nothing", x),
     "is_busday": lambda x: np.is_busday(x),
     "isnat": lambda x: np.isnat(x),
-    "nditer": lambda x: np.nditer(x),
     "frompyfunc": lambda x: np.frompyfunc(abs, 1, 1)(x),
 }
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
-from .creation import made_here
-from .dispatch import is_traced, numbers, refusals, unsupported
+from .dispatch import refusals
 
 _FILES = "it reads or writes files: do that outside of the traced function"
 _TEXT = "text is made of numbers: use autotrace.debug.print, or do it with the result"
@@ -47,18 +43,3 @@ reasons: dict[str, str] = {
 
 for _name, _reason in reasons.items():
     refusals[getattr(np, _name)] = _reason
-
-
-def _refusing(name: str) -> Callable:
-    """A function that NumPy would take for one of Python objects."""
-    original = getattr(np, name)
-
-    def function(*args: Any, **kwargs: Any) -> Any:
-        if is_traced((args, kwargs)):
-            raise unsupported(f"numpy.{name}", original)
-        return original(*numbers(args), **numbers(kwargs))
-
-    return function
-
-
-made_here.update({name: _refusing(name) for name in ("nditer", "nested_iters")})

@@ -157,7 +157,7 @@ def _window(numpy_function: Callable, example: str) -> Callable:
         f"As ``numpy.{name}``; the number of points decides the shape: of a traced one the number "
         f"is asked for.\n\n    >>> {example}\n    "
     )
-    return creates(numpy_function)(implements(numpy_function)(function))
+    return implements(numpy_function)(function)
 
 
 bartlett = _window(np.bartlett, "bartlett(3)\n    array([0., 1., 0.])")
