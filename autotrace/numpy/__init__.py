@@ -63,8 +63,8 @@ from .applying import (
     select,
     vectorize,
 )
-from .array_api import argsort, finfo, from_dlpack, iinfo, sort
 from .array_api import array_namespace_info as __array_namespace_info__
+from .array_api import finfo, from_dlpack, iinfo
 from .assignment import (
     copyto,
     fill_diagonal,
@@ -153,6 +153,7 @@ from .manipulation import (
     allclose,
     append,
     argpartition,
+    argsort,
     array_equal,
     array_equiv,
     array_split,
@@ -199,6 +200,7 @@ from .manipulation import (
     shape,
     shares_memory,
     size,
+    sort,
     sort_complex,
     split,
     squeeze,

@@ -17,7 +17,6 @@ from ..core.errors import located
 from ..core.trace import Tracer
 from ..transforms.held import HeldTracer
 from . import manipulation
-from .picking import flip
 
 #: The version of the standard.
 API_VERSION = "2024.12"
@@ -98,39 +97,6 @@ def array_namespace_info() -> NamespaceInfo:
 
 
 # --- functions ---------------------------------------------------------------------------------
-
-
-def sort(
-    a: Any,
-    axis: Any = -1,
-    kind: Any = None,
-    order: Any = None,
-    *,
-    stable: Any = None,
-    descending: bool = False,
-) -> Any:
-    """As ``numpy.sort``, on arrays and traced values; also in descending order."""
-    out = manipulation.sort(a, axis, kind, order, stable=stable)
-    return flip(out, -1 if axis is None else axis) if descending else out
-
-
-def argsort(
-    a: Any,
-    axis: Any = -1,
-    kind: Any = None,
-    order: Any = None,
-    *,
-    stable: Any = None,
-    descending: bool = False,
-) -> Any:
-    """As ``numpy.argsort``, on arrays and traced values; also in descending order, in which equal
-    elements keep their order where ``stable`` asks for that."""
-    if not descending:
-        return manipulation.argsort(a, axis, kind, order, stable=stable)
-    if axis is None:
-        a, axis = manipulation.ravel(a), -1
-    places = manipulation.argsort(flip(a, axis), axis, kind, order, stable=stable)
-    return manipulation.shape(a)[axis] - 1 - flip(places, axis)
 
 
 def _dtype_of(x: Any) -> Any:

@@ -81,9 +81,10 @@ def polymul(a1: Any, a2: Any) -> Any:
     >>> polymul(np.array([1.0, 2.0]), np.array([1.0, -2.0]))
     array([ 1.,  0., -4.])
     """
-    x, y = (z if z.size else np.zeros(1, z.dtype) for z in map(_coefficients, (a1, a2)))
+    x, y = map(_coefficients, (a1, a2))
     if x.ndim > 1 or y.ndim > 1:
         raise ValueError(located("Polynomial must be 1d only."))
+    x, y = (z if z.size else np.zeros(1, z.dtype) for z in (x, y))
     return _like((a1, a2), convolve(x, y))
 
 
