@@ -92,7 +92,11 @@ class NamespaceInfo:
 
 
 def array_namespace_info() -> NamespaceInfo:
-    """The standard's inspection functions for this namespace."""
+    """The standard's inspection functions for this namespace.
+
+    >>> array_namespace_info().default_device()
+    'cpu'
+    """
     return NamespaceInfo()
 
 
@@ -104,17 +108,29 @@ def _dtype_of(x: Any) -> Any:
 
 
 def finfo(type: Any, /) -> np.finfo:  # noqa: A002  the standard's name
-    """As ``numpy.finfo``, of a dtype or of an array's."""
+    """As ``numpy.finfo``, of a dtype or of an array's.
+
+    >>> finfo(np.ones(2, np.float32)).bits
+    32
+    """
     return np.finfo(_dtype_of(type))
 
 
 def iinfo(type: Any, /) -> np.iinfo:  # noqa: A002  the standard's name
-    """As ``numpy.iinfo``, of a dtype or of an array's."""
+    """As ``numpy.iinfo``, of a dtype or of an array's.
+
+    >>> iinfo(np.ones(2, np.int8)).max
+    127
+    """
     return np.iinfo(_dtype_of(type))
 
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Any:
-    """As ``numpy.from_dlpack``; a traced value as it is, or a copy of it."""
+    """As ``numpy.from_dlpack``; a traced value as it is, or a copy of it.
+
+    >>> from_dlpack(np.ones(2))
+    array([1., 1.])
+    """
     if not isinstance(x, Tracer):
         given = {"device": device, "copy": copy}
         return np.from_dlpack(x, **{k: v for k, v in given.items() if v is not None})
