@@ -4,7 +4,6 @@
 
 from typing import Any as _Any
 
-import numpy as _numpy
 from numpy import (
     False_,
     ScalarType,
@@ -909,7 +908,7 @@ __all__ = [
 def __getattr__(name: str) -> _Any:
     """What has nothing to do on traced values is NumPy's own."""
     if name in _host.reasons:
-        return getattr(_numpy, name)
+        return _host.numpys_own(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

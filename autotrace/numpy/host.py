@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import numpy as np
 
-from .dispatch import refusals
+from .dispatch import is_traced, numbers, refusals, unsupported
 
 _FILES = "it reads or writes files: do that outside of the traced function"
 _TEXT = "text is made of numbers: use autotrace.debug.print, or do it with the result"
@@ -43,3 +46,18 @@ reasons: dict[str, str] = {
 
 for _name, _reason in reasons.items():
     refusals[getattr(np, _name)] = _reason
+
+
+def numpys_own(name: str) -> Any:
+    """What NumPy has under one of the names; its functions refuse traced values."""
+    value = getattr(np, name)
+    if isinstance(value, type):
+        return value
+
+    @functools.wraps(value)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if is_traced((args, kwargs)):
+            raise unsupported(f"numpy.{name}", value)
+        return value(*numbers(args), **numbers(kwargs))
+
+    return function
