@@ -23,7 +23,6 @@ from .manipulation import (
     normal_axes,
     normal_axis,
     operand,
-    unsupported,
 )
 
 _NO_VALUE = np._NoValue  # what NumPy passes for "not given"
@@ -514,8 +513,10 @@ def _running(x: Any, axis: Any, dtype: Any, accumulate: Callable) -> Any:
         x = structural.reshape(x, (1,))
     axis = normal_axis(axis, x.ndim)
     dtype = check_dtype(dtype) if dtype is not None else wide(x.dtype)
-    if dtype == _BOOL:
-        raise unsupported("cumsum and numpy.cumprod", "dtype=bool")
+    if dtype == _BOOL:  # asked for: running "or" and "and"
+        bits = arith.convert_element_type(ufuncs.as_bool(x), np.int8)
+        logical = cumulative.cummax if accumulate is cumulative.cumsum else cumulative.cummin
+        return arith.convert_element_type(logical(bits, axis), _BOOL)
     return accumulate(arith.convert_element_type(x, dtype), axis)
 
 
