@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import functools
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import index as as_int
 from typing import Any
 
@@ -83,11 +83,12 @@ def _core_mismatch(name: str, x: Any, y: Any) -> ValueError:
     )
 
 
-def _takes_axes(first: int, second: int, result: int) -> Callable:
+def _takes_axes(first: int, second: int, result: int, vectors: bool = False) -> Callable:
     """Give a function of stacks of vectors and matrices NumPy's ``axes``, ``axis``, ``keepdims``.
 
     Args:
       first, second, result: how many dimensions of the operands and of the result are no stack.
+      vectors: whether a vector may stand for a matrix; the result then has fewer dimensions.
     """
 
     def decorate(function: Callable) -> Callable:
@@ -111,7 +112,7 @@ def _takes_axes(first: int, second: int, result: int) -> Callable:
             x, y = operand(x1), operand(x2)
             missing = 0
             for n, (z, rank) in enumerate(((x, first), (y, second))):
-                own = builtins.min(rank, z.ndim) if function is _matmul else rank
+                own = builtins.min(rank, z.ndim) if vectors else rank
                 missing += rank - own
                 if n >= len(places) or len(places[n]) != own:
                     raise ValueError(located(f"{name}: axes[{n}] must be a tuple of length {own}"))
@@ -159,7 +160,7 @@ def _matmul(x1: Any, x2: Any, /) -> Any:
 
 
 _matmul.__name__ = _matmul.__qualname__ = "matmul"
-matmul = implements(np.matmul)(_takes_axes(2, 2, 2)(_matmul))
+matmul = implements(np.matmul)(_takes_axes(2, 2, 2, vectors=True)(_matmul))
 
 
 @implements(np.vdot)
