@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy_coverage
 import pytest
+from numpy_checks import same
 
 import autotrace as at
 import autotrace.numpy as anp
@@ -47,7 +48,6 @@ REFUSED = {
     "save": lambda x: np.save("nothing", x),
     "is_busday": lambda x: np.is_busday(x),
     "isnat": lambda x: np.isnat(x),
-    "nditer": lambda x: np.nditer(x),
     "frompyfunc": lambda x: np.frompyfunc(abs, 1, 1)(x),
 }
 
@@ -61,6 +61,9 @@ def test_what_makes_no_sense_is_refused(name):
 def test_reasons_are_told():
     with pytest.raises(TypeError, match="reads or writes files"):
         at.grad(lambda x: np.save("nothing", x))(1.0)
-    assert anp.save is np.save
+    with pytest.raises(TypeError, match="an array of memory or text"):
+        at.jit(lambda x: anp.frombuffer(x))(np.ones(2))
+    same(anp.frombuffer(b"ab", np.uint8), np.array([97, 98], np.uint8))
+    assert anp.matrix is np.matrix
     with pytest.raises(AttributeError, match="no attribute 'no_such_thing'"):
         anp.no_such_thing  # noqa: B018

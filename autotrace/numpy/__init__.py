@@ -4,7 +4,6 @@
 
 from typing import Any as _Any
 
-import numpy as _numpy
 from numpy import (
     False_,
     ScalarType,
@@ -63,8 +62,8 @@ from .applying import (
     select,
     vectorize,
 )
-from .array_api import argsort, finfo, from_dlpack, iinfo, sort
 from .array_api import array_namespace_info as __array_namespace_info__
+from .array_api import finfo, from_dlpack, iinfo
 from .assignment import (
     copyto,
     fill_diagonal,
@@ -153,6 +152,7 @@ from .manipulation import (
     allclose,
     append,
     argpartition,
+    argsort,
     array_equal,
     array_equiv,
     array_split,
@@ -199,6 +199,7 @@ from .manipulation import (
     shape,
     shares_memory,
     size,
+    sort,
     sort_complex,
     split,
     squeeze,
@@ -907,7 +908,7 @@ __all__ = [
 def __getattr__(name: str) -> _Any:
     """What has nothing to do on traced values is NumPy's own."""
     if name in _host.reasons:
-        return getattr(_numpy, name)
+        return _host.numpys_own(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

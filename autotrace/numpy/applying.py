@@ -23,7 +23,7 @@ from .manipulation import (
     operand,
     stack,
 )
-from .promotion import asarray, broadcast_shapes, broadcast_to, promote_dtypes
+from .promotion import asarray, broadcast_shapes, broadcast_to, promote_dtypes, to_dtype
 
 # --- choices -----------------------------------------------------------------------------------
 
@@ -92,7 +92,7 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
     out: Any = uniform(x.shape, x.dtype)
     for mask, function in zip(masks, funclist, strict=True):
         value = function(x, *args, **kw) if callable(function) else function
-        value = arith.convert_element_type(operand(value), x.dtype)
+        value = to_dtype(asarray(value), x.dtype)
         out = ufuncs.where(mask, value, out)
     return out
 

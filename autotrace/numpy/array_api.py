@@ -17,7 +17,6 @@ from ..core.errors import located
 from ..core.trace import Tracer
 from ..transforms.held import HeldTracer
 from . import manipulation
-from .picking import flip
 
 #: The version of the standard.
 API_VERSION = "2024.12"
@@ -93,44 +92,15 @@ class NamespaceInfo:
 
 
 def array_namespace_info() -> NamespaceInfo:
-    """The standard's inspection functions for this namespace."""
+    """The standard's inspection functions for this namespace.
+
+    >>> array_namespace_info().default_device()
+    'cpu'
+    """
     return NamespaceInfo()
 
 
 # --- functions ---------------------------------------------------------------------------------
-
-
-def sort(
-    a: Any,
-    axis: Any = -1,
-    kind: Any = None,
-    order: Any = None,
-    *,
-    stable: Any = None,
-    descending: bool = False,
-) -> Any:
-    """As ``numpy.sort``, on arrays and traced values; also in descending order."""
-    out = manipulation.sort(a, axis, kind, order, stable=stable)
-    return flip(out, -1 if axis is None else axis) if descending else out
-
-
-def argsort(
-    a: Any,
-    axis: Any = -1,
-    kind: Any = None,
-    order: Any = None,
-    *,
-    stable: Any = None,
-    descending: bool = False,
-) -> Any:
-    """As ``numpy.argsort``, on arrays and traced values; also in descending order, in which equal
-    elements keep their order where ``stable`` asks for that."""
-    if not descending:
-        return manipulation.argsort(a, axis, kind, order, stable=stable)
-    if axis is None:
-        a, axis = manipulation.ravel(a), -1
-    places = manipulation.argsort(flip(a, axis), axis, kind, order, stable=stable)
-    return manipulation.shape(a)[axis] - 1 - flip(places, axis)
 
 
 def _dtype_of(x: Any) -> Any:
@@ -138,17 +108,29 @@ def _dtype_of(x: Any) -> Any:
 
 
 def finfo(type: Any, /) -> np.finfo:  # noqa: A002  the standard's name
-    """As ``numpy.finfo``, of a dtype or of an array's."""
+    """As ``numpy.finfo``, of a dtype or of an array's.
+
+    >>> finfo(np.ones(2, np.float32)).bits
+    32
+    """
     return np.finfo(_dtype_of(type))
 
 
 def iinfo(type: Any, /) -> np.iinfo:  # noqa: A002  the standard's name
-    """As ``numpy.iinfo``, of a dtype or of an array's."""
+    """As ``numpy.iinfo``, of a dtype or of an array's.
+
+    >>> iinfo(np.ones(2, np.int8)).max
+    127
+    """
     return np.iinfo(_dtype_of(type))
 
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Any:
-    """As ``numpy.from_dlpack``; a traced value as it is, or a copy of it."""
+    """As ``numpy.from_dlpack``; a traced value as it is, or a copy of it.
+
+    >>> from_dlpack(np.ones(2))
+    array([1., 1.])
+    """
     if not isinstance(x, Tracer):
         given = {"device": device, "copy": copy}
         return np.from_dlpack(x, **{k: v for k, v in given.items() if v is not None})

@@ -144,7 +144,8 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     spacings = _spacings(f, axes, varargs)
     if edge_order > 2:
         raise ValueError(located("'edge_order' greater than 2 not supported"))
-    if not is_inexact(f.dtype):
+    is_bool = f.dtype.kind == "b"
+    if not is_inexact(f.dtype) and not is_bool:
         f = arith.convert_element_type(f, _FLOAT64)
     out = []
     for d, h in zip(axes, spacings, strict=True):
@@ -155,5 +156,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
                     "(edge_order + 1) elements are required."
                 )
             )
+        if is_bool:
+            ufuncs.subtract(f, f)  # which says that this is no arithmetic
         out.append(_slope(f, d, h, edge_order))
     return out[0] if len(axes) == 1 else tuple(out)

@@ -28,6 +28,7 @@ from .manipulation import (
     normal_axis,
     operand,
     shape_of,
+    type_like,
 )
 
 __all__ = [
@@ -394,10 +395,15 @@ def _count(num: Any) -> int:
     return num
 
 
+def _type_of(x: Any) -> Any:
+    """What takes part in promotion for an argument: a Python number as such."""
+    return x if type(x) in (int, float, complex) else type_like(operand(x))
+
+
 def _spaced(start: Any, stop: Any, num: int, endpoint: bool) -> tuple[Any, Any]:
     """Evenly spaced numbers along a new first axis, and the step."""
+    dtype = np.result_type(*map(_type_of, (start, stop)))
     start, stop = broadcast_arrays(start, stop)
-    dtype = np.result_type(start.dtype, stop.dtype)
     dtype = dtype if is_inexact(dtype) else np.dtype(np.float64)
     start, stop = (arith.convert_element_type(x, dtype) for x in (start, stop))
     shape = (num, *start.shape)
@@ -439,7 +445,7 @@ def linspace(
     >>> linspace(0.0, 1.0, 3)
     array([0. , 0.5, 1. ])
     """
-    out, step = _spaced(operand(start), operand(stop), _count(num), endpoint)
+    out, step = _spaced(start, stop, _count(num), endpoint)
     out = _moved(out, axis)
     if dtype is not None:
         dtype = check_dtype(dtype)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.avals import uniform
+from ..core.avals import is_inexact, uniform
 from ..core.errors import located
 from ..lax import arithmetic as arith
 from ..lax.indexing import INDEX, scatter_add
@@ -17,10 +17,10 @@ from ..lax.structural import array, reduce_sum, reshape
 from . import ufuncs
 from .creation import linspace
 from .dispatch import implements
-from .manipulation import operand, unsupported
+from .manipulation import operand, type_like, unsupported
 from .picking import searchsorted
 from .positions import known_count
-from .promotion import promote_inexact, to_dtype
+from .promotion import to_dtype
 from .quantiles import percentile
 from .reductions import diff, mean, std
 from .reductions import max as largest
@@ -162,7 +162,6 @@ def _ends(a: Any, ends: Any) -> tuple[Any, Any]:
         first, last = 0.0, 1.0
     else:
         first, last = smallest(a), largest(a)
-    first, last = promote_inexact(operand(first), operand(last))
     if bool(first > last):
         raise ValueError(located("max must be larger than min in range parameter."))
     if bool(first == last):
@@ -184,7 +183,10 @@ def _edges(a: Any, bins: Any, ends: Any, weights: Any = None) -> Any:
     count = operator.index(bins)
     if count < 1:
         raise ValueError(located("`bins` must be positive, when an integer"))
-    return linspace(*_ends(a, ends), count + 1)
+    first, last = _ends(a, ends)
+    dtype = np.result_type(a.dtype, *map(type_like, (first, last)))
+    dtype = dtype if is_inexact(dtype) else np.dtype(np.float64)
+    return linspace(first, last, count + 1, dtype=dtype)
 
 
 @implements(np.histogram_bin_edges)
@@ -237,6 +239,8 @@ def histogramdd(
         columns = [reshape(x, (x.size,)) for x in map(array, map(operand, sample))]
     else:
         x = array(operand(sample))
+        if x.ndim > 2:
+            raise ValueError(located("too many values to unpack (expected 2)"))
         x = x if x.ndim == 2 else reshape(x, (x.size, 1))
         columns = [x[:, k] for k in np.arange(x.shape[1])]
     count = len(columns)
@@ -320,5 +324,7 @@ def histogram(
     counts = scatter_add(uniform((n,), amounts.dtype), [place], amounts, (0,), mode="drop")
     if not density:
         return counts, edges
-    total = reduce_sum(counts, (0,))
-    return counts / diff(edges) / total, edges
+    if counts.dtype.kind == "b":
+        counts = arith.convert_element_type(counts, INDEX)
+    widths = arith.convert_element_type(diff(edges), np.float64)
+    return counts / widths / reduce_sum(counts, (0,)), edges

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
 from typing import Any
 
 import numpy as np
 
-from .creation import made_here
 from .dispatch import is_traced, numbers, refusals, unsupported
 
 _FILES = "it reads or writes files: do that outside of the traced function"
@@ -49,16 +48,16 @@ for _name, _reason in reasons.items():
     refusals[getattr(np, _name)] = _reason
 
 
-def _refusing(name: str) -> Callable:
-    """A function that NumPy would take for one of Python objects."""
-    original = getattr(np, name)
+def numpys_own(name: str) -> Any:
+    """What NumPy has under one of the names; its functions refuse traced values."""
+    value = getattr(np, name)
+    if isinstance(value, type):
+        return value
 
+    @functools.wraps(value)
     def function(*args: Any, **kwargs: Any) -> Any:
         if is_traced((args, kwargs)):
-            raise unsupported(f"numpy.{name}", original)
-        return original(*numbers(args), **numbers(kwargs))
+            raise unsupported(f"numpy.{name}", value)
+        return value(*numbers(args), **numbers(kwargs))
 
     return function
-
-
-made_here.update({name: _refusing(name) for name in ("nditer", "nested_iters")})

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import index as as_int
 from typing import Any
 
@@ -82,6 +83,54 @@ def _core_mismatch(name: str, x: Any, y: Any) -> ValueError:
     )
 
 
+def _takes_axes(first: int, second: int, result: int, vectors: bool = False) -> Callable:
+    """Give a function of stacks of vectors and matrices NumPy's ``axes``, ``axis``, ``keepdims``.
+
+    Args:
+      first, second, result: how many dimensions of the operands and of the result are no stack.
+      vectors: whether a vector may stand for a matrix; the result then has fewer dimensions.
+    """
+
+    def decorate(function: Callable) -> Callable:
+        name = function.__name__.removeprefix("_")
+
+        @functools.wraps(function)
+        def with_axes(
+            x1: Any, x2: Any, /, *, axes: Any = None, axis: Any = None, keepdims: bool = False
+        ) -> Any:
+            if axes is None and axis is None and not keepdims:
+                return function(x1, x2)
+            if result and (axis is not None or keepdims):
+                raise TypeError(
+                    located(
+                        f"{name}: axis and keepdims go with vectors that give numbers; use axes="
+                    )
+                )
+            if axes is None:
+                axes = [-1 if axis is None else axis] * 2
+            places = [tuple(a) if isinstance(a, tuple | list) else (a,) for a in axes]
+            x, y = operand(x1), operand(x2)
+            missing = 0
+            for n, (z, rank) in enumerate(((x, first), (y, second))):
+                own = builtins.min(rank, z.ndim) if vectors else rank
+                missing += rank - own
+                if n >= len(places) or len(places[n]) != own:
+                    raise ValueError(located(f"{name}: axes[{n}] must be a tuple of length {own}"))
+            x, y = (
+                moveaxis(z, p, tuple(range(-len(p), 0)))
+                for z, p in zip((x, y), places, strict=False)
+            )
+            out = function(x, y)
+            if keepdims:
+                return structural.expand_dims(out, normal_axes(places[0], out.ndim + 1))
+            rank = result - missing
+            return moveaxis(out, tuple(range(-rank, 0)), places[2]) if rank else out
+
+        return with_axes
+
+    return decorate
+
+
 def _matmul(x1: Any, x2: Any, /) -> Any:
     """As ``numpy.matmul``, on arrays and traced values.
 
@@ -111,7 +160,7 @@ def _matmul(x1: Any, x2: Any, /) -> Any:
 
 
 _matmul.__name__ = _matmul.__qualname__ = "matmul"
-matmul = implements(np.matmul)(_matmul)
+matmul = implements(np.matmul)(_takes_axes(2, 2, 2, vectors=True)(_matmul))
 
 
 @implements(np.vdot)
@@ -156,7 +205,8 @@ def outer(a: Any, b: Any) -> Any:
 
 
 @implements(np.vecdot) if hasattr(np, "vecdot") else (lambda f: f)
-def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+@_takes_axes(1, 1, 0)
+def vecdot(x1: Any, x2: Any, /) -> Any:
     """As ``numpy.vecdot``, on arrays and traced values.
 
     >>> vecdot(np.array([1, 2]), np.array([3, 4]))
@@ -166,7 +216,6 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     for z in (x, y):
         if not z.ndim:
             raise ValueError(located("vecdot: operands must have at least one dimension"))
-    x, y = moveaxis(x, axis, -1), moveaxis(y, axis, -1)
     if x.shape[-1] != y.shape[-1]:
         raise _core_mismatch("vecdot", x, y)
     x = _conj(x)
@@ -177,6 +226,7 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
 
 
 @implements(np.matvec) if hasattr(np, "matvec") else (lambda f: f)
+@_takes_axes(2, 1, 1)
 def matvec(x1: Any, x2: Any, /) -> Any:
     """As ``numpy.matvec``, on arrays and traced values.
 
@@ -193,6 +243,7 @@ def matvec(x1: Any, x2: Any, /) -> Any:
 
 
 @implements(np.vecmat) if hasattr(np, "vecmat") else (lambda f: f)
+@_takes_axes(1, 2, 1)
 def vecmat(x1: Any, x2: Any, /) -> Any:
     """As ``numpy.vecmat``, on arrays and traced values.
 

@@ -837,6 +837,9 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
         raise ValueError(located(f"unexpected character(s) in `trim`: {trim!r}"))
     index = [builtins.slice(None)] * x.ndim
     for d in axes:
+        if not x.size:
+            index[d] = builtins.slice(0)
+            continue
         others = tuple(k for k in range(x.ndim) if k != d)
         mask = np.any(x != 0, axis=others)
         first, last = np.argmax(mask), x.shape[d] - np.argmax(mask[::-1])
@@ -877,21 +880,18 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
 
 @implements(np.real_if_close)
 def real_if_close(a: Any, tol: float = 100) -> Any:
-    """As ``numpy.real_if_close``, on arrays and real traced values, which come back as they are.
-
-    For complex ones the result's dtype would depend on the numbers: an error.
+    """As ``numpy.real_if_close``, on arrays and traced values; of complex ones it is asked whether
+    all imaginary parts are close to zero.
 
     >>> real_if_close(np.array([2.1 + 4e-14j]), tol=1000)
     array([2.1])
     """
     x = operand(a)
-    if x.dtype.kind == "c":
-        raise unsupported(
-            "real_if_close",
-            "a complex array",
-            "What to do: take np.real where the imaginary part is known to vanish.",
-        )
-    return x
+    if x.dtype.kind != "c":
+        return x
+    bound = tol * np.finfo(x.dtype).eps if tol > 1 else tol
+    near = ufuncs.less(ufuncs.absolute(arith.imag(x)), bound)
+    return arith.real(x) if bool(_all(near)) else x
 
 
 # --- sorting -----------------------------------------------------------------------------------
@@ -951,7 +951,8 @@ def argsort(
     >>> argsort(np.array([1, 3, 2, 3]), stable=True, descending=True)
     array([1, 3, 2, 0])
     """
-    x, axis = _along(a, axis)
+    # NumPy lets a scalar have an axis here, though not in sort.
+    x, axis = _along(a, None if axis in (0, -1) and not np.ndim(a) else axis)
     places = broadcasted_iota(_INDEX, x.shape, axis)
     is_stable = _stable("argsort", kind, order, stable)
     if not descending:
@@ -964,7 +965,7 @@ def argsort(
 def _check_kth(x: Any, kth: Any, axis: int) -> None:
     places = static_array(kth, "numpy.partition: kth")
     size = x.shape[axis]
-    if builtins.any(not -size <= int(k) < size for k in places.reshape(-1)):
+    if size and builtins.any(not -size <= int(k) < size for k in places.reshape(-1)):
         raise ValueError(located(f"kth(={kth}) out of bounds ({size})"))
 
 

@@ -37,6 +37,7 @@ from .promotion import (
     promote_dtypes,
     promote_inexact,
 )
+from .reductions import fold_axes
 from .ufuncs import as_bool
 
 # --- NumPy's functions that read at positions --------------------------------------------------
@@ -446,7 +447,7 @@ def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
 
 @implements(np.searchsorted)
 def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
-    """As ``numpy.searchsorted``, on real arrays and traced values; the derivative is zero.
+    """As ``numpy.searchsorted``, on arrays and traced values; the derivative is zero.
 
     >>> searchsorted(np.array([1.0, 2.0, 3.0]), 2.5)
     np.int64(2)
@@ -461,13 +462,11 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
         a = take(a, sorter)
     if not isinstance(a, Tracer) and not isinstance(v, Tracer):
         return np.searchsorted(a, v, side)  # type: ignore[call-overload]
-    if a.dtype.kind == "c":
-        raise TypeError(located("searchsorted does not take traced complex values"))
     size = a.shape[0]
     if a.dtype.kind == "b":
         a, v = (arith.convert_element_type(x, np.int8) for x in (a, v))
     # NaNs come last: search before the first of them.
-    is_float = a.dtype.kind == "f"
+    is_float = a.dtype.kind in "fc"
     count = count_nonzero(arith.bitwise_not(arith.is_nan(a))) if is_float else INDEX.type(size)
     count = INDEX.type(count) if not isinstance(count, Tracer) else count
     before = arith.lt if side == "left" else arith.le
@@ -627,7 +626,7 @@ def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     np.int64(2)
     """
     mask = array(as_bool(a))
-    axes = tuple(range(mask.ndim)) if axis is None else normalize_axis_tuple(axis, mask.ndim)
+    axes = fold_axes(axis, mask.ndim)
     out = reduce_sum(arith.convert_element_type(mask, INDEX), axes)
     if not keepdims:
         return out

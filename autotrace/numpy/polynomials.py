@@ -42,8 +42,8 @@ def polyval(p: Any, x: Any) -> Any:
     else:
         x = operand(x)
         value = np.zeros_like(x)
-    for n in range(coefficients.shape[0]):
-        value = value * x + coefficients[n]
+    for coefficient in coefficients:
+        value = value * x + coefficient
     return value
 
 
@@ -81,7 +81,11 @@ def polymul(a1: Any, a2: Any) -> Any:
     >>> polymul(np.array([1.0, 2.0]), np.array([1.0, -2.0]))
     array([ 1.,  0., -4.])
     """
-    return _like((a1, a2), convolve(_coefficients(a1), _coefficients(a2)))
+    x, y = map(_coefficients, (a1, a2))
+    if x.ndim > 1 or y.ndim > 1:
+        raise ValueError(located("Polynomial must be 1d only."))
+    x, y = (z if z.size else np.zeros(1, z.dtype) for z in (x, y))
+    return _like((a1, a2), convolve(x, y))
 
 
 @implements(np.polydiv)
@@ -122,7 +126,7 @@ def polyder(p: Any, m: Any = 1) -> Any:
         raise ValueError(located("Order of derivative must be positive (see polyint)"))
     x = operand(p.coeffs if isinstance(p, np.poly1d) else p)
     for _ in range(times):
-        degree = x.shape[0] - 1
+        degree = len(x) - 1
         x = ufuncs.multiply(x[: max(degree, 0)], np.arange(degree, 0, -1))
     return _like((p,), x)
 
@@ -144,7 +148,7 @@ def polyint(p: Any, m: Any = 1, k: Any = None) -> Any:
         raise ValueError(located("k must be a scalar or a rank-1 array of length 1 or >m."))
     x = operand(p.coeffs if isinstance(p, np.poly1d) else p)
     for n in range(times):
-        raised = ufuncs.divide(x, np.arange(x.shape[0], 0, -1))
+        raised = ufuncs.divide(x, np.arange(len(x), 0, -1))
         x = join(common_dtype([raised, reshape(constants[n], (1,))]), 0)
     return _like((p,), x)
 
@@ -195,7 +199,7 @@ def roots(p: Any) -> Any:
     degree = trimmed.shape[0] - 1
     wide = np.result_type(trimmed.dtype, np.complex64)
     if not degree:
-        return np.zeros(at_end, trimmed.dtype)
+        return np.zeros(at_end)
     row = reshape(-trimmed[1:] / trimmed[0], (1, degree))
     companion = join([row, np.eye(degree - 1, degree, dtype=trimmed.dtype)], 0)
     found = np.linalg.eigvals(companion)

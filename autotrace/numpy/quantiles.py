@@ -215,7 +215,7 @@ def _quantile(
     else:
         ordered = sort(_rows_last(x, axes), -1, False)
         if not ordered.shape[-1] and over_nan:
-            out = uniform((*q.shape, *ordered.shape[:-1]), mean_dtype(x, None), np.nan)
+            return nanmedian(a, axis, keepdims=keepdims)  # NumPy's answer, whatever the quantiles
         else:
             out = _of_sorted(ordered, q, method, weak, whole, over_nan)
     if not is_given(keepdims) or not keepdims:
@@ -251,6 +251,8 @@ def _of_sorted(ordered: Any, q: Any, method: str, weak: bool, whole: bool, over_
     if method in _PICKING or whole:  # no interpolation
         out = arith.select(arith.eq(gamma, structural.zeros_like(gamma)), lower, upper)
     else:
+        if ordered.dtype.kind == "b":
+            ufuncs.subtract(upper, lower)  # which says that this is no arithmetic
         # A Python scalar has no say in the dtype.
         dtype = np.result_type(ordered.dtype, 0.0 if weak else q.dtype)
         out = _between(*(arith.convert_element_type(v, dtype) for v in (lower, upper, gamma)))

@@ -23,7 +23,6 @@ from .manipulation import (
     normal_axes,
     normal_axis,
     operand,
-    unsupported,
 )
 
 _NO_VALUE = np._NoValue  # what NumPy passes for "not given"
@@ -41,7 +40,13 @@ def is_given(x: Any) -> bool:
 
 
 def all_axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes to reduce over, all of them where none is given."""
     return tuple(range(ndim)) if axis is None else normal_axes(axis, ndim)
+
+
+def fold_axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """As ``all_axes``, of what NumPy folds by a ufunc: a scalar then has an axis, too."""
+    return () if not ndim and axis in (0, -1) else all_axes(axis, ndim)
 
 
 def wide(dtype: np.dtype) -> np.dtype:
@@ -107,7 +112,7 @@ def _fold(
 ) -> Any:
     """A sum or product in NumPy's dtype."""
     x = operand(a)
-    axes = all_axes(axis, x.ndim)
+    axes = fold_axes(axis, x.ndim)
     mask = _mask(where, x)
     dtype = check_dtype(dtype) if dtype is not None else wide(x.dtype)
     if dtype == _BOOL:  # asked for: NumPy then adds by "or" and multiplies by "and"
@@ -172,7 +177,7 @@ def _extremum(
     combine: Callable,
 ) -> Any:
     x = operand(a)
-    axes = all_axes(axis, x.ndim)
+    axes = fold_axes(axis, x.ndim)
     mask = _mask(where, x)
     if not is_given(initial):
         if mask is not None:
@@ -250,7 +255,7 @@ def ptp(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
 
 def _truth(a: Any, axis: Any, keepdims: Any, where: Any, reduce: Callable, identity: bool) -> Any:
     x = ufuncs.as_bool(operand(a))
-    axes = all_axes(axis, x.ndim)
+    axes = fold_axes(axis, x.ndim)
     x = _masked(x, _mask(where, x), identity)
     return keeping(reduce(x, axes), x, axes, keepdims)
 
@@ -470,8 +475,9 @@ def _place(name: str, a: Any, axis: Any, keepdims: Any, find: Callable) -> Any:
         axes: tuple[int, ...] = tuple(range(x.ndim))
         flat, at = structural.reshape(x, (x.size,)), 0
     else:
-        at = normal_axis(axis, x.ndim)
-        axes, flat = (at,), x
+        axes = fold_axes(axis, x.ndim)
+        at = axes[0] if axes else 0
+        flat = x if x.ndim else structural.reshape(x, (1,))
     if not flat.shape[at]:
         raise ValueError(located(f"attempt to get {name} of an empty sequence"))
     return keeping(find(flat, at), x, axes, keepdims)
@@ -503,10 +509,14 @@ def argmin(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
 def _running(x: Any, axis: Any, dtype: Any, accumulate: Callable) -> Any:
     if axis is None:
         x, axis = structural.reshape(x, (x.size,)), 0
+    if not x.ndim and axis in (0, -1):
+        x = structural.reshape(x, (1,))
     axis = normal_axis(axis, x.ndim)
     dtype = check_dtype(dtype) if dtype is not None else wide(x.dtype)
-    if dtype == _BOOL:
-        raise unsupported("cumsum and numpy.cumprod", "dtype=bool")
+    if dtype == _BOOL:  # asked for: running "or" and "and"
+        bits = arith.convert_element_type(ufuncs.as_bool(x), np.int8)
+        logical = cumulative.cummax if accumulate is cumulative.cumsum else cumulative.cummin
+        return arith.convert_element_type(logical(bits, axis), _BOOL)
     return accumulate(arith.convert_element_type(x, dtype), axis)
 
 
@@ -646,7 +656,7 @@ def nanmean(
     np.float64(1.5)
     """
     x = operand(a)
-    axes = all_axes(axis, x.ndim)
+    axes = fold_axes(axis, x.ndim)
     out = _mean(x, axes, mean_dtype(x, dtype), _both(x, where))
     return keeping(out, x, axes, keepdims)
 
@@ -661,11 +671,9 @@ def _nan_extremum(
     a: Any, axis: Any, keepdims: Any, initial: Any, where: Any, find: Callable, worst: float
 ) -> Any:
     x = operand(a)
-    if x.dtype.kind == "c":
-        raise unsupported("nanmax and numpy.nanmin", "a complex array")
     if not is_inexact(x.dtype):
         return find(x, axis, keepdims=keepdims, initial=initial, where=where)
-    axes = all_axes(axis, x.ndim)
+    axes = fold_axes(axis, x.ndim)
     out = find(_masked(x, not_nan(x), worst), axis, keepdims=keepdims, initial=initial, where=where)
     return out if is_given(initial) else _nan_where_none(out, x, axes, keepdims)
 
@@ -706,7 +714,7 @@ def _nan_variance(
     if mask is None:
         return _variance(x, axis, dtype, ddof, keepdims, where, center)
     # What takes no part must not be NaN either, lest the derivative of its square be.
-    clean, axes = _masked(x, mask, 0), all_axes(axis, x.ndim)
+    clean, axes = _masked(x, mask, 0), fold_axes(axis, x.ndim)
     out = _variance(clean, axis, dtype, ddof, keepdims, _both(x, where), center)
     count = keeping(_count(x, axes, _both(x, where), _FLOAT64), x, axes, keepdims)
     enough = arith.gt(count, structural.full_like(count, ddof))
@@ -849,7 +857,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """
     x = operand(ary)
     x = structural.reshape(x, (x.size,))
-    steps = _step(x, 0)
+    steps = ufuncs.subtract(x[1:], x[:-1])
     ends: list[list[Any]] = []
     for name, end in (("to_begin", to_begin), ("to_end", to_end)):
         if end is None:
@@ -900,7 +908,7 @@ def _bit_fold(reduce: Callable, combine: Callable, identity: int) -> Callable:
         x = operand(a)
         if dtype is not None:
             x = arith.convert_element_type(x, check_dtype(dtype))
-        axes = all_axes(axis, x.ndim)
+        axes = fold_axes(axis, x.ndim)
         fill = np.array(identity).astype(x.dtype)
         x = _masked(x, _mask(where, x), fill)
         out = keeping(reduce(x, axes), x, axes, keepdims)
@@ -951,7 +959,7 @@ def _logaddexp_fold(
     x = operand(a)
     out_dtype = check_dtype(dtype) if dtype is not None else promotion.inexact_dtype(x.dtype)
     x = arith.convert_element_type(x, out_dtype)
-    axes = all_axes(axis, x.ndim)
+    axes = fold_axes(axis, x.ndim)
     x = _masked(x, _mask(where, x), -np.inf)
     left = tuple(n for d, n in enumerate(x.shape) if d not in axes)
     if not x.size:

@@ -19,7 +19,7 @@ from ..lax.structural import zeros_like
 from . import ufuncs
 from .creation import creates
 from .dispatch import implements
-from .manipulation import common_dtype, normal_axis, operand
+from .manipulation import atleast_1d, common_dtype, normal_axis, operand
 from .reductions import cumsum, diff
 
 # --- convolutions ------------------------------------------------------------------------------
@@ -36,9 +36,10 @@ def _mode(name: str, mode: Any) -> str:
 
 def _vector(x: Any) -> Any:
     x = operand(x)
-    if x.ndim > 1:
-        raise ValueError(located("object too deep for desired array"))
-    return x if x.ndim else x.reshape(1)
+    if x.ndim != 1:
+        what = "object too deep" if x.ndim else "object of too small depth"
+        raise ValueError(located(f"{what} for desired array"))
+    return x
 
 
 def _asked(n: int, m: int, mode: str, from_end: bool) -> tuple[int, int]:
@@ -79,7 +80,7 @@ def convolve(a: Any, v: Any, mode: Any = "full") -> Any:
     array([0. , 1. , 2.5, 4. , 1.5])
     """
     mode = _mode("numpy.convolve", mode)
-    x, y = common_dtype([_vector(a), _vector(v)])
+    x, y = common_dtype([_vector(atleast_1d(z)) for z in (a, v)])
     for name, z in (("a", x), ("v", y)):
         if not z.shape[0]:
             raise ValueError(located(f"{name} cannot be empty"))
@@ -156,7 +157,7 @@ def _window(numpy_function: Callable, example: str) -> Callable:
         f"As ``numpy.{name}``; the number of points decides the shape: of a traced one the number "
         f"is asked for.\n\n    >>> {example}\n    "
     )
-    return creates(numpy_function)(implements(numpy_function)(function))
+    return implements(numpy_function)(function)
 
 
 bartlett = _window(np.bartlett, "bartlett(3)\n    array([0., 1., 0.])")

@@ -28,8 +28,8 @@ from ..core.source import is_internal
 from ..core.trace import active_traces, while_tracing
 from ..transforms.held import holding
 from . import applying, grids
+from .creation import made_here
 from .dispatch import has_tracer, public
-from .host import made_here
 
 
 def _callee(code: CodeType, offset: int) -> tuple[str, str] | None:
@@ -147,7 +147,7 @@ def _original(module: str, name: str) -> Callable:
 
 
 _LISTED = {
-    np: "all any argmax argmin average cumsum dot max mean median min prod sort std sum var",
+    np: "all any argmax argmin dot max mean median min prod std sum",
     np.linalg: "norm",
 }
 

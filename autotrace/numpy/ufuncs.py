@@ -515,7 +515,10 @@ def angle(z: Any, deg: bool = False) -> Any:
     >>> angle(np.array([1.0, 1j]))
     array([0.        , 1.57079633])
     """
-    (z,) = promote_inexact(asarray(z))
+    z = asarray(z)
+    if get_aval(z).dtype.kind == "b":
+        z = to_dtype(z, np.dtype(np.int64))
+    (z,) = promote_inexact(z)
     out = elem.atan2(_imag(z), _real(z))
     return arith.mul(out, 180 / math.pi) if deg else out
 
@@ -546,6 +549,8 @@ def nan_to_num(
     >>> nan_to_num(np.array([np.nan, 1.0]))
     array([0., 1.])
     """
+    x = asarray(x)
+    x = to_dtype(x, get_aval(x).dtype)
     if x.dtype.kind not in "fc":
         return x
     if x.dtype.kind == "c":
@@ -575,7 +580,12 @@ def clip(
     """
     low = a_min if a_min is not None else min
     high = a_max if a_max is not None else max
-    out = a
+    out = asarray(a)
+    # What no element can be beyond is no bound.
+    if _beyond(low, out) == -math.inf:
+        low = None
+    if _beyond(high, out) == math.inf:
+        high = None
     if low is not None:
         out = maximum(out, low)
     if high is not None:

@@ -232,3 +232,25 @@ def test_large_products_use_one_matrix_product():
             array(2, 3), array(3, 4)
         )
     assert str(jaxpr).count("=") <= 4
+
+
+AXES = {
+    "matmul": lambda a, v: np.matmul(a, a, axes=[(0, 1), (1, 2), (2, 0)]),
+    "matmul of a vector": lambda a, v: np.matmul(a, v, axes=[(0, 1), 0, 0]),
+    "matmul before a vector": lambda a, v: np.matmul(v, a, axes=[(0,), (2, 1), (1,)]),
+    "vecdot": lambda a, v: np.vecdot(a, a, axis=0),
+    "vecdot of two axes": lambda a, v: np.vecdot(a, v, axes=[1, 0]),
+    "vecdot keeping": lambda a, v: np.vecdot(a, a, axis=1, keepdims=True),
+    "matvec": lambda a, v: np.matvec(a, v, axes=[(2, 0), 0, 0]),
+    "vecmat": lambda a, v: np.vecmat(v, a, axes=[0, (2, 1), -1]),
+}
+
+
+@pytest.mark.parametrize("name", AXES)
+def test_axes(name):
+    a, v = np.arange(27.0).reshape(3, 3, 3) ** 1.5, np.array([0.5, -1.0, 2.0])
+    agrees(AXES[name], a, v, rtol=1e-15)
+    with pytest.raises(TypeError, match="use axes="):
+        autotrace.jit(lambda a: np.matmul(a, a, axis=0))(a)
+    with pytest.raises(ValueError, match="must be a tuple of length 2"):
+        autotrace.jit(lambda a: np.matmul(a, a, axes=[0, (0, 1), (0, 1)]))(a)

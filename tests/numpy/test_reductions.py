@@ -164,6 +164,7 @@ def test_running(dtype):
         agrees(function, x)
         agrees(lambda a, f=function: f(a, axis=1), x)
     agrees(lambda a: np.cumsum(a, axis=1, dtype=np.complex64), x)
+    agrees(lambda a: (np.cumsum(a, 1, dtype=bool), np.cumprod(a, 1, dtype=bool)), x)
     if hasattr(np, "cumulative_sum"):
         for function in (np.cumulative_sum, np.cumulative_prod):
             agrees(lambda a, f=function: f(a, axis=1, include_initial=True), x)

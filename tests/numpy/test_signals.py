@@ -64,6 +64,6 @@ def test_bessel_and_kaiser():
 
 def test_windows_of_a_traced_size():
     def f(x, n):
-        return x * np.hanning(n), x * np.hamming(n), x * np.blackman(n), x * np.bartlett(n)
+        return x * anp.hanning(n), x * anp.hamming(n), x * anp.blackman(n), x * anp.bartlett(n)
 
     same(at.jit(f)(2.0, 5), f(2.0, 5))
