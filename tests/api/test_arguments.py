@@ -132,6 +132,21 @@ def test_results_share_nothing_with_arguments():
     np.testing.assert_array_equal(y, Y)
 
 
+def test_views_of_read_only_arrays_can_be_assigned_to():
+    def f(x, y):
+        part, turned = y[1:], np.flip(y)
+        part[0] = 2.0
+        turned[0] = x[0]
+        with pytest.raises(ValueError, match="read-only"):
+            np.broadcast_to(y, (2, 3))[0] = 1.0
+        return np.sum(y * x)
+
+    y = Y.copy()
+    y.flags.writeable = False
+    np.testing.assert_array_equal(at.grad(f)(X, y), [Y[0] + X[2], 2.0, X[0]])
+    np.testing.assert_array_equal(y, Y)
+
+
 def test_residuals_are_of_what_was_there():
     """What an operation has kept of an argument is not what is written into it later."""
 
