@@ -170,22 +170,22 @@ class _OfFirst(NamedTuple):
     Attributes:
       kind: ``"jvp"``, ``"fwd"`` or ``"bwd"``.
       rule: the rule.
-      count: how many arguments it is for.
+      arity: how many arguments it is for.
       others: how many there are beside.
     """
 
     kind: str
     rule: Callable
-    count: int
+    arity: int
     others: int
 
     def __call__(self, *args: Any) -> Any:
         if self.kind == "fwd":
-            return self.rule(*args[: self.count])
+            return self.rule(*args[: self.arity])
         if self.kind == "bwd":
             return [*self.rule(*args), *[None] * self.others]
         primals, tangents = args
-        return self.rule(primals[: self.count], tangents[: self.count])
+        return self.rule(primals[: self.arity], tangents[: self.arity])
 
 
 def _custom_abstract(*avals: ShapedArray, call: Any, **_: Any) -> list[ShapedArray]:

@@ -192,6 +192,23 @@ def test_other_arguments_are_passed_on_as_they_are():
     assert words == ["a", "b"]
 
 
+def test_containers_are_as_copies_and_keep_their_order():
+    given = {"b": [Y.copy(), 3], "a": (X.copy(),), "c": {"z": 1, "y": None}}
+    inner = given["c"]
+
+    def f(x, d, *, e):
+        assert list(d) == list(e) == ["b", "a", "c"] and d["c"] is inner
+        d["b"][0][0] = x
+        d["b"].append(4)
+        d["a"] = None
+        return np.sum(d["b"][0]) * e["b"][0][0]
+
+    assert at.grad(f)(2.0, given, e=given) == Y[0]
+    assert list(given) == ["b", "a", "c"] and len(given["b"]) == 2
+    np.testing.assert_array_equal(given["b"][0], Y)
+    np.testing.assert_array_equal(given["a"][0], X)
+
+
 def test_files_mapped_into_memory(tmp_path):
     path = tmp_path / "numbers"
     Y.tofile(path)
