@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core import tree
-from ..core.avals import SCALAR_TYPES, is_inexact
+from ..core.avals import is_inexact
 from ..core.errors import NonDifferentiableError, located
 from ..core.trace import Tracer, active_traces, get_aval
 from ..core.tree import TreeDef
@@ -125,7 +125,7 @@ class FlatFunction:
                 full = [x if n in self.positions else _lent(x) for n, x in enumerate(full)]
             args = full
             if named:
-                named = {name: _lent(x) for name, x in named.items()}
+                named = _lent(named)
         out = self.fun(*args, **named)
         if self.has_aux:
             if not isinstance(out, tuple) or len(out) != 2:
@@ -145,16 +145,23 @@ class FlatFunction:
 
 
 def _lent(arg: Any) -> Any:
-    """An argument that is not differentiated, for the user's code: ``lend`` for its arrays."""
-    kind = type(arg)
-    if kind in SCALAR_TYPES:
-        return arg
-    if kind is np.ndarray:
+    """An argument that is not differentiated, for the user's code: ``lend`` for its arrays, in new
+    containers where it has any. Dicts keep their order, which those of a ``TreeDef`` do not."""
+    if isinstance(arg, np.ndarray | Tracer):
         return lend(arg)
-    leaves, treedef = tree.flatten(arg)
-    if not any(isinstance(x, np.ndarray | Tracer) for x in leaves):
-        return arg
-    return tree.unflatten(treedef, [lend(x) for x in leaves])
+    if type(arg) is dict:
+        named = {name: _lent(x) for name, x in arg.items()}
+        return named if any(x is not arg[name] for name, x in named.items()) else arg
+    leaves, treedef = tree.flatten(arg, _is_dict)
+    if treedef is tree.LEAF:
+        return lend(arg)
+    made = [_lent(x) for x in leaves]
+    same = all(x is leaf for x, leaf in zip(made, leaves, strict=True))
+    return arg if same else tree.unflatten(treedef, made)
+
+
+def _is_dict(x: Any) -> bool:
+    return type(x) is dict
 
 
 def captured(x: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 from ..core import tree
@@ -80,7 +80,8 @@ class _CustomRule:
         return list(bound.args)
 
     def _split(self, args: list[Any]) -> tuple[list[Any], list[Any], Callable]:
-        """Nondifferentiated arguments, the others, and the function of the others."""
+        """Nondifferentiated arguments, the others, and a function that puts the others' values
+        among the former. It keeps none of the others: programs keep it."""
         what = f"{self._kind} of {name_of(self.fun)}"
         fixed = sorted(
             normalize_argnums(self.nondiff_argnums, len(args), what, "nondiff_argnums")
@@ -88,15 +89,54 @@ class _CustomRule:
             else []
         )
         positions = [i for i in range(len(args)) if i not in fixed]
+        kept = [x if i in fixed else None for i, x in enumerate(args)]
 
-        def partial(*dynamic: Any) -> Any:
-            full = list(args)
+        def complete(dynamic: Iterable[Any]) -> list[Any]:
+            full = list(kept)
             for position, arg in zip(positions, dynamic, strict=True):
                 full[position] = arg
-            return self.fun(*full)
+            return full
+
+        return [args[i] for i in fixed], [args[i] for i in positions], complete
+
+    def _of(self, complete: Callable) -> Callable:
+        """The function of the differentiated arguments."""
+
+        def partial(*dynamic: Any) -> Any:
+            return self.fun(*complete(dynamic))
 
         partial.__name__ = name_of(self.fun)
-        return [args[i] for i in fixed], [args[i] for i in positions], partial
+        return partial
+
+
+class _Rule:
+    """A rule of one call, as a function of flat arrays. It is equal to that of another call which
+    does the same, so that a loop in whose turns it comes is seen to be one."""
+
+    __slots__ = ("_function", "_key")
+
+    def __init__(self, function: Callable, fixed: Sequence[Any], *same: Any):
+        """
+        Args:
+          function: does it.
+          fixed: the call's arguments that are not differentiated.
+          same: what else tells calls apart, hashable.
+        """
+        self._function = function
+        self._key: Any = (*same, *((type(x), x) for x in fixed))
+        try:
+            hash(self._key)
+        except TypeError:
+            self._key = object()
+
+    def __call__(self, *args: Any) -> Any:
+        return self._function(*args)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Rule) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
 
 
 def _rule_missing(kind: str, fun: Callable, method: str) -> AttributeError:
@@ -182,10 +222,10 @@ class custom_jvp(_CustomRule):  # noqa: N801  JAX's name
         if self._jvp is None:
             raise _rule_missing("custom_jvp", self.fun, "defjvp")
         what = f"custom_jvp of {name_of(self.fun)}"
-        fixed, dynamic, partial = self._split(self._positional(args, kwargs))
+        fixed, dynamic, complete = self._split(self._positional(args, kwargs))
         leaves, in_tree = flatten_arrays(dynamic, f"{what}: argument ")
         leaves = [as_numpy(x) for x in leaves]
-        flat = FlatFunction(partial, in_tree)
+        flat = FlatFunction(self._of(complete), in_tree)
         rule = self._jvp
 
         def flat_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple:
@@ -219,7 +259,8 @@ class custom_jvp(_CustomRule):  # noqa: N801  JAX's name
             what_made = f"{what}: the rule gave a tangent"
             return outs, [_fit(t, a, what_made) for t, a in zip(made, avals, strict=True)]
 
-        outs = custom_jvp_call_p.bind(*leaves, call=flat, jvp=flat_jvp, name=name_of(self.fun))
+        jvp = _Rule(flat_jvp, fixed, rule, in_tree)
+        outs = custom_jvp_call_p.bind(*leaves, call=flat, jvp=jvp, name=name_of(self.fun))
         return tree.unflatten(flat.out_tree, outs)
 
 
@@ -278,16 +319,20 @@ class custom_vjp(_CustomRule):  # noqa: N801  JAX's name
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._fwd is None or self._bwd is None:
             raise _rule_missing("custom_vjp", self.fun, "defvjp")
-        positional = self._positional(args, kwargs)
-        fixed, dynamic, partial = self._split(positional)
+        fixed, dynamic, complete = self._split(self._positional(args, kwargs))
         what = f"custom_vjp of {name_of(self.fun)}"
         leaves, in_tree = flatten_arrays(dynamic, f"{what}: argument ")
         leaves = [as_numpy(x) for x in leaves]
-        flat = FlatFunction(partial, in_tree)
+        flat = FlatFunction(self._of(complete), in_tree)
         avals = [tangent_aval(get_aval(x)) for x in leaves]
-        rule = _VjpRule(self, positional, fixed, in_tree, avals, flat, what)
+        rule = _VjpRule(self, complete, fixed, in_tree, avals, flat, what)
+        same = (self._fwd, self._bwd, in_tree)
         outs = custom_vjp_call_p.bind(
-            *leaves, call=flat, fwd=rule.fwd, bwd=rule.bwd, name=name_of(self.fun)
+            *leaves,
+            call=flat,
+            fwd=_Rule(rule.fwd, fixed, "fwd", *same),
+            bwd=_Rule(rule.bwd, fixed, "bwd", *same),
+            name=name_of(self.fun),
         )
         return tree.unflatten(flat.out_tree, outs)
 
@@ -298,7 +343,7 @@ class _VjpRule:
     def __init__(
         self,
         owner: custom_vjp,
-        args: list[Any],
+        complete: Callable,
         fixed: list[Any],
         in_tree: tree.TreeDef,
         in_avals: list[ShapedArray],
@@ -306,7 +351,7 @@ class _VjpRule:
         what: str,
     ):
         self.owner = owner
-        self.args = args
+        self.complete = complete
         self.fixed = fixed
         self.in_tree = in_tree
         self.in_avals = in_avals
@@ -316,14 +361,8 @@ class _VjpRule:
 
     def fwd(self, *leaves: Any) -> tuple[list[Any], list[Any]]:
         owner, what = self.owner, self.what
-        dynamic = iter(tree.unflatten(self.in_tree, [copied(x) for x in leaves]))
-        fixed = set(
-            normalize_argnums(owner.nondiff_argnums, len(self.args), what, "nondiff_argnums")
-            if owner.nondiff_argnums != ()
-            else ()
-        )
-        full = [a if i in fixed else next(dynamic) for i, a in enumerate(self.args)]
-        pair = owner._fwd(*full)  # type: ignore[misc]
+        dynamic = tree.unflatten(self.in_tree, [copied(x) for x in leaves])
+        pair = owner._fwd(*self.complete(dynamic))  # type: ignore[misc]
         if not isinstance(pair, tuple | list) or len(pair) != 2:
             raise TypeError(
                 located(

@@ -18,7 +18,7 @@ from ..core import tree
 from ..core.avals import ShapedArray
 from ..core.collector import patient_collector
 from ..core.config import attention
-from ..core.errors import located
+from ..core.errors import ConcretizationError, located
 from ..core.jaxpr import Jaxpr
 from ..core.source import Location, describe
 from ..core.trace import Tracer, any_staging
@@ -322,6 +322,7 @@ class Paths:
             state = tuple(map(as_numpy, leaves))
         if node is None:
             return self._first(leaves, backend)
+        whole = True  # whether turns of a loop can be one program
         while True:
             node.hits += 1
             if node.segment is not None:
@@ -332,6 +333,7 @@ class Paths:
             answer = node.question.answer(state[node.place])
             if (
                 node.returns
+                and whole
                 and not any_staging()
                 and not checking()
                 and (
@@ -339,8 +341,11 @@ class Paths:
                     node.hits >= node.limit or any(isinstance(x, Tracer) for x in state)
                 )
             ):
-                node, state = self._turn(node, state, self._run, backend)
-                answer = node.question.answer(state[node.place])
+                try:
+                    node, state = self._turn(node, state, self._run, backend)
+                    answer = node.question.answer(state[node.place])
+                except ConcretizationError:
+                    whole = False  # a derivative rule in it asks for a value
             after = node.child(answer)
             state = node.pick(state)
             if after is None:

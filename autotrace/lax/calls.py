@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -155,22 +155,37 @@ def _staged_call(trace: Any, primitive: Primitive, args: tuple, params: dict) ->
     if isinstance(call, Jaxpr):
         return trace.record(primitive, args, {**params, "call": call})
     invars = [Var(get_aval(x).strong()) for x in (*args, *call)]
-    rule = _rule_of_first(len(args), len(call), params)
+    rule = {
+        kind: _OfFirst(kind, params[kind], len(args), len(call))
+        for kind in ("jvp", "fwd", "bwd")
+        if kind in params
+    }
     given = Jaxpr([], [], invars, [], invars[len(args) :])
     return trace.record(primitive, (*args, *call), {**params, **rule, "call": given})
 
 
-def _rule_of_first(count: int, others: int, params: dict) -> dict:
-    """The rules in a call's parameters, for one that takes further arguments, of which the result
-    has no derivative."""
-    if "jvp" in params:
-        jvp = params["jvp"]
-        return {"jvp": lambda primals, tangents: jvp(primals[:count], tangents[:count])}
-    fwd, bwd = params["fwd"], params["bwd"]
-    return {
-        "fwd": lambda *args: fwd(*args[:count]),
-        "bwd": lambda residuals, cts: [*bwd(residuals, cts), *[None] * others],
-    }
+class _OfFirst(NamedTuple):
+    """A rule for a call that takes further arguments, of which the result has no derivative.
+
+    Attributes:
+      kind: ``"jvp"``, ``"fwd"`` or ``"bwd"``.
+      rule: the rule.
+      arity: how many arguments it is for.
+      others: how many there are beside.
+    """
+
+    kind: str
+    rule: Callable
+    arity: int
+    others: int
+
+    def __call__(self, *args: Any) -> Any:
+        if self.kind == "fwd":
+            return self.rule(*args[: self.arity])
+        if self.kind == "bwd":
+            return [*self.rule(*args), *[None] * self.others]
+        primals, tangents = args
+        return self.rule(primals[: self.arity], tangents[: self.arity])
 
 
 def _custom_abstract(*avals: ShapedArray, call: Any, **_: Any) -> list[ShapedArray]:

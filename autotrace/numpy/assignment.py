@@ -95,7 +95,7 @@ def _getitem(self: Any, index: Any) -> Any:
         if type(array) is not np.ndarray:
             return array
         out: Any = HeldTracer(array)
-        writeable = array.flags.writeable
+        writeable = array.flags.writeable or None  # a read-only array may be lent
     else:
         out = getitem(self, index)
         if not out.shape and not _has_ellipsis(index):

@@ -246,7 +246,8 @@ def on_numbers(numpy_function: Callable, args: tuple, kwargs: dict) -> Any:
                     numpy_function, traced.get(numpy_function, _no_rule), args[1:], kwargs, part
                 )
                 view = HeldTracer(x)
-                return link(base, view, make, shares=True, writeable=x.flags.writeable)
+                # Where it is read-only: the view is, or the array, which may be lent.
+                return link(base, view, make, shares=True, writeable=x.flags.writeable or None)
         fresh = x.base is None and x.flags.writeable and not any(x is a for a in args)
         return HeldTracer(x) if fresh and x.dtype in SUPPORTED_DTYPES else hold(x)
 

@@ -69,7 +69,7 @@ class HeldTracer(Tracer):
         """The handle whose memory it is."""
         root: Any = self
         place = self.place
-        while place is not None and place.base is not None:
+        while place is not None and place.base is not None and place.shares is not False:
             root = place.base
             place = getattr(root, "place", None)
         return root

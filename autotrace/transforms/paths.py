@@ -293,6 +293,8 @@ class PathTrace(JaxprTrace):
             inputs = [None if t is None else of(t) for t in given]
         except NoProofError:
             return None
+        # What other traces have been given of an input lives as long as that.
+        seen.update(id(getattr(t, "_snapshot", None)) for t in given)
         # Whatever else holds a traced value has not been looked at.
         if any(id(t) not in seen for t in self._live()):
             return None

@@ -132,6 +132,21 @@ def test_results_share_nothing_with_arguments():
     np.testing.assert_array_equal(y, Y)
 
 
+def test_views_of_read_only_arrays_can_be_assigned_to():
+    def f(x, y):
+        part, turned = y[1:], np.flip(y)
+        part[0] = 2.0
+        turned[0] = x[0]
+        with pytest.raises(ValueError, match="read-only"):
+            np.broadcast_to(y, (2, 3))[0] = 1.0
+        return np.sum(y * x)
+
+    y = Y.copy()
+    y.flags.writeable = False
+    np.testing.assert_array_equal(at.grad(f)(X, y), [Y[0] + X[2], 2.0, X[0]])
+    np.testing.assert_array_equal(y, Y)
+
+
 def test_residuals_are_of_what_was_there():
     """What an operation has kept of an argument is not what is written into it later."""
 
@@ -175,6 +190,23 @@ def test_other_arguments_are_passed_on_as_they_are():
 
     assert at.grad(f)(1.0, thing, words, table, masked, record, None, len) == 2.0
     assert words == ["a", "b"]
+
+
+def test_containers_are_as_copies_and_keep_their_order():
+    given = {"b": [Y.copy(), 3], "a": (X.copy(),), "c": {"z": 1, "y": None}}
+    inner = given["c"]
+
+    def f(x, d, *, e):
+        assert list(d) == list(e) == ["b", "a", "c"] and d["c"] is inner
+        d["b"][0][0] = x
+        d["b"].append(4)
+        d["a"] = None
+        return np.sum(d["b"][0]) * e["b"][0][0]
+
+    assert at.grad(f)(2.0, given, e=given) == Y[0]
+    assert list(given) == ["b", "a", "c"] and len(given["b"]) == 2
+    np.testing.assert_array_equal(given["b"][0], Y)
+    np.testing.assert_array_equal(given["a"][0], X)
 
 
 def test_files_mapped_into_memory(tmp_path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -238,3 +240,78 @@ def test_questions_are_errors_where_there_are_no_values():
     ):
         with pytest.raises(at.ConcretizationError, match="test_custom_paths"):
             run()
+
+
+def test_loops_around_fold():
+    """Calls of the same function with the same rule are the same in each turn."""
+
+    def square(n, x):
+        return x * x
+
+    squared = at.custom_jvp(square, nondiff_argnums=0)
+    squared.defjvp(lambda n, p, t: (squared(n, *p), n * p[0] * t[0]))
+    half = at.custom_vjp(lambda x: x / 2)
+    half.defvjp(lambda x: (half(x), None), lambda _, ct: (ct * 0.5,))
+
+    def turns(step):
+        def f(x):
+            y, n = x, 0 * x
+            while x > 1.0:
+                x, n = step(x), n + 1.0
+            return x + 0 * y, n
+
+        return f
+
+    for step, slope in (
+        (half, 0.5),
+        (lambda x: squared(2, np.sqrt(x)) / 2, 0.5),
+        (lambda x: squared(6, np.sqrt(x)) / 2, 1.5),
+    ):
+        f = at.jit(turns(step))
+        for x in (5.0, 3000.0, 40.0, 0.5):
+            same(f(x), turns(lambda x: x / 2)(x), 1e-12)
+        assert f.stats()["traces"] == 2  # the last takes no turn
+        for x in (5.0, 40.0):
+            n = turns(lambda x: x / 2)(x)[1]
+            assert np.isclose(at.grad(lambda x, f=f: f(x)[0])(x), slope**n, rtol=1e-12)
+
+    @at.custom_jvp
+    def shrink(x):
+        return x * 0.5 if x > 3 else x * 0.25
+
+    shrink.defjvp(lambda p, t: (shrink(*p), t[0] * (7.0 if p[0] > 3 else 2.0)))
+    f = at.jit(turns(shrink))
+    for x, slope in ((50.0, 7.0**5 * 2), (5.0, 7.0 * 2), (900.0, 7.0**9 * 2), (50.0, 7.0**5 * 2)):
+        same(f(x), turns(shrink)(x), 1e-12)
+        assert np.isclose(at.grad(lambda x, f=f: f(x)[0])(x), slope)
+        assert np.isclose(at.jit(at.grad(lambda x, f=f: f(x)[0]))(x), slope)
+    assert f.stats()["traces"] < 4
+
+    counts = iter(range(1, 9))
+    f = at.jit(turns(lambda x: squared(next(counts), np.sqrt(x)) / 2))
+    same(f(5.0), turns(lambda x: x / 2)(5.0), 1e-12)
+    slope = at.grad(lambda x: f(x)[0])(5.0)
+    assert np.isclose(slope, 1 * 2 * 3 / 4**3)  # each turn has a rule of its own
+
+
+def test_programs_do_not_keep_arguments():
+    """What a program keeps of a rule holds no value that was traced."""
+    kept = []
+
+    @at.custom_vjp
+    def f(x):
+        return x * 2.0
+
+    f.defvjp(lambda x: (f(x), None), lambda _, ct: (ct,))
+    g = at.custom_jvp(lambda x: x * 3.0)
+    g.defjvp(lambda p, t: (g(*p), t[0]))
+
+    def both(x):
+        y = np.sin(x)
+        kept.append(weakref.ref(y))
+        return f(y) + g(y)
+
+    jitted = at.jit(both)
+    assert np.isclose(jitted(1.0), 5.0 * np.sin(1.0))
+    gc.collect()
+    assert kept[0]() is None

@@ -247,6 +247,21 @@ def test_read_only_views():
                 run(M)
 
 
+def test_copies_that_might_have_been_views_are_arrays_of_their_own():
+    def f(x):
+        y = np.asfortranarray(np.ones((2, 3)))
+        y[0, 0] = x[0]
+        copied = y.reshape(-1)
+        copied[...] = 7.0
+        copied[1] *= 2.0
+        copied[2:4] += x[1]
+        y[1] = x[2]
+        return y, copied, copied * x
+
+    agrees(f, X)
+    derives(f, X)
+
+
 def test_unknown_order_is_an_error_where_it_matters():
     def f(x):
         y = x * 2.0

@@ -40,9 +40,11 @@ def basic_index_tail(shape, b):
     return (slice(b % shape[1], None),) if len(shape) > 1 and b % 3 == 0 else ()
 
 
-def run(program, x):
-    """Run a program of assignments on what NumPy calls give, and return all arrays."""
-    arrays = [x.copy(), np.zeros((3, 4)), np.ones(4), np.array([[1.0, 2.0], [3.0, 4.0]])]
+def run(program, x, *given):
+    """Run a program of assignments on arrays that are given, or on what NumPy calls give, and
+    return all arrays."""
+    made = (np.zeros((3, 4)), np.ones(4), np.array([[1.0, 2.0], [3.0, 4.0]]))
+    arrays = [x.copy(), *(given or made)]
     for op, a, b, c in program:
         target, other = arrays[a % len(arrays)], arrays[b % len(arrays)]
         shape = np.shape(target)
@@ -160,3 +162,25 @@ def test_random_programs_compiled(program):
         return run(program, x)
 
     same(at.jit(f)(M.copy()), own(f, M), 1e-12)
+
+
+@settings(max_examples=100, deadline=None)
+@given(programs)
+def test_random_programs_on_arguments(program):
+    """On arguments that are not differentiated, in C order, in F order and read-only."""
+    others = [np.sin(M), np.cos(M[:2]).T.copy().T, M[1:] * 2.0]
+    others[2].flags.writeable = False
+    before = [a.copy() for a in others]
+    expected = [np.array(y) for y in run(program, M.copy(), *[np.array(a) for a in others])]
+    weights = [np.sin(np.arange(float(np.size(y)))).reshape(np.shape(y)) for y in expected]
+
+    def loss(x, *given):
+        arrays = run(program, x, *given)
+        return sum(np.sum(w * y) for w, y in zip(weights, arrays, strict=True)), arrays
+
+    (_, arrays), gradient = at.value_and_grad(loss, has_aux=True)(M, *others)
+    same(arrays, expected, 1e-12)
+    for a, b in zip(others, before, strict=True):
+        np.testing.assert_array_equal(a, b)
+    _, ahead = at.jvp(lambda x: loss(x, *[np.array(a) for a in others])[0], (M,), (np.cos(M),))
+    np.testing.assert_allclose(np.vdot(gradient, np.cos(M)), ahead, rtol=1e-9, atol=1e-9)
