@@ -93,7 +93,11 @@ class NamespaceInfo:
 
 
 def array_namespace_info() -> NamespaceInfo:
-    """The standard's inspection functions for this namespace."""
+    """The standard's inspection functions for this namespace.
+
+    >>> array_namespace_info().default_device()
+    'cpu'
+    """
     return NamespaceInfo()
 
 
@@ -109,7 +113,11 @@ def sort(
     stable: Any = None,
     descending: bool = False,
 ) -> Any:
-    """As ``numpy.sort``, on arrays and traced values; also in descending order."""
+    """As ``numpy.sort``, on arrays and traced values; also in descending order.
+
+    >>> sort([3, 1, 2], descending=True)
+    array([3, 2, 1])
+    """
     out = manipulation.sort(a, axis, kind, order, stable=stable)
     return flip(out, -1 if axis is None else axis) if descending else out
 
@@ -124,7 +132,11 @@ def argsort(
     descending: bool = False,
 ) -> Any:
     """As ``numpy.argsort``, on arrays and traced values; also in descending order, in which equal
-    elements keep their order where ``stable`` asks for that."""
+    elements keep their order where ``stable`` asks for that.
+
+    >>> argsort([3, 1, 3], descending=True, stable=True)
+    array([0, 2, 1])
+    """
     if not descending:
         return manipulation.argsort(a, axis, kind, order, stable=stable)
     if axis is None:
@@ -138,17 +150,29 @@ def _dtype_of(x: Any) -> Any:
 
 
 def finfo(type: Any, /) -> np.finfo:  # noqa: A002  the standard's name
-    """As ``numpy.finfo``, of a dtype or of an array's."""
+    """As ``numpy.finfo``, of a dtype or of an array's.
+
+    >>> finfo(np.ones(3, np.float32)).bits
+    32
+    """
     return np.finfo(_dtype_of(type))
 
 
 def iinfo(type: Any, /) -> np.iinfo:  # noqa: A002  the standard's name
-    """As ``numpy.iinfo``, of a dtype or of an array's."""
+    """As ``numpy.iinfo``, of a dtype or of an array's.
+
+    >>> iinfo(np.ones(3, np.int8)).max
+    127
+    """
     return np.iinfo(_dtype_of(type))
 
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Any:
-    """As ``numpy.from_dlpack``; a traced value as it is, or a copy of it."""
+    """As ``numpy.from_dlpack``; a traced value as it is, or a copy of it.
+
+    >>> from_dlpack(np.arange(3))
+    array([0, 1, 2])
+    """
     if not isinstance(x, Tracer):
         given = {"device": device, "copy": copy}
         return np.from_dlpack(x, **{k: v for k, v in given.items() if v is not None})
