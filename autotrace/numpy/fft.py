@@ -141,7 +141,7 @@ def over_axes(x: Any, kind: str, sizes: Sequence[int], axes: Sequence[int], norm
     for size, axis in zip(sizes, axes, strict=True):
         is_half = kind == "irfft" and axis == axes[-1]
         x = resized(x, axis, size // 2 + 1 if is_half else size)
-    return fourier.transform(x, kind, axes, sizes[-1] if kind == "irfft" else None, norm)
+    return fourier.transform(x, kind, axes, sizes[-1], norm)
 
 
 def along_axis(x: Any, kind: str, n: Any, axis: int, norm: str) -> Any:
