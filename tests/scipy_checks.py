@@ -73,7 +73,7 @@ def derivatives(f: Callable, *args: Any, compiled: bool = True) -> None:
     these are many; the gradient compiled, too, if asked for."""
 
     def norm(*xs: Any) -> Any:
-        return sum(np.sum(np.abs(out) ** 2) for out in leaves(f(*xs)))
+        return sum(np.sum(np.real(out * np.conj(out))) for out in leaves(f(*xs)))
 
     with at.config.override("backend", "numpy"):
         derives(f, *args)
