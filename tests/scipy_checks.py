@@ -27,8 +27,10 @@ def check(
     tolerance: float = TOLERANCE,
     single: bool = True,
 ) -> None:
-    """A function of arrays against SciPy's: values and dtypes, compiled and in a batch, in both
-    precisions; derivatives to second order.
+    """A function of arrays against SciPy's: values, shapes and dtypes in both precisions, in a
+    batch, and with each argument traced alone; derivatives to second order.
+
+    What is compiled is the function and its gradient; the rest is the same for any backend.
 
     Args:
       plain, ours: SciPy's function and the library's.
@@ -44,30 +46,41 @@ def check(
     def f(*xs: Any) -> list[Any]:
         return call(ours, *xs)
 
-    jitted = at.jit(f)
     expected = call(plain, *args)
-    same(call(ours, *args), expected)
-    same(jitted(*args), expected, tolerance)
-    for n, arg in enumerate(args):  # each alone
+    same(f(*args), expected)
+    same(at.jit(f)(*args), expected, tolerance)
+    for n, arg in enumerate(args):
 
         def alone(x: Any, n: int = n) -> list[Any]:
             return f(*[x if n == m else y for m, y in enumerate(args)])
 
         at.make_jaxpr(alone)(arg)
-    mapped = at.vmap(f)(*[np.stack([x, x]) for x in args])
-    for out, e in zip(mapped, expected, strict=True):
-        np.testing.assert_allclose(out[1] if np.ndim(out) > np.ndim(e) else out, e, atol=1e-11)
-    if single:
-        narrow = [x.astype(_SINGLE.get(x.dtype, x.dtype)) for x in args]
-        same(jitted(*narrow), call(plain, *narrow), 100 * tolerance)
+    with at.config.override("backend", "numpy"):
+        mapped = at.vmap(f)(*[np.stack([x, x]) for x in args])
+        for out, e in zip(mapped, expected, strict=True):
+            out = out[1] if np.ndim(out) > np.ndim(e) else out
+            np.testing.assert_allclose(out, e, atol=1e-11)
+        if single:
+            narrow = [x.astype(_SINGLE.get(x.dtype, x.dtype)) for x in args]
+            same(at.jit(f)(*narrow), call(plain, *narrow), 100 * tolerance)
     if all(x.dtype.kind in "fc" for x in args):
         inexact = [n for n, e in enumerate(expected) if np.asarray(e).dtype.kind in "fc"]
+        derivatives(lambda *xs: [f(*xs)[n] for n in inexact], *args)
 
-        def g(*xs: Any) -> list[Any]:
-            outs = f(*xs)
-            return [outs[n] for n in inexact]
 
-        derives(g, *args)
-        at.testing.check_grads(
-            lambda *xs: sum(np.sum(np.abs(out) ** 2) for out in g(*xs)), args, order=2
-        )
+def derivatives(f: Callable, *args: Any, compiled: bool = True) -> None:
+    """Derivatives of a function that returns arrays: to second order by interpreted programs, since
+    these are many; the gradient compiled, too, if asked for."""
+
+    def norm(*xs: Any) -> Any:
+        return sum(np.sum(np.real(out * np.conj(out))) for out in leaves(f(*xs)))
+
+    with at.config.override("backend", "numpy"):
+        derives(f, *args)
+        at.testing.check_grads(norm, args, order=2)
+        gradient = at.grad(norm, tuple(range(len(args))))
+        expected = gradient(*args)
+    if not compiled:
+        return
+    for got, e in zip(at.jit(gradient)(*args), expected, strict=True):
+        np.testing.assert_allclose(got, e, rtol=1e-10, atol=1e-10)

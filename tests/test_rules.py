@@ -276,7 +276,8 @@ EXAMPLES: dict[str, Example] = {
     "frechet": Example((real(3, 3), real(3, 3)), {"function": next(iter(FUNCTIONS))}),
     "unitary_form": Example((real(3, 3),), {"form": "schur", "output": "real"}, differentiate=()),
     "fft": Example(
-        (real(3, 4),), {"kind": "rfft", "axes": (0, 1), "length": None, "norm": "backward"}
+        (real(3, 4),),
+        {"kind": "rfft", "axes": (0, 1), "length": 4, "norm": "backward", "transposed": False},
     ),
     "dct": Example(
         (real(3, 4),),

@@ -13,7 +13,7 @@ from ..core.avals import ShapedArray, make_aval
 from ..core.lazy import LazyModule
 from ..core.primitive import Primitive
 from ..transforms.batch import Axis
-from .arithmetic import conj, mul, real
+from .arithmetic import mul, real
 from .families import complex_dtype, def_linear, real_dtype
 from .structural import array, broadcast_in_dim
 
@@ -51,8 +51,8 @@ def _weighted(x: Any, axis: int, weights: np.ndarray) -> Any:
 # --- fft ---------------------------------------------------------------------------------------
 
 #: ``kind`` is "fft", "ifft", "rfft" or "irfft". The last of ``axes`` is the one of which "rfft"
-#: returns, and "irfft" takes, the first half; ``length`` is what "irfft" makes of that half, and
-#: None for the others.
+#: returns, and "irfft" takes, the first half; ``length`` is its whole length, and None for the
+#: others. With ``transposed`` it is the transpose of such a transform.
 fft_p = Primitive("fft")
 
 
@@ -84,81 +84,78 @@ def fft(x: Any, fft_type: str, fft_lengths: Sequence[int]) -> Any:
     taken = (*lengths[:-1], lengths[-1] // 2 + 1) if half and lengths else lengths
     if not 1 <= len(lengths) <= x.ndim or taken != tuple(x.shape[d] for d in axes):
         raise TypeError(f"{kind}: lengths {lengths} do not fit an array of shape {x.shape}")
-    return transform(x, kind, axes, lengths[-1] if half else None)
+    return transform(x, kind, axes, lengths[-1])
 
 
-def transform(
-    x: Any, kind: str, axes: Sequence[int], length: int | None = None, norm: str = "backward"
-) -> Any:
+def transform(x: Any, kind: str, axes: Sequence[int], length: int, norm: str = "backward") -> Any:
     """Fourier transform over some dimensions.
 
     Args:
       x: a float32, float64, complex64 or complex128 array.
       kind: "fft", "ifft", "rfft" or "irfft".
       axes: which ones, at least one, counted from the front, all different.
-      length: of the result along the last of ``axes``, for "irfft".
+      length: the whole length along the last of ``axes``: of the result's, for "irfft".
       norm: as in ``numpy.fft``.
 
     >>> import numpy as np
-    >>> transform(np.ones((2, 3)), "fft", (0,)).real
+    >>> transform(np.ones((2, 3)), "fft", (0,), 2).real
     array([[2., 2., 2.],
            [0., 0., 0.]])
     """
-    return fft_p.bind(x, kind=kind, axes=tuple(axes), length=length, norm=norm)
+    whole = length if kind in ("rfft", "irfft") else None
+    return fft_p.bind(x, kind=kind, axes=tuple(axes), length=whole, norm=norm, transposed=False)
 
 
 @fft_p.def_impl
-def _fft_impl(x: Any, *, kind: str, axes: tuple, length: int | None, norm: str) -> Any:
-    if kind != "irfft":
+def _fft_impl(
+    x: Any, *, kind: str, axes: tuple, length: int | None, norm: str, transposed: bool
+) -> Any:
+    if length is None:
         return getattr(_scipy_fft, kind + "n")(x, axes=axes, norm=norm)
+    if kind == "rfft" and not transposed:
+        return _scipy_fft.rfftn(x, axes=axes, norm=norm)
     sizes = [*(x.shape[d] for d in axes[:-1]), length]
-    return _scipy_fft.irfftn(x, s=sizes, axes=axes, norm=norm)
+    if not transposed:
+        return _scipy_fft.irfftn(x, s=sizes, axes=axes, norm=norm)
+    # The matrices of rfft and irfft are parts of symmetric ones. A sum over all of a half stands
+    # for two elements, which are each other's conjugates, except where one is its own mirror image.
+    inner = [slice(None)] * x.ndim
+    inner[axes[-1]] = slice(1, -1 if length % 2 == 0 else None)
+    if kind == "rfft":
+        half = np.conj(x)
+        half[tuple(inner)] *= 0.5
+        return _scipy_fft.irfftn(half, s=sizes, axes=axes, norm=SWAPPED[norm])
+    half = _scipy_fft.rfftn(x, axes=axes, norm=SWAPPED[norm])
+    np.conj(half, out=half)
+    half[tuple(inner)] *= 2
+    return half
 
 
 @fft_p.def_abstract
 def _fft_abstract(
-    x: ShapedArray, *, kind: str, axes: tuple, length: int | None, norm: str
+    x: ShapedArray, *, kind: str, axes: tuple, length: int | None, norm: str, transposed: bool
 ) -> ShapedArray:
     _check_axes(kind, x, axes)
-    if (kind == "rfft" and x.dtype.kind == "c") or (kind == "irfft" and x.dtype.kind != "c"):
-        raise TypeError(f"{kind} takes {'real' if kind == 'rfft' else 'complex'} numbers, got {x}")
     for d in axes:
         if not x.shape[d]:
             raise ValueError(f"{kind}: {x} has no elements along dimension {d}")
+    if length is None:
+        return make_aval(x.shape, complex_dtype(x.dtype))
+    to_real = (kind == "irfft") != transposed
+    if to_real != (x.dtype.kind == "c"):
+        raise TypeError(f"{kind} takes {'complex' if to_real else 'real'} numbers, got {x}")
+    sizes = (length // 2 + 1, length)
+    if length < 1 or x.shape[axes[-1]] != sizes[not to_real]:
+        raise TypeError(f"{kind}: {x} does not fit {length} elements along dimension {axes[-1]}")
     shape = list(x.shape)
-    if kind == "rfft":
-        shape[axes[-1]] = shape[axes[-1]] // 2 + 1
-    if kind == "irfft":
-        if length is None or length < 1 or length // 2 + 1 != shape[axes[-1]]:
-            raise TypeError(f"irfft: {x} does not have half of {length} along {axes[-1]}")
-        shape[axes[-1]] = length
-    dtype = real_dtype(x.dtype) if kind == "irfft" else complex_dtype(x.dtype)
-    return make_aval(tuple(shape), dtype)
+    shape[axes[-1]] = sizes[to_real]
+    return make_aval(tuple(shape), (real_dtype if to_real else complex_dtype)(x.dtype))
 
 
-def _inner(size: int, length: int, inner: float) -> np.ndarray:
-    """Weights of the first half of a transform of real numbers: 1 for the elements that are their
-    own mirror image, of which there are one or two, and another one within."""
-    weights = np.full(size, inner)
-    weights[0] = 1.0
-    if length % 2 == 0:
-        weights[-1] = 1.0
-    return weights
-
-
-def _fft_transpose(
-    ct: Any, x: ShapedArray, *, kind: str, axes: tuple, length: int | None, norm: str
-) -> Any:
-    # The matrices of fft and ifft are symmetric. Those of rfft and irfft are parts of them: a sum
-    # over all of a half stands for two elements, which are each other's conjugates.
-    last = axes[-1]
-    if kind == "rfft":
-        halved = _weighted(conj(ct), last, _inner(ct.shape[last], x.shape[last], 0.5))
-        return transform(halved, "irfft", axes, x.shape[last], SWAPPED[norm])
-    if kind == "irfft":
-        out = conj(transform(ct, "rfft", axes, None, SWAPPED[norm]))
-        return _weighted(out, last, _inner(x.shape[last], ct.shape[last], 2.0))
-    out = transform(ct, kind, axes, None, norm)
+def _fft_transpose(ct: Any, x: ShapedArray, *, kind: str, transposed: bool, **params: Any) -> Any:
+    if kind in ("rfft", "irfft"):
+        return fft_p.bind(ct, kind=kind, transposed=not transposed, **params)
+    out = fft_p.bind(ct, kind=kind, transposed=False, **params)  # a symmetric matrix
     return out if x.dtype.kind == "c" else real(out)
 
 

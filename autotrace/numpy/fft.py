@@ -141,7 +141,7 @@ def over_axes(x: Any, kind: str, sizes: Sequence[int], axes: Sequence[int], norm
     for size, axis in zip(sizes, axes, strict=True):
         is_half = kind == "irfft" and axis == axes[-1]
         x = resized(x, axis, size // 2 + 1 if is_half else size)
-    return fourier.transform(x, kind, axes, sizes[-1] if kind == "irfft" else None, norm)
+    return fourier.transform(x, kind, axes, sizes[-1], norm)
 
 
 def along_axis(x: Any, kind: str, n: Any, axis: int, norm: str) -> Any:
@@ -168,7 +168,9 @@ def _halved(result: Any, x: Any, count: int) -> Any:
     return arith.convert_element_type(result, _HALF) if halved else result
 
 
-def _single(name: str, function: Callable[[Any, Any, int, str], Any]) -> Callable:
+def _single(
+    name: str, function: Callable[[Any, Any, int, str], Any], example: str, shown: str
+) -> Callable:
     """``numpy.fft``'s function along one axis."""
 
     def single(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Any:
@@ -177,10 +179,10 @@ def _single(name: str, function: Callable[[Any, Any, int, str], Any]) -> Callabl
         result = _halved(result, x, 1)
         return result if out is None else store(f"numpy.fft.{name}", result, out)
 
-    return _public(name, single)
+    return _public(name, single, example, shown)
 
 
-def _several(name: str, kind: str, axes: Any) -> Callable:
+def _several(name: str, kind: str, axes: Any, example: str, shown: str) -> Callable:
     """``numpy.fft``'s function over several axes."""
     default = axes
 
@@ -193,12 +195,16 @@ def _several(name: str, kind: str, axes: Any) -> Callable:
         result = _halved(result, x, len(where))
         return result if out is None else store(f"numpy.fft.{name}", result, out)
 
-    return _public(name, several)
+    return _public(name, several, example, shown)
 
 
-def _public(name: str, function: Callable) -> Callable:
+def _public(name: str, function: Callable, example: str, shown: str) -> Callable:
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"As ``numpy.fft.{name}``, on arrays and traced values."
+    function.__doc__ = f"""As ``numpy.fft.{name}``, on arrays and traced values.
+
+    >>> {example}
+    {shown}
+    """
     return implements(getattr(_numpy, name))(function)
 
 
@@ -206,20 +212,20 @@ def _of_kind(kind: str) -> Callable[[Any, Any, int, str], Any]:
     return lambda x, n, axis, norm: along_axis(x, kind, n, axis, norm)
 
 
-fft = _single("fft", _of_kind("fft"))
-ifft = _single("ifft", _of_kind("ifft"))
-rfft = _single("rfft", _of_kind("rfft"))
-irfft = _single("irfft", _of_kind("irfft"))
-hfft = _single("hfft", hermitian)
-ihfft = _single("ihfft", inverse_hermitian)
-fft2 = _several("fft2", "fft", (-2, -1))
-ifft2 = _several("ifft2", "ifft", (-2, -1))
-rfft2 = _several("rfft2", "rfft", (-2, -1))
-irfft2 = _several("irfft2", "irfft", (-2, -1))
-fftn = _several("fftn", "fft", None)
-ifftn = _several("ifftn", "ifft", None)
-rfftn = _several("rfftn", "rfft", None)
-irfftn = _several("irfftn", "irfft", None)
+fft = _single("fft", _of_kind("fft"), "fft([1.0, 2.0])", "array([ 3.+0.j, -1.+0.j])")
+ifft = _single("ifft", _of_kind("ifft"), "ifft([1.0, 2.0])", "array([ 1.5+0.j, -0.5+0.j])")
+rfft = _single("rfft", _of_kind("rfft"), "rfft([1.0, 2.0])", "array([ 3.+0.j, -1.+0.j])")
+irfft = _single("irfft", _of_kind("irfft"), "irfft([1.0, 2.0])", "array([ 1.5, -0.5])")
+hfft = _single("hfft", hermitian, "hfft([1.0, 2.0])", "array([ 3., -1.])")
+ihfft = _single("ihfft", inverse_hermitian, "ihfft([1.0, 2.0])", "array([ 1.5-0.j, -0.5-0.j])")
+fft2 = _several("fft2", "fft", (-2, -1), "fft2([[1.0, 2.0]])", "array([[ 3.+0.j, -1.+0.j]])")
+ifft2 = _several("ifft2", "ifft", (-2, -1), "ifft2([[1.0, 2.0]])", "array([[ 1.5+0.j, -0.5+0.j]])")
+rfft2 = _several("rfft2", "rfft", (-2, -1), "rfft2([[1.0, 2.0]])", "array([[ 3.+0.j, -1.+0.j]])")
+irfft2 = _several("irfft2", "irfft", (-2, -1), "irfft2([[1.0, 2.0]])", "array([[ 1.5, -0.5]])")
+fftn = _several("fftn", "fft", None, "fftn([[1.0, 2.0]])", "array([[ 3.+0.j, -1.+0.j]])")
+ifftn = _several("ifftn", "ifft", None, "ifftn([[1.0, 2.0]])", "array([[ 1.5+0.j, -0.5+0.j]])")
+rfftn = _several("rfftn", "rfft", None, "rfftn([[1.0, 2.0]])", "array([[ 3.+0.j, -1.+0.j]])")
+irfftn = _several("irfftn", "irfft", None, "irfftn([[1.0, 2.0]])", "array([[ 1.5, -0.5]])")
 
 
 def fftfreq(n: int, d: Any = 1.0, device: Any = None, *, dtype: Any = None) -> Any:
@@ -230,13 +236,20 @@ def fftfreq(n: int, d: Any = 1.0, device: Any = None, *, dtype: Any = None) -> A
       d: the sample spacing.
       device: None or "cpu".
       dtype: the result's, as the array API standard has it; float64 when None.
+
+    >>> fftfreq(4, 0.5)
+    array([ 0. ,  0.5, -1. , -0.5])
     """
     out = _numpy.fftfreq(n, d, device)
     return out if dtype is None else astype(out, dtype)
 
 
 def rfftfreq(n: int, d: Any = 1.0, device: Any = None, *, dtype: Any = None) -> Any:
-    """As ``numpy.fft.rfftfreq``; the arguments are those of ``fftfreq``."""
+    """As ``numpy.fft.rfftfreq``; the arguments are those of ``fftfreq``.
+
+    >>> rfftfreq(4, 0.5)
+    array([0. , 0.5, 1. ])
+    """
     out = _numpy.rfftfreq(n, d, device)
     return out if dtype is None else astype(out, dtype)
 
@@ -250,11 +263,19 @@ def _shifted(x: Any, axes: Any, sign: int) -> Any:
 
 @implements(_numpy.fftshift)
 def fftshift(x: Any, axes: Any = None) -> Any:
-    """As ``numpy.fft.fftshift``, on arrays and traced values."""
+    """As ``numpy.fft.fftshift``, on arrays and traced values.
+
+    >>> fftshift([0, 1, 2, 3])
+    array([2, 3, 0, 1])
+    """
     return _shifted(x, axes, 1)
 
 
 @implements(_numpy.ifftshift)
 def ifftshift(x: Any, axes: Any = None) -> Any:
-    """As ``numpy.fft.ifftshift``, on arrays and traced values."""
+    """As ``numpy.fft.ifftshift``, on arrays and traced values.
+
+    >>> ifftshift([2, 3, 0, 1])
+    array([0, 1, 2, 3])
+    """
     return _shifted(x, axes, -1)

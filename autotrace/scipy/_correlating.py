@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..lax import linear
-from ..lax.windows import windows_p
+from ..lax.convolution import conv_general_dilated_p
+from ..lax.structural import reshape
 
 
 def correlated(x: Any, kernel: Any) -> Any:
@@ -19,8 +19,12 @@ def correlated(x: Any, kernel: Any) -> Any:
     >>> correlated(np.array([1.0, 2.0, 3.0]), np.array([1.0, 10.0]))
     array([21., 32.])
     """
-    rank = x.ndim
-    ones = (1,) * rank
-    seen = windows_p.bind(x, window=kernel.shape, strides=ones, dilation=ones)
-    within = tuple(range(rank, 2 * rank))
-    return linear.dot_general(seen, kernel, ((within, tuple(range(rank))), ((), ())))
+    ones = (1,) * x.ndim
+    out = conv_general_dilated_p.bind(
+        reshape(x, (1, 1, *x.shape)),
+        reshape(kernel, (1, 1, *kernel.shape)),
+        window_strides=ones,
+        rhs_dilation=ones,
+        feature_group_count=1,
+    )
+    return reshape(out, out.shape[2:])

@@ -67,9 +67,13 @@ __all__ = [
 ]
 
 
-def _public(name: str, function: Callable) -> Callable:
+def _public(name: str, function: Callable, example: str, shown: str) -> Callable:
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"As ``scipy.fft.{name}``, on arrays and traced values."
+    function.__doc__ = f"""As ``scipy.fft.{name}``, on arrays and traced values.
+
+    >>> {example}
+    {shown}
+    """
     return implements(getattr(_scipy, name))(function)
 
 
@@ -87,7 +91,9 @@ def _sizes_and_axes(x: Any, s: Any, axes: Any, half: bool = False) -> tuple[list
 # --- Fourier transforms --------------------------------------------------------------------------
 
 
-def _single(name: str, function: Callable[[Any, Any, int, str], Any]) -> Callable:
+def _single(
+    name: str, function: Callable[[Any, Any, int, str], Any], example: str, shown: str
+) -> Callable:
     """``scipy.fft``'s function along one axis."""
 
     def single(
@@ -102,10 +108,12 @@ def _single(name: str, function: Callable[[Any, Any, int, str], Any]) -> Callabl
     ) -> Any:
         return function(transformable(x), n, axis, known_norm(norm))
 
-    return _public(name, single)
+    return _public(name, single, example, shown)
 
 
-def _several(name: str, kind: str, axes: Any, hermitian: bool = False) -> Callable:
+def _several(
+    name: str, kind: str, axes: Any, example: str, shown: str, hermitian: bool = False
+) -> Callable:
     """``scipy.fft``'s function over several axes.
 
     Args:
@@ -134,31 +142,44 @@ def _several(name: str, kind: str, axes: Any, hermitian: bool = False) -> Callab
         out = over_axes(x, kind, sizes, where, fourier.SWAPPED[norm])
         return arith.conj(out) if kind == "rfft" else out
 
-    return _public(name, several)
+    return _public(name, several, example, shown)
 
 
 def _of_kind(kind: str) -> Callable[[Any, Any, int, str], Any]:
     return lambda x, n, axis, norm: along_axis(x, kind, n, axis, norm)
 
 
-fft = _single("fft", _of_kind("fft"))
-ifft = _single("ifft", _of_kind("ifft"))
-rfft = _single("rfft", _of_kind("rfft"))
-irfft = _single("irfft", _of_kind("irfft"))
-hfft = _single("hfft", hermitian)
-ihfft = _single("ihfft", inverse_hermitian)
-fft2 = _several("fft2", "fft", (-2, -1))
-ifft2 = _several("ifft2", "ifft", (-2, -1))
-rfft2 = _several("rfft2", "rfft", (-2, -1))
-irfft2 = _several("irfft2", "irfft", (-2, -1))
-hfft2 = _several("hfft2", "irfft", (-2, -1), hermitian=True)
-ihfft2 = _several("ihfft2", "rfft", (-2, -1), hermitian=True)
-fftn = _several("fftn", "fft", None)
-ifftn = _several("ifftn", "ifft", None)
-rfftn = _several("rfftn", "rfft", None)
-irfftn = _several("irfftn", "irfft", None)
-hfftn = _several("hfftn", "irfft", None, hermitian=True)
-ihfftn = _several("ihfftn", "rfft", None, hermitian=True)
+fft = _single("fft", _of_kind("fft"), "fft([1.0, 2.0])", "array([ 3.-0.j, -1.-0.j])")
+ifft = _single("ifft", _of_kind("ifft"), "ifft([1.0, 2.0])", "array([ 1.5-0.j, -0.5-0.j])")
+rfft = _single("rfft", _of_kind("rfft"), "rfft([1.0, 2.0])", "array([ 3.+0.j, -1.+0.j])")
+irfft = _single("irfft", _of_kind("irfft"), "irfft([1.0, 2.0])", "array([ 1.5, -0.5])")
+hfft = _single("hfft", hermitian, "hfft([1.0, 2.0])", "array([ 3., -1.])")
+ihfft = _single("ihfft", inverse_hermitian, "ihfft([1.0, 2.0])", "array([ 1.5+0.j, -0.5+0.j])")
+fft2 = _several("fft2", "fft", (-2, -1), "fft2([[1.0, 2.0]])", "array([[ 3.-0.j, -1.-0.j]])")
+ifft2 = _several("ifft2", "ifft", (-2, -1), "ifft2([[1.0, 2.0]])", "array([[ 1.5-0.j, -0.5-0.j]])")
+rfft2 = _several("rfft2", "rfft", (-2, -1), "rfft2([[1.0, 2.0]])", "array([[ 3.+0.j, -1.+0.j]])")
+irfft2 = _several("irfft2", "irfft", (-2, -1), "irfft2([[1.0, 2.0]])", "array([[ 1.5, -0.5]])")
+hfft2 = _several(
+    "hfft2", "irfft", (-2, -1), "hfft2([[1.0, 2.0]])", "array([[ 3., -1.]])", hermitian=True
+)
+ihfft2 = _several(
+    "ihfft2",
+    "rfft",
+    (-2, -1),
+    "ihfft2([[1.0, 2.0]])",
+    "array([[ 1.5+0.j, -0.5+0.j]])",
+    hermitian=True,
+)
+fftn = _several("fftn", "fft", None, "fftn([[1.0, 2.0]])", "array([[ 3.-0.j, -1.-0.j]])")
+ifftn = _several("ifftn", "ifft", None, "ifftn([[1.0, 2.0]])", "array([[ 1.5-0.j, -0.5-0.j]])")
+rfftn = _several("rfftn", "rfft", None, "rfftn([[1.0, 2.0]])", "array([[ 3.+0.j, -1.+0.j]])")
+irfftn = _several("irfftn", "irfft", None, "irfftn([[1.0, 2.0]])", "array([[ 1.5, -0.5]])")
+hfftn = _several(
+    "hfftn", "irfft", None, "hfftn([[1.0, 2.0]])", "array([[ 3., -1.]])", hermitian=True
+)
+ihfftn = _several(
+    "ihfftn", "rfft", None, "ihfftn([[1.0, 2.0]])", "array([[ 1.5+0.j, -0.5+0.j]])", hermitian=True
+)
 
 # --- cosine and sine transforms ------------------------------------------------------------------
 
@@ -190,7 +211,7 @@ def _trigonometric(
     return fourier.trigonometric_transform(x, kind, type, where, norm, bool(orthogonalize))
 
 
-def _trigonometric_single(name: str) -> Callable:
+def _trigonometric_single(name: str, example: str, shown: str) -> Callable:
     def single(
         x: Any,
         type: int = 2,
@@ -203,10 +224,10 @@ def _trigonometric_single(name: str) -> Callable:
     ) -> Any:
         return _trigonometric(x, name, type, n, axis, norm, orthogonalize)
 
-    return _public(name, single)
+    return _public(name, single, example, shown)
 
 
-def _trigonometric_several(name: str) -> Callable:
+def _trigonometric_several(name: str, example: str, shown: str) -> Callable:
     kind = name.removesuffix("n")
 
     def several(
@@ -222,14 +243,14 @@ def _trigonometric_several(name: str) -> Callable:
     ) -> Any:
         return _trigonometric(x, kind, type, s, axes, norm, orthogonalize)
 
-    return _public(name, several)
+    return _public(name, several, example, shown)
 
 
-dct = _trigonometric_single("dct")
-idct = _trigonometric_single("idct")
-dst = _trigonometric_single("dst")
-idst = _trigonometric_single("idst")
-dctn = _trigonometric_several("dctn")
-idctn = _trigonometric_several("idctn")
-dstn = _trigonometric_several("dstn")
-idstn = _trigonometric_several("idstn")
+dct = _trigonometric_single("dct", "dct([1.0, 2.0]).round(3)", "array([ 6.   , -1.414])")
+idct = _trigonometric_single("idct", "idct([1.0, 2.0]).round(3)", "array([ 0.957, -0.457])")
+dst = _trigonometric_single("dst", "dst([1.0, 2.0]).round(3)", "array([ 4.243, -2.   ])")
+idst = _trigonometric_single("idst", "idst([1.0, 2.0]).round(3)", "array([ 0.854, -0.146])")
+dctn = _trigonometric_several("dctn", "dctn([[1.0, 2.0]]).round(3)", "array([[12.   , -2.828]])")
+idctn = _trigonometric_several("idctn", "idctn([[1.0, 2.0]]).round(3)", "array([[ 0.479, -0.229]])")
+dstn = _trigonometric_several("dstn", "dstn([[1.0, 2.0]]).round(3)", "array([[ 8.485, -4.   ]])")
+idstn = _trigonometric_several("idstn", "idstn([[1.0, 2.0]]).round(3)", "array([[ 0.427, -0.073]])")

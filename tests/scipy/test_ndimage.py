@@ -88,7 +88,8 @@ def test_coordinates_everywhere(order):
     expected = [
         scipy.ndimage.map_coordinates(x, places, order=order, mode=m, cval=1.5) for m in modes
     ]
-    same(at.jit(f)(x, places), expected, 100 * TOLERANCE)
+    jitted = at.jit(f, backend=None if order in (1, 3) else "numpy")
+    same(jitted(x, places), expected, 100 * TOLERANCE)
 
 
 @pytest.mark.parametrize("mode", ["reflect", "mirror", "grid-wrap"])
@@ -140,7 +141,8 @@ def test_dtypes():
             def f(x, name=name, options=options):
                 return getattr(n, name)(x, **options)
 
-            same(at.jit(f)(x), getattr(plain, name)(x, **options), 100 * TOLERANCE)
+            got = at.jit(f, backend="numpy")(x)
+            same(got, getattr(plain, name)(x, **options), 100 * TOLERANCE)
 
 
 def test_errors():

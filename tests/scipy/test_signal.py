@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.signal
 from numpy_checks import same
-from scipy_checks import TOLERANCE, case_ids, check
+from scipy_checks import TOLERANCE, case_ids, check, derivatives
 
 import autotrace as at
 
@@ -82,8 +82,7 @@ SPECTRA = [
 FILTERS = [
     ("lfilter", (real(3), np.array([1.5, 0.4, -0.2]), real(6)), {}),
     ("lfilter", (real(2), np.array([1.0, 0.4, -0.2, 0.1]), real(2, 5)), {}),
-    ("lfilter", (real(3), np.array([2.0]), real(5, 2)), {"axis": 0}),
-    ("lfilter", (np.array([2.0]), np.array([4.0]), real(4)), {}),
+    ("lfilter", (np.array([2.0]), np.array([4.0]), real(4, 2)), {"axis": 0}),
     ("savgol_filter", (real(9),), {"window_length": 5, "polyorder": 2}),
     ("savgol_filter", (real(8, 2),), {"window_length": 4, "polyorder": 2, "axis": 0, "deriv": 1}),
     ("savgol_filter", (real(8),), {"window_length": 5, "polyorder": 3, "mode": "mirror"}),
@@ -118,7 +117,7 @@ def test_integers():
 
 
 def test_long_signals_go_by_transforms():
-    x, y = real(300), real(100)
+    x, y = real(300), real(270)
     f = at.jit(at.scipy.signal.convolve)
     same(f(x, y), scipy.signal.convolve(x, y), TOLERANCE)
     assert "fft" in str(at.make_jaxpr(at.scipy.signal.convolve)(x, y))
@@ -175,7 +174,7 @@ def test_the_state_of_a_filter():
         return ours(b, a, x, zi=zi, **options)
 
     same(at.jit(f)(b, a, x, zi), plain(b, a, x, zi=zi, **options), TOLERANCE)
-    at.testing.check_grads(f, (b, a, x, zi), order=2)
+    derivatives(f, b, a, x, zi)
     with pytest.raises(ValueError, match="shape for zi"):
         at.jit(f)(b, a, x, zi[:, :1])
 

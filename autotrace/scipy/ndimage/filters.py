@@ -368,7 +368,7 @@ def convolve(
 # --- derivatives ---------------------------------------------------------------------------------
 
 
-def _slope(name: str, across: list[int]) -> Callable:
+def _slope(name: str, across: list[int], shown: str) -> Callable:
     """A difference along one axis, smoothed along the others."""
 
     def function(
@@ -388,12 +388,16 @@ def _slope(name: str, across: list[int]) -> Callable:
         return out
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"As ``scipy.ndimage.{name}``, on arrays and traced values."
+    function.__doc__ = f"""As ``scipy.ndimage.{name}``, on arrays and traced values.
+
+    >>> {name}([[0, 1, 3]])
+    {shown}
+    """
     return implements(getattr(_scipy, name))(function)
 
 
-sobel = _slope("sobel", [1, 2, 1])
-prewitt = _slope("prewitt", [1, 1, 1])
+sobel = _slope("sobel", [1, 2, 1], "array([[ 4, 12,  8]])")
+prewitt = _slope("prewitt", [1, 1, 1], "array([[3, 9, 6]])")
 
 
 @implements(_scipy.laplace)

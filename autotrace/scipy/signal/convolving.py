@@ -19,7 +19,7 @@ from ...numpy.manipulation import common_dtype, normal_axes, operand
 from .._correlating import correlated
 
 #: Up to so many elements of the smaller array the sum over them is faster than transforms.
-_DIRECT = 64
+_DIRECT = 256
 _MODES = ("full", "valid", "same")
 
 

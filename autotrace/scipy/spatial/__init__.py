@@ -1,0 +1,5 @@
+"""``scipy.spatial`` for traced values: ``transform``."""
+
+from . import transform
+
+__all__ = ["transform"]
