@@ -39,6 +39,8 @@ from .branching import cond_p
 from .calls import custom_tangent_p, jit_p
 from .checkpointing import checkpoint_p
 from .cumulative import cumsum_p, linear_recurrence_p, shift_p
+from .equations import banded_solve_p, solve_p
+from .factorizations import triangular_solve_p
 from .implicit import custom_linear_solve_p
 from .indexing import gather_p, scatter_p
 from .linear import dot_general_p
@@ -300,6 +302,20 @@ def _through_nonzeros(value: Dependence, at: tuple, side: int, shape: tuple) -> 
     else:
         targets = (batch * value.ids.shape[1] + own) * widest + other
     return gathered(targets, Dependence(value.ids[batch, own, summed], value.table), shape)
+
+
+def _solutions(
+    operands: Values, ins: Avals, outs: Avals, *, left_side: bool = True, **_: Any
+) -> Values:
+    """Of linear equations with stacks of matrices: each right side's unknowns depend on it."""
+    if isinstance(operands[0], Dependence):
+        return from_everything(operands, outs)
+    return [_any_place(operands[1], [outs[0].ndim - (2 if left_side else 1)], outs[0].shape)]
+
+
+solve_p.def_dependence(_solutions)
+triangular_solve_p.def_dependence(_solutions)
+banded_solve_p.def_dependence(_solutions)
 
 
 # --- calls and branches ------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from ..api.vectorize import vmap
 from ..core import tree
 from ..core.trace import Tracer, get_aval
 from ..lax.functions import as_function
-from ..lax.implicit import custom_linear_solve, custom_root
+from ..lax.implicit import custom_root
 from ..numpy import array
 from ..transforms.evaluate import eval_jaxpr
 from .sparse.linalg import gmres
@@ -264,14 +264,5 @@ def dense_solve(g: Callable, y: Any) -> Any:
     if y.shape[0] > _DENSE:
         return gmres(g, y, tol=1e-10)[0]
 
-    def solve(product: Callable, right: Any) -> Any:
-        matrix = vmap(product, out_axes=1)(np.eye(right.shape[0]))
-        return pure_callback(np.linalg.solve, ShapeDtypeStruct(right.shape, _FLOAT), matrix, right)
-
-    return custom_linear_solve(g, y, solve, solve)
-
-
-def inverse(matrix: Any) -> Any:
-    """The inverse of a regular matrix in float64, with derivatives."""
-    columns = np.eye(matrix.shape[0])
-    return vmap(lambda e: dense_solve(lambda x: matrix @ x, e), out_axes=1)(columns)
+    matrix = vmap(g, out_axes=1)(np.eye(y.shape[0]))
+    return np.linalg.solve(matrix, y)

@@ -24,7 +24,7 @@ from ..core.errors import located
 from ..core.lazy import LazyModule
 from ..core.trace import active_traces
 from ..numpy import array
-from ._implicit import Problem, find_root, inverse, is_traced
+from ._implicit import Problem, find_root, is_traced
 
 __all__ = [
     "brentq",
@@ -475,7 +475,7 @@ def _traced_fit(
         residuals, guess, None, bounds, method or ("lm" if free else "trf"), **options
     )
     jacobian = jacfwd(residuals)(result.x)
-    covariance = inverse(jacobian.T @ jacobian)
+    covariance = np.linalg.inv(jacobian.T @ jacobian)
     if not absolute_sigma:
         covariance = covariance * (2 * result.cost / (np.size(ydata) - start.size))
     return result.x, covariance

@@ -114,6 +114,12 @@ FUNCTIONS = {
     "long map": (long_map, 7),
     "while": (until, 6),
     "blocks": (in_blocks, 4 * 4),
+    "equations": (
+        lambda x: np.linalg.solve(
+            np.stack([x[:4], x[2:]]).reshape(2, 2, 2), x[:4].reshape(2, 2, 1)
+        ),
+        16,
+    ),
     "vmap": (
         lambda x: at.vmap(lambda v: np.array([v[0] * v[1], v[0]]))(x.reshape(3, 2)), 9
     ),
