@@ -320,7 +320,7 @@ def least_squares(
 
     >>> import numpy as np
     >>> def residuals(x):
-    ...     return np.concatenate([10 * (x[1:] - x[:-1] ** 2), 1 - x[:-1]])
+    ...     return np.concatenate([x[1:] - x[:-1] ** 2, x - 1])
     >>> least_squares(residuals, np.zeros(50), jac_sparsity="auto").x[:3].round(6)
     array([1., 1., 1.])
     """

@@ -221,7 +221,7 @@ def test_minimize_scalar():
 
 
 def chain(x):
-    return np.concatenate([10 * (x[1:] - x[:-1] ** 2), 1 - x[:-1]])
+    return np.concatenate([x[1:] - x[:-1] ** 2, 1 - x[:-1]])
 
 
 @pytest.mark.parametrize("sparsity", ["auto", None, "given"])
