@@ -38,6 +38,7 @@ def residual(np):
 
 
 def blocks(np):
+    """``np.jacobians``: of each example in a batch, in reverse mode."""
     jacobians = np.jacobians(residual(np), (0, 1, 2))
 
     def f(cameras, points, weights, seen):
