@@ -11,9 +11,12 @@ import numpy as np
 from ..core import tree
 from ..core.avals import ShapedArray, is_inexact
 from ..core.errors import NonDifferentiableError, located
+from ..core.jaxpr import Jaxpr, sub_jaxprs
 from ..core.lazy import LazyModule
+from ..core.primitive import Primitive
 from ..core.trace import Tracer, get_aval
 from ..lax.arithmetic import convert_element_type
+from ..lax.calls import custom_tangent_p
 from ..lax.dependence import jacobian_pattern
 from ..lax.indexing import gather
 from ..lax.slicing import concatenate
@@ -148,13 +151,23 @@ def _stage_tangents(flat: Callable, arguments: _Arguments) -> Any:
     return simplify_jaxpr(stage(push, [*avals, *avals[:count]], "sparsity"))
 
 
-def _find_pattern(flat: Callable, arguments: _Arguments) -> Any:
-    """The pattern of a function's Jacobian with respect to the first arguments, as a CSR array."""
+def _uses(jaxpr: Jaxpr, primitive: Primitive) -> bool:
+    """Whether a program has an equation of a primitive, perhaps within another one."""
+    return any(
+        eqn.primitive is primitive or any(_uses(sub, primitive) for sub in sub_jaxprs(eqn.params))
+        for eqn in jaxpr.eqns
+    )
+
+
+def _find_pattern(flat: Callable, arguments: _Arguments) -> tuple[Any, bool]:
+    """The pattern of a function's Jacobian with respect to the first arguments, as a CSR array;
+    and whether it has derivatives in reverse mode only."""
     avals = [get_aval(x) for x in arguments.leaves]
     active = avals[: arguments.count]
     inputs = [*(None for _ in avals), *independent_inputs(active)]
     jaxpr = _stage_tangents(flat, arguments)
-    return jacobian_pattern(jaxpr, inputs, sum(a.size for a in active))
+    pattern = jacobian_pattern(jaxpr, inputs, sum(a.size for a in active))
+    return pattern, _uses(jaxpr, custom_tangent_p)
 
 
 def sparsity(fun: Callable, argnums: int | Sequence[int] = 0) -> Callable:
@@ -190,7 +203,7 @@ def sparsity(fun: Callable, argnums: int | Sequence[int] = 0) -> Callable:
     @wraps(fun, "sparsity")
     def sparsity_f(*args: Any, **kwargs: Any) -> Any:
         arguments = _Arguments(fun, argnums, args, kwargs, what)
-        return _find_pattern(arguments.flat(), arguments)
+        return _find_pattern(arguments.flat(), arguments)[0]
 
     return sparsity_f
 
@@ -422,10 +435,10 @@ def sparse_jacobian(
         count = arguments.count
         columns = sum(get_aval(x).size for x in arguments.leaves[:count])
         if pattern is None:
-            found = _find_pattern(flat, arguments)
+            found, only_reverse = _find_pattern(flat, arguments)
         else:
-            found = _given_pattern(pattern, columns, what)
-        structure = _choose(found, mode)
+            found, only_reverse = _given_pattern(pattern, columns, what), False
+        structure = _choose(found, "reverse" if only_reverse and mode == "auto" else mode)
         rows, cols = _positions(found)
         colors = structure.colors
         if structure.mode == "forward":
@@ -495,7 +508,7 @@ def sparse_hessian(
         gradient = _gradient(arguments.flat(), arguments.count, what)
         columns = sum(get_aval(x).size for x in arguments.leaves[: arguments.count])
         if pattern is None:
-            found = _find_pattern(gradient, arguments)
+            found = _find_pattern(gradient, arguments)[0]
         else:
             found = _given_pattern(pattern, columns, what)
         if found.shape[0] != columns:

@@ -140,7 +140,7 @@ def test_against_dense(name):
     assert pattern.dtype == bool and pattern.shape == dense.shape
     assert not (dense != 0)[~pattern.toarray()].any()
     assert pattern.nnz <= most
-    modes = ("reverse",) if name == "custom_vjp" else ("forward", "reverse")
+    modes = ("auto", "reverse") if name == "custom_vjp" else ("forward", "reverse")
     for mode in modes:
         found = at.sparse_jacobian(f, mode=mode)(X)
         assert isinstance(found, sp.csr_array) and found.dtype == dense.dtype
