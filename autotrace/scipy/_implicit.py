@@ -36,7 +36,8 @@ def is_traced(values: Any) -> bool:
     return any(isinstance(x, Tracer) for x in tree.leaves(values))
 
 
-def _call(fun: Callable, x: Any, *args: Any, **kwargs: Any) -> Any:
+def plain_call(fun: Callable, x: Any, *args: Any, **kwargs: Any) -> Any:
+    """How a function of the unknowns and of further arguments is called."""
     return fun(x, *args, **kwargs)
 
 
@@ -116,7 +117,7 @@ class Problem:
         *,
         vector: bool = False,
         elementwise: bool = False,
-        call: Callable = _call,
+        call: Callable = plain_call,
     ):
         check_callable(fun, what)
         self.what = what
@@ -140,7 +141,7 @@ class Problem:
         other.what, other.elementwise, other.start = self.what, self.elementwise, self.start
         in_tree, fixed = _sorted(args, {})
         other._recipe = replace(
-            self._recipe, fun=fun, call=_call, vector=True, in_tree=in_tree, fixed=fixed
+            self._recipe, fun=fun, call=plain_call, vector=True, in_tree=in_tree, fixed=fixed
         )
         other._arrays = _arrays(args, {})
         return other
