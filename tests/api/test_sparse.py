@@ -263,7 +263,7 @@ def tridiagonal(x):
 def test_tridiagonal_takes_three_products():
     jacobian = at.sparse_jacobian(tridiagonal)
     structure = jacobian.structure(np.ones(10_000))
-    assert structure.products == 3 and structure.mode == "forward"
+    assert (structure.forward, structure.reverse) == (3, 0)
     assert structure.pattern.nnz == 29_998
     x = np.linspace(0, 1, 20)
     np.testing.assert_allclose(jacobian(x).toarray(), at.jacfwd(tridiagonal)(x), rtol=1e-13)
@@ -273,9 +273,23 @@ def test_mode_follows_the_number_of_products():
     def wide(x):
         return np.concatenate([x[:1] * x.sum(), x.sum(keepdims=True) ** 2])
 
-    assert at.sparse_jacobian(wide).structure(X).mode == "reverse"
-    assert at.sparse_jacobian(wide).structure(X).products == 2
-    assert at.sparse_jacobian(lambda x: x[0] * np.ones(9)).structure(X).products == 1
+    def arrow(x):
+        return np.concatenate([[np.sum(x**2)], x * x[0], [np.prod(np.cos(x))]])
+
+    def products(f, **options):
+        structure = at.sparse_jacobian(f, **options).structure(X)
+        return structure.forward, structure.reverse
+
+    assert products(wide) == (0, 2)
+    assert products(lambda x: x[0] * np.ones(9)) == (1, 0)
+    assert products(arrow, mode="forward") == (6, 0)
+    assert products(arrow, mode="reverse") == (0, 8)
+    assert products(arrow) == (2, 2)
+    dense = at.jacfwd(arrow)(X)
+    np.testing.assert_allclose(at.sparse_jacobian(arrow)(X).toarray(), dense, rtol=1e-12)
+    single = at.sparse_jacobian(lambda x: arrow(x).astype(np.float32))(X)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single.toarray(), dense, rtol=1e-5)
 
 
 def test_arguments_and_pytrees():
