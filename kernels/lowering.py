@@ -46,6 +46,13 @@ class Access(NamedTuple):
             last += max(0, (n - 1) * stride)
         return self.strides[0] * turns, first, last
 
+    def bytes(self, turns: int) -> int:
+        """How much memory such a row takes: of what is strided, only what is read."""
+        _, first, last = self.row(turns)
+        moving = zip((turns, *self.shape[1:]), self.strides, strict=True)
+        count = math.prod(n for n, stride in moving if stride)
+        return min(last - first + 1, count) * self.itemsize
+
 
 class Lowered:
     """A kernel, and what its table holds for the shapes at hand.

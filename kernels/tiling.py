@@ -98,8 +98,7 @@ class _Rows:
         found: dict[int, int] = {}
         for kernel in self.kernels:
             for access in kernel.accesses:
-                _, first, last = access.row(kernel.stop // self.rows)
-                size = (last - first + 1) * access.itemsize
+                size = access.bytes(kernel.stop // self.rows)
                 found[access.slot] = max(found.get(access.slot, 0), size)
         return sum(found.values())
 

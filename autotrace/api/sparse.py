@@ -11,9 +11,12 @@ import numpy as np
 from ..core import tree
 from ..core.avals import ShapedArray, is_inexact
 from ..core.errors import NonDifferentiableError, located
+from ..core.jaxpr import Jaxpr, sub_jaxprs
 from ..core.lazy import LazyModule
+from ..core.primitive import Primitive
 from ..core.trace import Tracer, get_aval
 from ..lax.arithmetic import convert_element_type
+from ..lax.calls import custom_tangent_p
 from ..lax.dependence import jacobian_pattern
 from ..lax.indexing import gather
 from ..lax.slicing import concatenate
@@ -148,13 +151,23 @@ def _stage_tangents(flat: Callable, arguments: _Arguments) -> Any:
     return simplify_jaxpr(stage(push, [*avals, *avals[:count]], "sparsity"))
 
 
-def _find_pattern(flat: Callable, arguments: _Arguments) -> Any:
-    """The pattern of a function's Jacobian with respect to the first arguments, as a CSR array."""
+def _uses(jaxpr: Jaxpr, primitive: Primitive) -> bool:
+    """Whether a program has an equation of a primitive, perhaps within another one."""
+    return any(
+        eqn.primitive is primitive or any(_uses(sub, primitive) for sub in sub_jaxprs(eqn.params))
+        for eqn in jaxpr.eqns
+    )
+
+
+def _find_pattern(flat: Callable, arguments: _Arguments) -> tuple[Any, bool]:
+    """The pattern of a function's Jacobian with respect to the first arguments, as a CSR array;
+    and whether it has derivatives in reverse mode only."""
     avals = [get_aval(x) for x in arguments.leaves]
     active = avals[: arguments.count]
     inputs = [*(None for _ in avals), *independent_inputs(active)]
     jaxpr = _stage_tangents(flat, arguments)
-    return jacobian_pattern(jaxpr, inputs, sum(a.size for a in active))
+    pattern = jacobian_pattern(jaxpr, inputs, sum(a.size for a in active))
+    return pattern, _uses(jaxpr, custom_tangent_p)
 
 
 def sparsity(fun: Callable, argnums: int | Sequence[int] = 0) -> Callable:
@@ -190,7 +203,7 @@ def sparsity(fun: Callable, argnums: int | Sequence[int] = 0) -> Callable:
     @wraps(fun, "sparsity")
     def sparsity_f(*args: Any, **kwargs: Any) -> Any:
         arguments = _Arguments(fun, argnums, args, kwargs, what)
-        return _find_pattern(arguments.flat(), arguments)
+        return _find_pattern(arguments.flat(), arguments)[0]
 
     return sparsity_f
 
@@ -200,19 +213,30 @@ class SparseStructure(NamedTuple):
 
     Attributes:
       pattern: where it may have nonzeros, a ``csr_array`` of bools.
-      mode: ``"forward"``: products with columns, ``"reverse"``: with rows.
-      colors: for each column (in reverse mode row) the number of the product it is part of, -1
+      columns: for each column the number of the product, in forward mode, that it is part of, -1
         for none.
+      rows: for each row the number of the product in reverse mode; -1 for rows that are read off
+        the columns' products.
     """
 
     pattern: Any
-    mode: str
-    colors: np.ndarray
+    columns: np.ndarray
+    rows: np.ndarray
+
+    @property
+    def forward(self) -> int:
+        """The number of products in forward mode."""
+        return int(self.columns.max(initial=-1)) + 1
+
+    @property
+    def reverse(self) -> int:
+        """The number of products in reverse mode."""
+        return int(self.rows.max(initial=-1)) + 1
 
     @property
     def products(self) -> int:
         """How many products with vectors make the derivative."""
-        return int(self.colors.max(initial=-1)) + 1
+        return self.forward + self.reverse
 
 
 class _Plan:
@@ -289,67 +313,62 @@ def _one_hot(colors: np.ndarray, avals: Sequence[ShapedArray]) -> list[np.ndarra
     return seeds
 
 
-def _side_by_side(stacks: Sequence[Any], dims: Sequence[int | None], axis: Axis, what: str) -> Any:
-    """Results of a batch, each laid out flat, as one matrix with a row for each of the batch."""
-    for x in stacks:
-        if not is_inexact(get_aval(x).dtype):
-            raise NonDifferentiableError(
-                located(f"{what}: the function must return floating arrays")
-            )
-    dtype = np.result_type(*(get_aval(x).dtype for x in stacks))
+def _products(linear: Callable, colors: np.ndarray, like: Sequence[Any]) -> Any:
+    """The products of a linear function of arrays with the sums of unit vectors of one color, laid
+    out flat one after another."""
+    seeds = _one_hot(colors, [get_aval(x) for x in like])
+    axis = Axis(len(seeds[0]))
+    stacks, dims = batch_flat(linear, axis, seeds, [0] * len(seeds))
+    dtype = np.result_type(*(x.dtype for x in stacks))
     flat = []
     for x, d in zip(stacks, dims, strict=True):
         x = convert_element_type(batched_at(x, d, axis), dtype)
         flat.append(reshape(x, (axis.size, math.prod(x.shape[1:]))))
-    return concatenate(flat, 1)
+    found = concatenate(flat, 1)
+    return reshape(found, (math.prod(found.shape),))
 
 
-def _forward_values(
-    flat: Callable, count: int, colors: np.ndarray, what: str
-) -> Callable[[Sequence[Any], np.ndarray], Any]:
-    """The nonzeros of a Jacobian from products with columns."""
-
-    def values(leaves: Sequence[Any], index: np.ndarray) -> Any:
-        seeds = _one_hot(colors, [get_aval(x) for x in leaves[:count]])
-
-        def push(*tangents: Any) -> list[Any]:
-            full = [*tangents, *(None for _ in leaves[count:])]
-            outs, made = jvp_flat(flat, leaves, full, "sparse_jacobian")
-            return instantiate_all(made, outs)
-
-        axis = Axis(len(seeds[0]))
-        stacks, dims = batch_flat(push, axis, seeds, [0] * count)
-        found = _side_by_side(stacks, dims, axis, what)
-        return gather(reshape(found, (math.prod(found.shape),)), [index], (0,), mode="clip")
-
-    return values
-
-
-def _reverse_values(
-    flat: Callable, count: int, colors: np.ndarray, what: str
-) -> Callable[[Sequence[Any], np.ndarray], Any]:
-    """The nonzeros of a Jacobian from products with rows."""
-
-    def values(leaves: Sequence[Any], index: np.ndarray) -> Any:
-        active = [i < count for i in range(len(leaves))]
-        outs, linear = linearize_flat(flat, leaves, active, "sparse_jacobian")
-        for out in outs:
-            if get_aval(out).dtype.kind != "f":
-                raise NonDifferentiableError(
-                    located(
-                        f"{what}, in reverse mode: the function must return real floating arrays, "
-                        f"got {get_aval(out)}"
-                    )
+def _check_outputs(outs: Sequence[Any], kinds: str, what: str) -> None:
+    for out in outs:
+        if get_aval(out).dtype.kind not in kinds:
+            adjective = "real floating" if kinds == "f" else "floating"
+            is_complex = get_aval(out).dtype.kind == "c"
+            raise NonDifferentiableError(
+                located(
+                    f"{what}: the function must return {adjective} arrays, got {get_aval(out)}",
+                    "What to do: mode='forward' takes complex results." if is_complex else "",
                 )
-        seeds = _one_hot(colors, [get_aval(x) for x in outs])
+            )
 
-        def pull(*cts: Any) -> list[Any]:
-            return instantiate_all(transpose_linear(linear, cts), leaves[:count])
 
-        axis = Axis(len(seeds[0]))
-        stacks, dims = batch_flat(pull, axis, seeds, [0] * len(seeds))
-        found = _side_by_side(stacks, dims, axis, what)
-        return gather(reshape(found, (math.prod(found.shape),)), [index], (0,), mode="clip")
+def _values(flat: Callable, count: int, structure: SparseStructure, what: str) -> Callable:
+    """The function from a function's inputs, and the places of the nonzeros among all products
+    (those with columns first), to the nonzeros of its Jacobian with respect to the first inputs."""
+
+    def values(leaves: Sequence[Any], index: np.ndarray) -> Any:
+        active = leaves[:count]
+        parts = []
+        if structure.forward or not structure.reverse:
+
+            def push(*tangents: Any) -> list[Any]:
+                full = [*tangents, *(None for _ in leaves[count:])]
+                outs, made = jvp_flat(flat, leaves, full, "sparse_jacobian")
+                _check_outputs(outs, "fc", what)
+                return instantiate_all(made, outs)
+
+            parts.append(_products(push, structure.columns, active))
+        if structure.reverse:
+            flags = [i < count for i in range(len(leaves))]
+            outs, linear = linearize_flat(flat, leaves, flags, "sparse_jacobian")
+            _check_outputs(outs, "f", what)
+
+            def pull(*cts: Any) -> list[Any]:
+                return instantiate_all(transpose_linear(linear, cts), active)
+
+            dtype = np.result_type(*(x.dtype for x in outs))
+            parts.append(convert_element_type(_products(pull, structure.rows, outs), dtype))
+        found = concatenate(parts, 0) if len(parts) > 1 else parts[0]
+        return gather(found, [index], (0,), mode="clip")
 
     return values
 
@@ -360,16 +379,45 @@ def _positions(pattern: Any) -> tuple[np.ndarray, np.ndarray]:
     return rows, pattern.indices.astype(np.int64)
 
 
+def _colored(pattern: Any, in_reverse: np.ndarray) -> SparseStructure:
+    """Color some rows for products in reverse mode, and the columns of the others."""
+    rows, _ = _positions(pattern)
+    parts = []
+    for chosen in (~in_reverse, in_reverse):
+        part = pattern.copy()
+        part.data = chosen[rows]
+        part.eliminate_zeros()
+        parts.append(part)
+    return SparseStructure(pattern, color_columns(parts[0]), color_columns(parts[1].T.tocsr()))
+
+
 def _choose(pattern: Any, mode: str) -> SparseStructure:
-    """Color columns or rows, in mode ``"auto"`` what takes fewer products."""
+    """Color columns or rows, in mode ``"auto"`` what takes fewest products: columns, rows, or the
+    fullest rows and the columns of the others."""
+    size = pattern.shape[0]
+    lengths = np.diff(pattern.indptr)
     if mode == "reverse":
-        return SparseStructure(pattern, "reverse", color_columns(pattern.T.tocsr()))
-    forward = SparseStructure(pattern, "forward", color_columns(pattern))
-    fullest_column = np.bincount(pattern.indices, minlength=1).max(initial=0)
-    if mode == "forward" or forward.products <= fullest_column:
-        return forward
-    reverse = SparseStructure(pattern, "reverse", color_columns(pattern.T.tocsr()))
-    return min(forward, reverse, key=lambda s: s.products)
+        return _colored(pattern, np.ones(size, bool))
+    best = _colored(pattern, np.zeros(size, bool))
+    if mode == "forward":
+        return best
+    limits = np.unique(lengths)
+    if len(limits) > _LIMITS:
+        limits = limits[np.linspace(0, len(limits) - 1, _LIMITS).astype(int)]
+    rows, columns = _positions(pattern)
+    found = []  # a bound of the number of products, and the rows in reverse mode
+    for limit in [-1, *limits]:
+        full = lengths > limit
+        fullest_column = np.bincount(columns[full[rows]], minlength=1).max(initial=0)
+        found.append((max(limit, 0) + fullest_column, full))
+    for bound, full in (found[0], min(found, key=lambda pair: pair[0])):
+        if bound < best.products:
+            best = min(best, _colored(pattern, full), key=lambda s: s.products)
+    return best
+
+
+#: So many lengths of rows are tried as the limit beyond which rows are found in reverse mode.
+_LIMITS = 32
 
 
 def sparse_jacobian(
@@ -381,7 +429,8 @@ def sparse_jacobian(
     """The Jacobian of a function as a sparse matrix, from a few products with vectors.
 
     Columns without a row in common are found in one product (Curtis, Powell, Reid 1974), rows
-    without a column in common likewise in reverse mode; which ones is found once for arguments of
+    without a column in common likewise in reverse mode, full rows in reverse and the others in
+    forward mode (as Coleman and Verma 1998, by rows); which ones is found once for arguments of
     given types. All products are made in one compiled call.
 
     Args:
@@ -391,7 +440,7 @@ def sparse_jacobian(
         stored (not zero) say so, if known; else what ``sparsity`` finds. Nonzeros elsewhere make
         the result wrong.
       mode: ``"forward"`` for products with columns, ``"reverse"`` for products with rows,
-        ``"auto"`` for what takes fewer products.
+        ``"auto"`` for what takes fewest products, which may be some of both.
 
     Returns:
       A function of the same arguments that returns a ``scipy.sparse.csr_array`` of the output's
@@ -422,19 +471,16 @@ def sparse_jacobian(
         count = arguments.count
         columns = sum(get_aval(x).size for x in arguments.leaves[:count])
         if pattern is None:
-            found = _find_pattern(flat, arguments)
+            found, only_reverse = _find_pattern(flat, arguments)
         else:
-            found = _given_pattern(pattern, columns, what)
-        structure = _choose(found, mode)
+            found, only_reverse = _given_pattern(pattern, columns, what), False
+        structure = _choose(found, "reverse" if only_reverse and mode == "auto" else mode)
         rows, cols = _positions(found)
-        colors = structure.colors
-        if structure.mode == "forward":
-            index = colors[cols] * found.shape[0] + rows
-            values = _forward_values(flat, count, colors, what)
-        else:
-            index = colors[rows] * found.shape[1] + cols
-            values = _reverse_values(flat, count, colors, what)
-        return _Plan(structure, index, values)
+        size, width = found.shape
+        by_columns = structure.columns[cols] * size + rows
+        by_rows = structure.forward * size + structure.rows[rows] * width + cols
+        index = np.where(structure.rows[rows] < 0, by_columns, by_rows)
+        return _Plan(structure, index, _values(flat, count, structure, what))
 
     return SparseDerivative(fun, argnums, "sparse_jacobian", plan)
 
@@ -495,7 +541,7 @@ def sparse_hessian(
         gradient = _gradient(arguments.flat(), arguments.count, what)
         columns = sum(get_aval(x).size for x in arguments.leaves[: arguments.count])
         if pattern is None:
-            found = _find_pattern(gradient, arguments)
+            found = _find_pattern(gradient, arguments)[0]
         else:
             found = _given_pattern(pattern, columns, what)
         if found.shape[0] != columns:
@@ -503,13 +549,12 @@ def sparse_hessian(
         found = sparse.csr_array(found + found.T)
         found.sort_indices()
         colors = color_symmetric(found)
-        structure = SparseStructure(found, "forward", colors)
+        structure = SparseStructure(found, colors, np.full(columns, -1))
         rows, cols = _positions(found)
         keys = rows * structure.products + colors[cols]
         alone = np.bincount(keys, minlength=1)[keys] == 1
         rows, cols = np.where(alone, rows, cols), np.where(alone, cols, rows)
         index = colors[cols] * columns + rows
-        values = _forward_values(gradient, arguments.count, colors, what)
-        return _Plan(structure, index, values)
+        return _Plan(structure, index, _values(gradient, arguments.count, structure, what))
 
     return SparseDerivative(fun, argnums, "sparse_hessian", plan)

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..core.avals import ShapedArray, is_inexact
-from ..core.errors import ConcretizationError, MissingRuleError
-from ..core.jaxpr import Jaxpr, sub_jaxprs
+from ..core.errors import ConcretizationError, located
+from ..core.jaxpr import Eqn, Jaxpr, sub_jaxprs
 from ..core.lazy import LazyModule
 from ..core.primitive import Primitive
 from ..transforms.batch import Axis
@@ -39,6 +39,8 @@ from .branching import cond_p
 from .calls import custom_tangent_p, jit_p
 from .checkpointing import checkpoint_p
 from .cumulative import cumsum_p, linear_recurrence_p, shift_p
+from .equations import banded_solve_p, solve_p
+from .factorizations import triangular_solve_p
 from .implicit import custom_linear_solve_p
 from .indexing import gather_p, scatter_p
 from .linear import dot_general_p
@@ -65,6 +67,8 @@ _PAIRS = 1 << 21
 #: So many equations of turns at most are gone through one by one; a longer loop is taken to do in
 #: each turn what it does in any.
 _TURNS = 20_000
+#: A pattern of more nonzeros than these, which take 4 GB, is refused.
+_NONZEROS = 1 << 29
 #: So often what a loop carries may come to depend on more, before it depends on everything.
 _ROUNDS = 24
 
@@ -302,6 +306,20 @@ def _through_nonzeros(value: Dependence, at: tuple, side: int, shape: tuple) -> 
     return gathered(targets, Dependence(value.ids[batch, own, summed], value.table), shape)
 
 
+def _solutions(
+    operands: Values, ins: Avals, outs: Avals, *, left_side: bool = True, **_: Any
+) -> Values:
+    """Of linear equations with stacks of matrices: each right side's unknowns depend on it."""
+    if isinstance(operands[0], Dependence):
+        return from_everything(operands, outs)
+    return [_any_place(operands[1], [outs[0].ndim - (2 if left_side else 1)], outs[0].shape)]
+
+
+solve_p.def_dependence(_solutions)
+triangular_solve_p.def_dependence(_solutions)
+banded_solve_p.def_dependence(_solutions)
+
+
 # --- calls and branches ------------------------------------------------------------------------
 
 
@@ -431,18 +449,56 @@ def _scan_dependence(
         stacks = zip(columns, jaxpr.out_avals[shape.carry :], strict=True)
         return [*carry, *(_stacked(c, a) for c, a in stacks)]
     any_element = [x.reduced((0,)) if isinstance(x, Dependence) else None for x in elements]
-    carry, made = _settled(jaxpr, shape, consts, carry, any_element)
+    carry, _ = _settled(jaxpr, shape, consts, carry, any_element)
     if len(outs) == shape.carry:
         return carry
-    dims = tuple(None if i < len(consts) + len(carry) else 0 for i in range(len(operands)))
-    try:
-        many, places = batched(jaxpr, Axis(length), dims)
-    except (MissingRuleError, NotImplementedError):
-        own = list(zip(made, outs, strict=True))[shape.carry :]
-        return [*carry, *(_spread(v, a.shape) for v, a in own)]
-    found = find_dependence(many, [*consts, *carry, *elements])[shape.carry :]
-    rows = zip(found, places[shape.carry :], outs[shape.carry :], strict=True)
-    return [*carry, *(_in_front(value, place, aval.shape) for value, place, aval in rows)]
+    side_by_side = _batched_turns if all(map(_batches, jaxpr.eqns)) else _nested_turns
+    return [*carry, *side_by_side(jaxpr, [*consts, *carry], elements, outs[shape.carry :])]
+
+
+def _batches(eqn: Eqn) -> bool:
+    """Whether an equation has a batch, and one without loops, which may never come to an end of
+    being batched."""
+    primitive = eqn.primitive
+    known = primitive.batch is not None and primitive is not custom_tangent_p
+    return known and not any(True for _ in sub_jaxprs(eqn.params))
+
+
+def _batched_turns(jaxpr: Jaxpr, before: Values, elements: Values, outs: Avals) -> Values:
+    """What a loop's turns put out, when what they begin with depends on the same in each of them:
+    by the body for all turns at once."""
+    length = outs[0].shape[0]
+    dims = (*(None for _ in before), *(0 for _ in elements))
+    many, places = batched(jaxpr, Axis(length), dims)
+    found = find_dependence(many, [*before, *elements])[-len(outs) :]
+    rows = zip(found, places[-len(outs) :], outs, strict=True)
+    return [_in_front(value, place, aval.shape) for value, place, aval in rows]
+
+
+def _nested_turns(jaxpr: Jaxpr, before: Values, elements: Values, outs: Avals) -> Values:
+    """As ``_batched_turns``, without a batch: by what a turn's results depend on among its own
+    elements."""
+    length = outs[0].shape[0]
+    chosen = [isinstance(x, Dependence) for x in elements]
+    avals = [a for a, c in zip(jaxpr.in_avals[len(before) :], chosen, strict=True) if c]
+    inputs = iter(independent_inputs(avals))
+    own = [next(inputs) if c else None for c in chosen]
+    found = find_dependence(jaxpr, [*(None for _ in before), *own])[-len(outs) :]
+    others = find_dependence(jaxpr, [*before, *(None for _ in elements)])[-len(outs) :]
+    if not avals:
+        return [_spread(v, a.shape) for v, a in zip(others, outs, strict=True)]
+    picked = [x for x, c in zip(elements, chosen, strict=True) if c]
+    ids, table = together(picked, [(length, *a.shape) for a in avals])
+    wide = np.concatenate([i.reshape(length, -1) for i in ids], 1)
+    made: Values = []
+    for value, other, aval in zip(found, others, outs, strict=True):
+        through = None
+        if isinstance(value, Dependence):
+            local = value.rows().tocoo()
+            targets = np.arange(length)[:, None] * local.shape[0] + local.row
+            through = gathered(targets, Dependence(wide[:, local.col], table), aval.shape)
+        made.append(united([_spread(other, aval.shape), through], aval.shape))
+    return made
 
 
 def _element(x: Value, index: int) -> Value:
@@ -519,7 +575,20 @@ def jacobian_pattern(jaxpr: Jaxpr, inputs: Values, count: int) -> Any:
 
     Returns:
       A ``csr_array`` of bools, a row for each element of the outputs.
+
+    Raises:
+      MemoryError: where there are too many.
     """
-    matrix = _local_rows(find_dependence(jaxpr, inputs), jaxpr.out_avals, count)
+    found = find_dependence(jaxpr, inputs)
+    total = sum(int(v.sizes().sum()) for v in found if isinstance(v, Dependence))
+    if total > _NONZEROS:
+        raise MemoryError(
+            located(
+                f"the pattern of a derivative has {total:,} nonzeros of "
+                f"{count * sum(a.size for a in jaxpr.out_avals):,}",
+                "What to do: use products with vectors (jvp, vjp, hvp) in place of the matrix.",
+            )
+        )
+    matrix = _local_rows(found, jaxpr.out_avals, count)
     matrix.sort_indices()
     return matrix

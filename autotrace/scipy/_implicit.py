@@ -21,7 +21,7 @@ from ..api.vectorize import vmap
 from ..core import tree
 from ..core.trace import Tracer, get_aval
 from ..lax.functions import as_function
-from ..lax.implicit import custom_linear_solve, custom_root
+from ..lax.implicit import custom_root
 from ..numpy import array
 from ..transforms.evaluate import eval_jaxpr
 from .sparse.linalg import gmres
@@ -36,7 +36,8 @@ def is_traced(values: Any) -> bool:
     return any(isinstance(x, Tracer) for x in tree.leaves(values))
 
 
-def _call(fun: Callable, x: Any, *args: Any, **kwargs: Any) -> Any:
+def plain_call(fun: Callable, x: Any, *args: Any, **kwargs: Any) -> Any:
+    """How a function of the unknowns and of further arguments is called."""
     return fun(x, *args, **kwargs)
 
 
@@ -116,7 +117,7 @@ class Problem:
         *,
         vector: bool = False,
         elementwise: bool = False,
-        call: Callable = _call,
+        call: Callable = plain_call,
     ):
         check_callable(fun, what)
         self.what = what
@@ -140,7 +141,7 @@ class Problem:
         other.what, other.elementwise, other.start = self.what, self.elementwise, self.start
         in_tree, fixed = _sorted(args, {})
         other._recipe = replace(
-            self._recipe, fun=fun, call=_call, vector=True, in_tree=in_tree, fixed=fixed
+            self._recipe, fun=fun, call=plain_call, vector=True, in_tree=in_tree, fixed=fixed
         )
         other._arrays = _arrays(args, {})
         return other
@@ -264,14 +265,5 @@ def dense_solve(g: Callable, y: Any) -> Any:
     if y.shape[0] > _DENSE:
         return gmres(g, y, tol=1e-10)[0]
 
-    def solve(product: Callable, right: Any) -> Any:
-        matrix = vmap(product, out_axes=1)(np.eye(right.shape[0]))
-        return pure_callback(np.linalg.solve, ShapeDtypeStruct(right.shape, _FLOAT), matrix, right)
-
-    return custom_linear_solve(g, y, solve, solve)
-
-
-def inverse(matrix: Any) -> Any:
-    """The inverse of a regular matrix in float64, with derivatives."""
-    columns = np.eye(matrix.shape[0])
-    return vmap(lambda e: dense_solve(lambda x: matrix @ x, e), out_axes=1)(columns)
+    matrix = vmap(g, out_axes=1)(np.eye(y.shape[0]))
+    return np.linalg.solve(matrix, y)

@@ -24,7 +24,7 @@ from ..core.errors import located
 from ..core.lazy import LazyModule
 from ..core.trace import active_traces
 from ..numpy import array
-from ._implicit import Problem, find_root, inverse, is_traced
+from ._implicit import Problem, find_root, is_traced, plain_call
 
 __all__ = [
     "brentq",
@@ -71,7 +71,8 @@ def minimize(
       args: further arguments of ``fun``.
       method: as for SciPy's function.
       jac, hess, hessp: derivatives of one's own, as SciPy takes them, of arrays of one dimension;
-        compiled ones when None. ``hess="sparse"`` gives a method that takes Hessians sparse ones.
+        compiled ones when None. With ``jac=True`` the function returns a pair, the second of which
+        is left aside. ``hess="sparse"`` gives a method that takes Hessians sparse ones.
       bounds, tol, callback, options: as for SciPy's function, with the unknowns laid out flat.
       constraints: as for SciPy's function. Functions in them get the unknowns as ``fun`` does, and
         compiled derivatives where they come without.
@@ -93,7 +94,9 @@ def minimize(
     >>> grad(lambda a: np.sum(minimize(f, np.zeros(2), args=(a,), tol=1e-9).x ** 2))(2.0).round(6)
     np.float64(8.0)
     """
-    problem = Problem("minimize", fun, x0, args)
+    pair = jac is True  # the function returns its gradient, too; a compiled one serves
+    problem = Problem("minimize", fun, x0, args, call=_first_of_pair if pair else plain_call)
+    jac = None if pair or jac is False else jac
     if isinstance(constraints, dict) or not isinstance(constraints, Sequence):
         constraints = [constraints]
     settings = {"tol": tol, "callback": callback, "options": options}
@@ -109,6 +112,10 @@ def minimize(
             )
         return _traced_minimum(problem, bounds, settings)
     return problem.finished(_minimum(problem, bounds, constraints, settings))
+
+
+def _first_of_pair(fun: Callable, x: Any, *args: Any) -> Any:
+    return fun(x, *args)[0]
 
 
 def _minimum(problem: Problem, bounds: Any, constraints: Any, settings: dict) -> Any:
@@ -320,7 +327,7 @@ def least_squares(
 
     >>> import numpy as np
     >>> def residuals(x):
-    ...     return np.concatenate([10 * (x[1:] - x[:-1] ** 2), 1 - x[:-1]])
+    ...     return np.concatenate([x[1:] - x[:-1] ** 2, x - 1])
     >>> least_squares(residuals, np.zeros(50), jac_sparsity="auto").x[:3].round(6)
     array([1., 1., 1.])
     """
@@ -475,7 +482,7 @@ def _traced_fit(
         residuals, guess, None, bounds, method or ("lm" if free else "trf"), **options
     )
     jacobian = jacfwd(residuals)(result.x)
-    covariance = inverse(jacobian.T @ jacobian)
+    covariance = np.linalg.inv(jacobian.T @ jacobian)
     if not absolute_sigma:
         covariance = covariance * (2 * result.cost / (np.size(ydata) - start.size))
     return result.x, covariance

@@ -14,6 +14,7 @@ NP = common.namespace(
     numpy,
     cho_solve=lambda factor, b: autotrace.scipy.linalg.cho_solve((factor, True), b),
     erf=autotrace.lax.erf,
+    jacobians=lambda f, argnums: autotrace.vmap(autotrace.jacrev(f, argnums)),
     lax=autotrace.lax,
     sigmoid=autotrace.lax.logistic,
     vmap=autotrace.vmap,

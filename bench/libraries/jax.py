@@ -12,6 +12,7 @@ NP = common.namespace(
     jax.numpy,
     cho_solve=lambda factor, b: jax.scipy.linalg.cho_solve((factor, True), b),
     erf=jax.scipy.special.erf,
+    jacobians=lambda f, argnums: jax.vmap(jax.jacrev(f, argnums)),
     lax=jax.lax,
     logsumexp=jax.nn.logsumexp,
     log_softmax=jax.nn.log_softmax,

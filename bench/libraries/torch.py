@@ -12,6 +12,7 @@ NP = common.namespace(
     torch,
     cho_solve=lambda factor, b: torch.cholesky_solve(b[:, None], factor)[:, 0],
     cross_entropy=torch.nn.functional.cross_entropy,
+    jacobians=lambda f, argnums: torch.func.vmap(torch.func.jacrev(f, argnums)),
     lax=common.python_loops(torch.stack),
     layer_norm=torch.nn.functional.layer_norm,
     max=torch.amax,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from control_programs import ControlProgram
 from random_programs import Program
 
 import autotrace as at
 from autotrace import lax
 from autotrace.api.coloring import color_columns, color_symmetric
+from autotrace.lax import dependence
 
 X = np.array([0.3, -0.8, 1.1, 0.6, -0.4, 0.9])
 INDEX = np.array([4, 0, 4, 2])
@@ -41,8 +43,28 @@ def written(x):
     return lax.fori_loop(1, 6, lambda i, y: y.at[i].set(x[i] * x[i - 1]), x * 0.0)
 
 
-def long_map(x):
-    return lax.map(lambda v: v[0] * v[1], (np.tile(x, 5000), np.tile(x, 5000)))[::4999]
+def mapped(x):
+    return lax.map(lambda v: v[0] * v[1], (np.tile(x, 2), np.tile(x[::-1], 2)))
+
+
+def nested(x):
+    def turn(_, v):
+        return _, lax.while_loop(lambda w: w[0] * w[1] < 1, lambda w: w * 2.0, v)
+
+    return lax.scan(turn, 0, np.stack([x, x[::-1]], 1) ** 2 + 0.1)[1]
+
+
+def with_rules(x):
+    def product(v):
+        return v[0] * v[1]
+
+    one = at.custom_vjp(product)
+    one.defvjp(lambda v: (product(v), v), lambda v, ct: (ct * v[::-1],))
+    return lax.map(one, np.tile(x, 2).reshape(-1, 2))
+
+
+def read(x):
+    return lax.map(lambda i: x[i] * x[i + 1], np.arange(5))
 
 
 def sorted_rows(x):
@@ -110,10 +132,18 @@ FUNCTIONS = {
     "scan": (lambda x: lax.scan(lambda c, v: (c + v, c * v), x[0], x[1:])[1], 20),
     "few turns": (turns(2), 15),
     "written": (written, 10),
-    "many turns": (turns(30_000), 21),
-    "long map": (long_map, 7),
+    "map": (mapped, 24),
+    "read": (read, 10),
+    "loop in a scan": (nested, 24),
+    "map of custom_vjp": (with_rules, 12),
     "while": (until, 6),
     "blocks": (in_blocks, 4 * 4),
+    "equations": (
+        lambda x: np.linalg.solve(
+            np.stack([x[:4], x[2:]]).reshape(2, 2, 2), x[:4].reshape(2, 2, 1)
+        ),
+        16,
+    ),
     "vmap": (
         lambda x: at.vmap(lambda v: np.array([v[0] * v[1], v[0]]))(x.reshape(3, 2)), 9
     ),
@@ -134,11 +164,29 @@ def test_against_dense(name):
     assert pattern.dtype == bool and pattern.shape == dense.shape
     assert not (dense != 0)[~pattern.toarray()].any()
     assert pattern.nnz <= most
-    modes = ("reverse",) if name == "custom_vjp" else ("forward", "reverse")
+    modes = ("auto", "reverse") if name.endswith("custom_vjp") else ("forward", "reverse")
     for mode in modes:
         found = at.sparse_jacobian(f, mode=mode)(X)
         assert isinstance(found, sp.csr_array) and found.dtype == dense.dtype
         np.testing.assert_allclose(found.toarray(), dense, rtol=1e-12, atol=1e-14)
+
+
+#: With how many nonzeros at most the patterns of loops are found that are not gone through turn by
+#: turn.
+LOOPS = {
+    "scan": 30, "few turns": 21, "written": 36, "map": 24, "read": 10, "loop in a scan": 24,
+    "map of custom_vjp": 12, "while": 6,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_loops_of_many_turns(name, monkeypatch):
+    monkeypatch.setattr(dependence, "_TURNS", 0)
+    f = FUNCTIONS[name][0]
+    dense = np.reshape(at.jacrev(f)(X), (-1, 6))
+    pattern = at.sparsity(f)(X)
+    assert not (dense != 0)[~pattern.toarray()].any()
+    assert pattern.nnz <= LOOPS[name]
 
 
 def dense_jacobian(f, argnums, args):
@@ -177,10 +225,34 @@ def test_random_programs_are_contained():
     assert sum(check_random_program(seed) for seed in range(40)) > 1000
 
 
+def check_control_program(seed):
+    program = ControlProgram(seed, depth=2)
+    floats = [i for i, x in enumerate(program.inputs) if x.dtype.kind == "f"]
+
+    def f(*args):
+        return [x for x in at.tree.leaves(program.run(lax, *args)) if x.dtype.kind == "f"]
+
+    with at.config.override("backend", "numpy"):  # the programs run once
+        if not f(*program.inputs):
+            return 0
+        pattern = at.sparsity(f, floats)(*program.inputs)
+        dense = dense_jacobian(f, floats, program.inputs)
+    assert not ((dense != 0) & ~pattern.toarray()).any()
+    return pattern.nnz
+
+
+@pytest.mark.parametrize("turns", [0, 20_000])
+def test_programs_of_loops_and_branches_are_contained(turns, monkeypatch):
+    monkeypatch.setattr(dependence, "_TURNS", turns)
+    assert sum(check_control_program(seed) for seed in range(12)) > 100
+
+
 @pytest.mark.slow
 def test_many_random_programs_are_contained():
     for seed in range(40, 3000):
         check_random_program(seed)
+    for seed in range(12, 400):
+        check_control_program(seed)
 
 
 def tridiagonal(x):
@@ -191,7 +263,7 @@ def tridiagonal(x):
 def test_tridiagonal_takes_three_products():
     jacobian = at.sparse_jacobian(tridiagonal)
     structure = jacobian.structure(np.ones(10_000))
-    assert structure.products == 3 and structure.mode == "forward"
+    assert (structure.forward, structure.reverse) == (3, 0)
     assert structure.pattern.nnz == 29_998
     x = np.linspace(0, 1, 20)
     np.testing.assert_allclose(jacobian(x).toarray(), at.jacfwd(tridiagonal)(x), rtol=1e-13)
@@ -201,9 +273,23 @@ def test_mode_follows_the_number_of_products():
     def wide(x):
         return np.concatenate([x[:1] * x.sum(), x.sum(keepdims=True) ** 2])
 
-    assert at.sparse_jacobian(wide).structure(X).mode == "reverse"
-    assert at.sparse_jacobian(wide).structure(X).products == 2
-    assert at.sparse_jacobian(lambda x: x[0] * np.ones(9)).structure(X).products == 1
+    def arrow(x):
+        return np.concatenate([[np.sum(x**2)], x * x[0], [np.prod(np.cos(x))]])
+
+    def products(f, **options):
+        structure = at.sparse_jacobian(f, **options).structure(X)
+        return structure.forward, structure.reverse
+
+    assert products(wide) == (0, 2)
+    assert products(lambda x: x[0] * np.ones(9)) == (1, 0)
+    assert products(arrow, mode="forward") == (6, 0)
+    assert products(arrow, mode="reverse") == (0, 8)
+    assert products(arrow) == (2, 2)
+    dense = at.jacfwd(arrow)(X)
+    np.testing.assert_allclose(at.sparse_jacobian(arrow)(X).toarray(), dense, rtol=1e-12)
+    single = at.sparse_jacobian(lambda x: arrow(x).astype(np.float32))(X)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single.toarray(), dense, rtol=1e-5)
 
 
 def test_arguments_and_pytrees():
@@ -273,6 +359,11 @@ def test_errors():
         at.sparse_hessian(tridiagonal)(X)
     with pytest.raises(TypeError, match="cannot be traced"):
         at.jit(at.sparse_jacobian(tridiagonal))(X)
+
+
+def test_patterns_that_are_too_large_are_refused():
+    with pytest.raises(MemoryError, match="10,000,000,000 nonzeros"):
+        at.sparsity(lambda x: x - x.mean())(np.zeros(100_000))
 
 
 HESSIANS = {

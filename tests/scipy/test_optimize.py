@@ -63,6 +63,18 @@ def test_own_derivatives():
 
     result = optimize.minimize(rosenbrock, X0, jac=jac)
     assert result.success and len(calls) == result.njev
+    pair = optimize.minimize(lambda x: (rosenbrock(x), "aside"), X0, jac=True, method="trust-ncg")
+    np.testing.assert_allclose(pair.x, 1, atol=1e-4)
+    assert optimize.minimize(rosenbrock, X0, jac="3-point").success
+
+
+def test_minima_within_minima():
+    def outer(a):
+        inner = optimize.minimize(lambda x: np.sum((x - a) ** 2 + (x - 1) ** 4), np.zeros(1))
+        return (inner.x[0] - 1.5) ** 2
+
+    a = optimize.minimize(outer, np.array([1.0])).x
+    np.testing.assert_allclose(a, 1.5 + 2 * 0.5**3, atol=1e-4)
 
 
 def test_sparse_hessian():
@@ -221,7 +233,7 @@ def test_minimize_scalar():
 
 
 def chain(x):
-    return np.concatenate([10 * (x[1:] - x[:-1] ** 2), 1 - x[:-1]])
+    return np.concatenate([x[1:] - x[:-1] ** 2, 1 - x[:-1]])
 
 
 @pytest.mark.parametrize("sparsity", ["auto", None, "given"])
