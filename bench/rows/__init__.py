@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import algebra, elementwise, loops, models, reductions, small
+from . import algebra, elementwise, loops, models, reductions, sampling, small
 from .row import Row
 
 ALL: list[Row] = [
@@ -12,5 +12,6 @@ ALL: list[Row] = [
     *models.ROWS,
     *algebra.ROWS,
     *loops.ROWS,
+    *sampling.ROWS,
 ]
 BY_KEY: dict[str, Row] = {row.key: row for row in ALL}
