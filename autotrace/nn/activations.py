@@ -12,6 +12,7 @@ from typing import Any
 from .. import lax
 from .. import numpy as anp
 from ..core.errors import located
+from ..scipy import special
 
 
 def as_floating(x: Any) -> Any:
@@ -85,7 +86,7 @@ def softplus(x: Any) -> Any:
     >>> nn.softplus(np.array([-1000.0, 1000.0]))
     array([   0., 1000.])
     """
-    return anp.logaddexp(as_floating(x), 0)
+    return special.softplus(x)
 
 
 def sparse_plus(x: Any) -> Any:
