@@ -21,6 +21,11 @@ Initializer = Callable[..., Any]
 Axes = int | Sequence[int]
 
 
+def _times(factor: Any, x: Any) -> Any:
+    """A multiple in the array's dtype, whatever the factor's."""
+    return anp.asarray(factor).astype(x.dtype) * x
+
+
 def zeros(key: Any, shape: Sequence[int], dtype: Any = float) -> Any:
     """An array of zeros; the key is not used.
 
@@ -69,7 +74,7 @@ def uniform(scale: Any = 1e-2, dtype: Any = float) -> Initializer:
     """
 
     def init(key: Any, shape: Sequence[int], dtype: Any = dtype) -> Any:
-        return random.uniform(key, tuple(shape), dtype) * scale
+        return _times(scale, random.uniform(key, tuple(shape), dtype))
 
     return init
 
@@ -84,7 +89,7 @@ def normal(stddev: Any = 1e-2, dtype: Any = float) -> Initializer:
     """
 
     def init(key: Any, shape: Sequence[int], dtype: Any = dtype) -> Any:
-        return random.normal(key, tuple(shape), dtype) * stddev
+        return _times(stddev, random.normal(key, tuple(shape), dtype))
 
     return init
 
@@ -102,7 +107,7 @@ def truncated_normal(
     """
 
     def init(key: Any, shape: Sequence[int], dtype: Any = dtype) -> Any:
-        return random.truncated_normal(key, lower, upper, tuple(shape), dtype) * stddev
+        return _times(stddev, random.truncated_normal(key, lower, upper, tuple(shape), dtype))
 
     return init
 
@@ -197,7 +202,7 @@ def variance_scaling(
 
 def _around_zero(limit: Any, dtype: Any) -> Initializer:
     def init(key: Any, shape: Sequence[int]) -> Any:
-        return random.uniform(key, tuple(shape), dtype, -1.0, 1.0) * limit
+        return _times(limit, random.uniform(key, tuple(shape), dtype, -1.0, 1.0))
 
     return init
 
@@ -272,7 +277,7 @@ def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = float) -> I
         q = q if rows >= columns else anp.swapaxes(q, 0, 1)
         place = column_axis % len(shape)
         q = anp.reshape(q, (*(n for d, n in enumerate(shape) if d != place), columns))
-        return scale * anp.moveaxis(q, -1, place)
+        return _times(scale, anp.moveaxis(q, -1, place))
 
     return init
 
