@@ -15,6 +15,7 @@ NP = common.namespace(
     cho_solve=lambda factor, b: autotrace.scipy.linalg.cho_solve((factor, True), b),
     erf=autotrace.lax.erf,
     lax=autotrace.lax,
+    nn=autotrace.nn,
     sigmoid=autotrace.lax.logistic,
     vmap=autotrace.vmap,
 )

@@ -13,6 +13,7 @@ NP = common.namespace(
     cho_solve=lambda factor, b: jax.scipy.linalg.cho_solve((factor, True), b),
     erf=jax.scipy.special.erf,
     lax=jax.lax,
+    nn=jax.nn,
     logsumexp=jax.nn.logsumexp,
     log_softmax=jax.nn.log_softmax,
     relu=jax.nn.relu,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import algebra, elementwise, loops, models, reductions, small
+from . import algebra, elementwise, loops, models, nets, reductions, small
 from .row import Row
 
 ALL: list[Row] = [
@@ -11,6 +11,7 @@ ALL: list[Row] = [
     *reductions.ROWS,
     *models.ROWS,
     *algebra.ROWS,
+    *nets.ROWS,
     *loops.ROWS,
 ]
 BY_KEY: dict[str, Row] = {row.key: row for row in ALL}
