@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 _SPEED = 200
 #: A vector goes on into further rows where that saves so much of them.
 _WORTH_MERGING = 0.9
-#: By window, how many vectors of the window are taken at a time, so that they stay in the
-#: first-level cache, for how many blocks of totals.
+#: By window, how many vectors of the window (of several features, if it is small) are taken at a
+#: time, so that they stay in the first-level cache, for how many blocks of totals.
 _CHUNK, _TOTALS = 32, 8
 #: How many multiplications there have to be in a step for none to wait for one before.
 _LATENCY = 8
@@ -51,7 +51,7 @@ _KERNEL_BYTES, _REPEAT = 1 << 17, 16
 
 _NAMES = """
     LHS RHS OUT LHS_BATCH LHS_GROUP LHS_FEATURE RHS_GROUP RHS_OUT RHS_FEATURE OUT_GROUP OUT_FEATURE
-    GROUPS OUTS FEATURES TERMS OUT_BLOCKS TURNS VECTORS REPEAT
+    GROUPS OUTS FEATURES TERMS OUT_BLOCKS TURNS VECTORS REPEAT AT_ONCE
 """
 _WORDS = {name: i for i, name in enumerate(_NAMES.split())}
 
@@ -161,26 +161,32 @@ def routine(table, start, stop):
         block = rest(block, words[OUT_BLOCKS]) * {outs}
         for i in range({blocks}):
             store_vector(totals, i * {lanes}, zero)
-        for feature in range(words[FEATURES]):
-            x = pointer_{dtype}(words[LHS])
-            x = at(x, group * words[LHS_GROUP] + feature * words[LHS_FEATURE])
-            y = pointer_{dtype}(words[RHS])
-            y = at(y, group * words[RHS_GROUP] + feature * words[RHS_FEATURE])
-{rows}
+        x = pointer_{dtype}(words[LHS])
+        x = at(x, group * words[LHS_GROUP])
+        y = pointer_{dtype}(words[RHS])
+        y = at(y, group * words[RHS_GROUP])
+        feature = 0
+        while feature < words[FEATURES]:
+            limit = min(feature + words[AT_ONCE], words[FEATURES])
             begin = 0
             while begin < words[VECTORS]:
                 end = min(begin + {chunk}, words[VECTORS])
                 for part in range(first, last):
                     here = at(totals, (part - first) * {outs} * {width} * {lanes})
 {begin}
-                    for v in range(begin, end):
-                        source = vectors[3 * v]
-                        other = vectors[3 * v + 1]
-                        bits = vectors[3 * v + 2]
+                    for f in range(feature, limit):
+                        xs = at(x, f * words[LHS_FEATURE])
+                        ys = at(y, f * words[RHS_FEATURE])
+{rows}
+                        for v in range(begin, end):
+                            source = vectors[3 * v]
+                            other = vectors[3 * v + 1]
+                            bits = vectors[3 * v + 2]
 {read}
 {add}
 {keep}
                 begin = end
+            feature = limit
         out = pointer_{dtype}(words[OUT])
         out = at(out, group * words[OUT_GROUP])
         for part in range(first, last):
@@ -203,10 +209,10 @@ def _by_window(dtype: str, outs: int, width: int, lanes: int) -> Source:
         for k in terms:
             total = f"sum_of(load_vector(here, {place[o, k]}, {lanes}))"
             store += [f"    row[terms[2 * ({width} * part + {k}) + 1]] = {total}"]
-    rows = [f"y{o} = at(y, min(block + {o}, words[OUTS] - 1) * words[RHS_OUT])" for o in features]
+    rows = [f"y{o} = at(ys, min(block + {o}, words[OUTS] - 1) * words[RHS_OUT])" for o in features]
     begin = [f"k{k} = terms[2 * ({width} * part + {k})]" for k in terms]
     begin += [f"t{o}_{k} = load_vector(here, {at}, {lanes})" for (o, k), at in place.items()]
-    read = [f"x{k} = kept(load_vector(x, k{k} + source, {lanes}), bits)" for k in terms]
+    read = [f"x{k} = kept(load_vector(xs, k{k} + source, {lanes}), bits)" for k in terms]
     keep = [f"store_vector(here, {at}, t{o}_{k})" for (o, k), at in place.items()]
     text = _BY_WINDOW.format(
         dtype=dtype,
@@ -218,10 +224,10 @@ def _by_window(dtype: str, outs: int, width: int, lanes: int) -> Source:
         blocks=_TOTALS * outs * width,
         room=_TOTALS * outs * width * lanes,
         offsets=8 * len(_WORDS),
-        rows=_indented(3, rows),
+        rows=_indented(6, rows),
         begin=_indented(5, begin),
-        read=_indented(6, read),
-        add=_indented(6, add),
+        read=_indented(7, read),
+        add=_indented(7, add),
         keep=_indented(5, keep),
         store=_indented(3, store),
     )
@@ -596,6 +602,7 @@ def _plan_by_window(plan: Plan, job: _Job, layout: _Layout) -> Leaf:
         "OUT_GROUP": outs * per_feature, "OUT_FEATURE": per_feature,
         "OUTS": outs, "FEATURES": features, "TERMS": len(terms),
         "OUT_BLOCKS": -(-outs // block), "TURNS": turns, "VECTORS": len(rows),
+        "AT_ONCE": max(1, _CHUNK // len(rows)),
     }  # fmt: skip
     placed = {"LHS": x, "RHS": y, "OUT": _as_placed(made)}
     source = _by_window(dtype.name, block, width, layout.lanes)

@@ -1,5 +1,7 @@
 """Activations, initializers, convolutions and attention for neural nets."""
 
+from ..scipy.special import logsumexp
+from . import initializers
 from .activations import (
     celu,
     elu,
@@ -30,7 +32,6 @@ from .attention import dot_product_attention
 from .normalization import (
     log_softmax,
     logmeanexp,
-    logsumexp,
     one_hot,
     softmax,
     standardize,
@@ -49,6 +50,7 @@ __all__ = [
     "hard_swish",
     "hard_tanh",
     "identity",
+    "initializers",
     "leaky_relu",
     "log_sigmoid",
     "log_softmax",

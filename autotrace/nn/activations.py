@@ -12,6 +12,7 @@ from typing import Any
 from .. import lax
 from .. import numpy as anp
 from ..core.errors import located
+from ..scipy import special
 
 
 def as_floating(x: Any) -> Any:
@@ -85,7 +86,7 @@ def softplus(x: Any) -> Any:
     >>> nn.softplus(np.array([-1000.0, 1000.0]))
     array([   0., 1000.])
     """
-    return anp.logaddexp(as_floating(x), 0)
+    return special.softplus(x)
 
 
 def sparse_plus(x: Any) -> Any:
@@ -96,7 +97,8 @@ def sparse_plus(x: Any) -> Any:
     array([0.  , 0.25, 2.  ])
     """
     x = as_floating(x)
-    return anp.where(x <= -1, 0, anp.where(x >= 1, x, (x + 1) ** 2 / 4))
+    curved = (anp.clip(x, -1, 1) + 1) ** 2 / 4
+    return anp.where(x <= -1, 0, anp.where(x >= 1, x, curved))
 
 
 def sparse_sigmoid(x: Any) -> Any:
@@ -334,7 +336,7 @@ def squareplus(x: Any, b: Any = 4.0) -> Any:
     array([1.e-008, 1.e+000, 1.e+200])
     """
     x = as_floating(x)
-    root = anp.hypot(x, anp.sqrt(b))
+    root = anp.hypot(x, b**0.5)
     # Of a negative number and the root the sum would cancel.
     far = anp.where(x < 0, root - x, 1)
     return anp.where(x < 0, b / far, x + root) / 2

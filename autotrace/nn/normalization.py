@@ -7,64 +7,10 @@ from typing import Any
 import numpy as np
 
 from .. import numpy as anp
-from ..api.differentiate import stop_gradient
+from ..scipy import special
 from .activations import as_floating
 
 Axis = int | tuple[int, ...] | None
-
-
-def _largest(x: Any, axis: Axis, where: Any) -> Any:
-    """The maximum along axes as a constant, 0 where that is infinite, with these axes kept."""
-    taken = x if where is None else anp.where(where, x, -np.inf)
-    largest = anp.max(taken, axis=axis, keepdims=True, initial=-np.inf)
-    return stop_gradient(anp.where(anp.isfinite(largest), largest, 0))
-
-
-def logsumexp(
-    a: Any,
-    axis: Axis = None,
-    b: Any = None,
-    keepdims: bool = False,
-    return_sign: bool = False,
-    where: Any = None,
-) -> Any:
-    """``log(sum(b * exp(a)))`` along axes, without overflow.
-
-    Args:
-      a: an array.
-      axis: the axes to sum over; all for None.
-      b: factors, which broadcast with it; ones for None.
-      keepdims: whether those axes stay, with size 1.
-      return_sign: whether to return the logarithm of the sum's absolute value, and its sign.
-      where: a mask of the elements to count; all for None.
-
-    Returns:
-      The logarithm, ``-inf`` of an empty sum and NaN of a negative one; with ``return_sign`` a
-      pair.
-
-    >>> import autotrace.nn as nn, numpy as np
-    >>> nn.logsumexp(np.array([1000.0, 1000.0])).round(4)
-    np.float64(1000.6931)
-    >>> nn.logsumexp(np.array([0.0, 0.0]), b=np.array([1.0, -3.0]), return_sign=True)
-    (np.float64(0.6931471805599453), np.float64(-1.0))
-    """
-    a = as_floating(a)
-    if b is not None:
-        a, b = anp.broadcast_arrays(a, anp.asarray(b))
-        # A factor of zero counts as nothing, whatever it multiplies.
-        a = anp.where(b == 0, -np.inf, a)
-    largest = _largest(a, axis, where)
-    terms = anp.exp(a - largest)
-    if b is not None:
-        terms = anp.where(b == 0, 0, b * terms)
-    if where is not None:
-        terms = anp.where(where, terms, 0)
-    total = anp.sum(terms, axis=axis, keepdims=keepdims)
-    shift = largest if keepdims else anp.sum(largest, axis=axis)
-    if not return_sign:
-        return anp.log(total) + shift
-    sign = stop_gradient(anp.sign(total))
-    return anp.log(anp.abs(total)) + shift, sign
 
 
 def logmeanexp(a: Any, axis: Axis = None, where: Any = None, keepdims: bool = False) -> Any:
@@ -84,7 +30,15 @@ def logmeanexp(a: Any, axis: Axis = None, where: Any = None, keepdims: bool = Fa
     a = as_floating(a)
     counted = anp.ones(a.shape, bool) if where is None else anp.broadcast_to(where, a.shape)
     count = anp.sum(counted, axis=axis, keepdims=keepdims)
-    return logsumexp(a, axis, keepdims=keepdims, where=where) - anp.log(count).astype(a.dtype)
+    return special.logsumexp(a, axis, keepdims=keepdims, where=where) - anp.log(count).astype(
+        a.dtype
+    )
+
+
+def _counted(x: Any, where: Any) -> Any:
+    """Minus infinity, of which the exponential is 0, where a mask is false."""
+    x = as_floating(x)
+    return x if where is None else anp.where(where, x, -np.inf)
 
 
 def softmax(x: Any, axis: int | tuple[int, ...] = -1, where: Any = None) -> Any:
@@ -102,11 +56,7 @@ def softmax(x: Any, axis: int | tuple[int, ...] = -1, where: Any = None) -> Any:
     >>> nn.softmax(np.array([1000.0, 1000.0, 0.0]))
     array([0.5, 0.5, 0. ])
     """
-    x = as_floating(x)
-    terms = anp.exp(x - _largest(x, axis, where))
-    if where is not None:
-        terms = anp.where(where, terms, 0)
-    return terms / anp.sum(terms, axis=axis, keepdims=True)
+    return special.softmax(_counted(x, where), axis)
 
 
 def log_softmax(x: Any, axis: int | tuple[int, ...] = -1, where: Any = None) -> Any:
@@ -124,13 +74,7 @@ def log_softmax(x: Any, axis: int | tuple[int, ...] = -1, where: Any = None) -> 
     >>> nn.log_softmax(np.array([1000.0, 0.0]))
     array([    0., -1000.])
     """
-    x = as_floating(x)
-    shifted = x - _largest(x, axis, where)
-    terms = anp.exp(shifted)
-    if where is not None:
-        terms = anp.where(where, terms, 0)
-    out = shifted - anp.log(anp.sum(terms, axis=axis, keepdims=True))
-    return out if where is None else anp.where(where, out, -np.inf)
+    return special.log_softmax(_counted(x, where), axis)
 
 
 def standardize(

@@ -14,6 +14,7 @@ NP = common.namespace(
     erf=jax.scipy.special.erf,
     jacobians=lambda f, argnums: jax.vmap(jax.jacrev(f, argnums)),
     lax=jax.lax,
+    nn=jax.nn,
     logsumexp=jax.nn.logsumexp,
     log_softmax=jax.nn.log_softmax,
     random=jax.random,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import algebra, bundle, elementwise, loops, models, reductions, sampling, small
+from . import algebra, bundle, elementwise, loops, models, nets, reductions, sampling, small
 from .row import Row
 
 ALL: list[Row] = [
@@ -11,6 +11,7 @@ ALL: list[Row] = [
     *reductions.ROWS,
     *models.ROWS,
     *algebra.ROWS,
+    *nets.ROWS,
     *loops.ROWS,
     *bundle.ROWS,
     *sampling.ROWS,
