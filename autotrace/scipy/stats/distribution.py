@@ -326,11 +326,8 @@ class Continuous(Distribution):
         *shapes, loc, scale = parameters
         y = (x - loc) / scale
         density = self.formula("logpdf")
-        if self._lower == -math.inf and self._upper == math.inf:
-            out = density(y, *shapes) - anp.log(scale)
-            return anp.where(self.valid(shapes, scale), out, np.nan)
         lower, upper = self.ends(shapes)
-        above = y > lower if self._open else y >= lower
+        above = y > lower if self._open or self._lower == -math.inf else y >= lower
         inside = above & (y < math.inf if self._upper == math.inf else y <= upper)
         safe = anp.where(inside, y, self.within(shapes, lower, upper))
         out = anp.where(inside, density(safe, *shapes) - anp.log(scale), -np.inf)
