@@ -172,7 +172,7 @@ t: Continuous = Continuous(
 
 
 def _gennorm_cdf(y: Any, beta: Any) -> Any:
-    tail = 0.5 * gammaincc(1 / beta, lax.pow(*anp.broadcast_arrays(anp.abs(y), beta)))
+    tail = 0.5 * gammaincc(1 / beta, anp.abs(y) ** beta)
     return anp.where(y > 0, 1 - tail, tail)
 
 
