@@ -178,6 +178,14 @@ CASES: list[Case] = [
     Case("pdtrc", "k m", (A([0.0, 1, 2, 3]), POSITIVE), smooth=(1,)),
     Case("fdtr", "dfn dfd x", (POSITIVE, 9 * SHARES, POSITIVE)),
     Case("fdtrc", "dfn dfd x", (POSITIVE, 9 * SHARES, POSITIVE)),
+    *[
+        Case(n, "k n p", (A([0.0, 1, 2, 4]), A([4, 4, 5, 4]), SHARES), smooth=(2,))
+        for n in ("bdtr", "bdtrc")
+    ],
+    *[
+        Case(n, "k n p", (A([0, 1, 2, 4]), A([4, 4, 5, 4]), SHARES))
+        for n in ("nbdtr", "nbdtrc")
+    ],
     Case("stdtr", "df t", (POSITIVE, REAL)),
 ]  # fmt: skip
 

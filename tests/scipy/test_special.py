@@ -267,6 +267,11 @@ assert "autotrace.scipy.special" in sys.modules
     np.testing.assert_allclose(float(out.stdout), scipy.special.jvp(1, 2.0))
 
 
+def test_explain_names_the_function():
+    text = at.jit(special.gammainc, backend="numba").explain(2.0, 1.0)
+    assert "host step special gammainc at " in text
+
+
 def test_unknown_ufuncs_are_refused_by_name():
     with pytest.raises(TypeError, match=r"scipy\.special\.struve is not supported"):
         at.grad(lambda x: scipy.special.struve(1.0, x))(2.0)

@@ -240,6 +240,7 @@ vonmises = Continuous(
         lambda out, y, kappa: anp.exp(_vonmises_logpdf(y, kappa)),
         NO_RULE,
         host=lambda y, kappa: scipy_stats.vonmises.cdf(y, kappa),
+        title="scipy.stats.vonmises.cdf",
     ),
     entropy=lambda kappa: (
         -kappa * i1e(kappa) / i0e(kappa) + 2 * _HALF_LOG_TWO_PI + anp.log(i0e(kappa)) + kappa

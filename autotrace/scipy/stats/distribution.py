@@ -318,6 +318,7 @@ class Continuous(Distribution):
             of_q,
             *(of_shape(i) for i in range(len(self.shapes))),
             host=lambda q, *shapes: getattr(scipy_stats, self.name).ppf(q, *shapes),
+            title=f"scipy.stats.{self.name}.ppf",
         )
 
     @_public
@@ -358,6 +359,7 @@ class Discrete(Distribution):
                     None,
                     *[slope] * slopes,
                     host=lambda x, *p, m=method: getattr(getattr(scipy_stats, name), m)(x, *p),
+                    title=f"scipy.stats.{name}.{method}",
                 )
 
     def bound(self, method: str, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
