@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 
@@ -265,6 +266,16 @@ assert "autotrace.scipy.special" in sys.modules
 """
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     np.testing.assert_allclose(float(out.stdout), scipy.special.jvp(1, 2.0))
+
+
+def test_pickled_programs_find_the_table(tmp_path):
+    """In a process that has not imported autotrace.scipy."""
+    compiled = at.jit(lambda x: special.gammainc(2.0, x)).lower(1.5).compile()
+    (tmp_path / "program").write_bytes(pickle.dumps(compiled))
+    code = "import pickle, sys; print(pickle.load(open(sys.argv[1], 'rb'))(1.5))"
+    command = [sys.executable, "-c", code, str(tmp_path / "program")]
+    out = subprocess.run(command, capture_output=True, text=True, check=True)
+    np.testing.assert_allclose(float(out.stdout), scipy.special.gammainc(2.0, 1.5))
 
 
 def test_explain_names_the_function():
