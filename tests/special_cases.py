@@ -297,6 +297,8 @@ at.grad(special.kv)(0.5, 1.0)                       # in the order
   support (0, with a derivative of 0), Box and Cox's transform at 0.
 - Results have the dtype of SciPy's ufuncs; functions that are none, and the distributions, compute
   in the floating dtype of their arguments.
+- `scipy.special`'s Python functions, such as `logsumexp` and `softmax`, and `scipy.stats`, do not
+  work on traced values: call those of `autotrace.scipy`.
 - `lambertw` and `wofz` take and give complex numbers; the others take real ones.
 
 ## Functions
@@ -309,7 +311,8 @@ This table is written by `python tests/special_cases.py`, and checked by the tes
 
 Polynomials and Bessel functions take a derivative in `x` for any order; orders that are integers
 have none. `spherical_*` want arguments above 0. `legendre_p`, `sph_legendre_p` and `sph_harm_y`
-give no derivatives by `diff_n`: differentiate them. `bernoulli` and `euler` are SciPy's.
+give no derivatives by `diff_n`: differentiate them; the last two need
+SciPy 1.15. `bernoulli` and `euler` are SciPy's.
 
 ## Distributions
 

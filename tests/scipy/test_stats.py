@@ -278,6 +278,29 @@ def test_tails_keep_their_digits():
     np.testing.assert_allclose(stats.t.logpdf(0.7, 1e10), scipy.stats.norm.logpdf(0.7), rtol=1e-9)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_truncation_on_one_side(sign):
+    """An infinite bound goes with derivatives in the others, and in the scale that divides it."""
+
+    def f(x, bound, loc, scale):
+        ends = sorted([(bound * sign - loc) / scale, (inf * sign - loc) / scale])
+        return stats.truncnorm.logpdf(x, *ends, loc, scale)
+
+    args = [np.asarray(v)[()] for v in (0.9 * sign, 0.2, 0.1, 1.3)]
+    check_grads(f, args, order=2)
+    low, high = sorted([0.2 * sign, inf * sign])
+    want = scipy.stats.truncnorm.logpdf(0.9 * sign, (low - 0.1) / 1.3, (high - 0.1) / 1.3, 0.1, 1.3)
+    np.testing.assert_allclose(f(*args), want, rtol=1e-13)
+    for method in ("cdf", "sf", "ppf"):
+        g = getattr(stats.truncnorm, method)
+        ends = sorted([0.2 * sign, inf * sign])
+        x = 0.4 if method == "ppf" else 0.9 * sign
+        np.testing.assert_allclose(
+            g(x, *ends), getattr(scipy.stats.truncnorm, method)(x, *ends), rtol=1e-13
+        )
+        assert np.all(np.isfinite(at.grad(g, (0, 1, 2))(x, *ends)))
+
+
 def test_a_maximum_likelihood_fit():
     x = np.random.default_rng(0).gamma(2.5, 1.7, 400)
 

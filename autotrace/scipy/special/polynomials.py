@@ -132,13 +132,18 @@ def _along_meridian(out: Any, n: Any, m: Any, theta: Any) -> Any:
     return side * (up * _sph_legendre(n, m + 1, theta) - down * _sph_legendre(n, m - 1, theta))
 
 
+def _sph_legendre_host(n: Any, m: Any, theta: Any) -> Any:
+    out = scipy_special.sph_legendre_p(n, m, theta)  # with a first dimension of 1, or not
+    return np.reshape(out, np.broadcast(n, m, theta).shape)
+
+
 _sph_legendre: Callable = row(
     "sph_legendre_p",
     "n m theta",
     None,
     None,
     _along_meridian,
-    host=lambda n, m, theta: scipy_special.sph_legendre_p(n, m, theta)[0],
+    host=_sph_legendre_host,
 )
 
 

@@ -576,8 +576,15 @@ wrapcauchy = Continuous(
 # --- truncated -----------------------------------------------------------------------------------
 
 
+def _finite(bound: Any) -> Any:
+    """A bound, and in place of an infinite one a number that is so for the normal distribution: it
+    is a constant, so that no derivative is 0 times infinity."""
+    return anp.where(anp.isinf(bound), anp.where(bound > 0, 1e10, -1e10).astype(bound.dtype), bound)
+
+
 def _log_mass(a: Any, b: Any) -> Any:
     """The logarithm of the normal probability of ``[a, b]``, accurate in the tails."""
+    a, b = _finite(a), _finite(b)
     right = a > 0
     near, far = anp.where(right, -a, b), anp.where(right, -b, a)
     tail = near <= 0
@@ -591,6 +598,7 @@ def _log_mass(a: Any, b: Any) -> Any:
 
 
 def _truncnorm_ppf(q: Any, a: Any, b: Any) -> Any:
+    a, b = _finite(a), _finite(b)
     mass = _log_mass(a, b)
     left = ndtri_exp(anp.logaddexp(log_ndtr(a), anp.log(q) + mass))
     right = -ndtri_exp(anp.logaddexp(log_ndtr(-b), anp.log1p(-q) + mass))
