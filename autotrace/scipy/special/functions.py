@@ -16,7 +16,7 @@ from scipy import special as scipy_special
 
 from ...core.avals import ShapedArray, make_aval
 from ...core.errors import NonDifferentiableError, located
-from ...core.jaxpr import Jaxpr
+from ...core.jaxpr import Eqn, Jaxpr
 from ...core.primitive import Primitive
 from ...core.trace import get_aval
 from ...lax.arithmetic import mul
@@ -112,7 +112,7 @@ def _special_jvp(
     return total
 
 
-@functools.cache
+@functools.lru_cache(maxsize=256)  # by shape, of which there may be any number
 def _composed(function: str, avals: tuple[ShapedArray, ...], params: tuple) -> Jaxpr:
     composition = _rows[function].composition
     assert composition is not None
@@ -121,7 +121,10 @@ def _composed(function: str, avals: tuple[ShapedArray, ...], params: tuple) -> J
     def composed(*xs: Any) -> list[Any]:
         return [to_dtype(composition(*xs, **dict(params)), dtype)]
 
-    return stage(composed, avals, function)
+    jaxpr = stage(composed, avals, function)
+    # The user's line is that of the call, not of the first one.
+    eqns = [Eqn(e.primitive, e.invars, e.outvars, e.params, None) for e in jaxpr.eqns]
+    return Jaxpr(jaxpr.constvars, jaxpr.consts, jaxpr.invars, eqns, jaxpr.outvars)
 
 
 @special_p.def_simplify
