@@ -245,6 +245,15 @@ def test_kv_in_its_order():
     np.testing.assert_allclose(found, np.array(first, float), rtol=1e-11, atol=1e-14)
 
 
+def test_scaled_bessel_series():
+    x = np.concatenate([-np.geomspace(1e-12, 1e8, 40), np.linspace(0, 20, 60), [np.inf]])
+    for n, f in enumerate((special.i0e, special.i1e)):
+        exact = [float(mpmath.exp(-abs(y)) * mpmath.besseli(n, y)) for y in x[:-1]] + [0.0]
+        np.testing.assert_allclose(at.jit(f)(x), exact, rtol=3e-15)
+        single = at.jit(f, backend="numpy")(x.astype("f4"))
+        np.testing.assert_allclose(single, exact, rtol=2e-6)
+
+
 def test_zeta_in_its_argument():
     s, q = np.array([1.1, 2.0, 9.0, 30.0]), np.array([0.2, 1.0, 3.5, 40.0])
     with mpmath.workdps(80):
