@@ -317,10 +317,11 @@ SciPy 1.15. `bernoulli` and `euler` are SciPy's.
 ## Distributions
 
 Each has `logpdf` and `pdf` (`logpmf` and `pmf`), `cdf`, `sf`, `logcdf`, `logsf`, `ppf`, `isf`,
-`median`, and the statistics in the last column, with `std` where `var` is; with `loc` and `scale`
-as in SciPy. Quantiles without a formula are SciPy's numbers, with the derivative of an inverse
-function; those of discrete distributions have no derivative. The columns say how `logpdf` (or
-`logpmf`), `cdf` and `ppf` are compiled.
+`median`, `interval`, and the statistics in the last column, with `std` where `var` is; with `loc`
+and `scale` as in SciPy. `norm(loc, scale)` and its like have the methods without parameters.
+Quantiles without a formula are SciPy's numbers, with the derivative of an inverse function; those
+of discrete distributions have no derivative. The columns say how `logpdf` (or `logpmf`), `cdf` and
+`ppf` are compiled.
 
 | distribution | density | cdf | ppf | statistics |
 | --- | --- | --- | --- | --- |

@@ -230,6 +230,26 @@ def test_calls():
     assert stats.reciprocal is stats.loguniform
 
 
+def test_with_parameters_given_before():
+    x = np.array([0.5, 1.5])
+    theirs = scipy.stats.gamma(2.0, scale=3.0)
+
+    def f(a):
+        frozen = stats.gamma(a, scale=3.0)
+        return frozen.logpdf(x), frozen.mean(), frozen.median(), frozen.interval(0.9)[1]
+
+    want = (theirs.logpdf(x), theirs.mean(), theirs.median(), theirs.interval(0.9)[1])
+    for got, expected in zip(at.jit(f)(2.0), want, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-13)
+    check_grads(f, (np.float64(2.0),), order=2)
+    assert stats.poisson(3.0).pmf(2) == stats.poisson.pmf(2, 3.0)
+    assert stats.norm.interval(0.5) == scipy.stats.norm.interval(0.5)
+    with pytest.raises(TypeError, match="parameters a are missing"):
+        stats.gamma()
+    with pytest.raises(AttributeError, match="no attribute 'rvs'"):
+        stats.norm(0.0, 1.0).rvs()
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [

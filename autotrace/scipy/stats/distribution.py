@@ -110,6 +110,16 @@ class Distribution:
     def __repr__(self) -> str:
         return f"autotrace.scipy.stats.{self.name}"
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Frozen:
+        """The distribution with these parameters: its methods take none.
+
+        >>> import autotrace.scipy.stats as stats
+        >>> float(stats.norm(loc=1.0, scale=2.0).mean())
+        1.0
+        """
+        self.bound("__call__", args, kwargs)
+        return Frozen(self, args, kwargs)
+
     def has(self, method: str) -> bool:
         """Whether there is a method for this distribution."""
         return method in self._formulas or method not in ("cdf", "ppf", "mean", "var", "entropy")
@@ -183,6 +193,11 @@ class Distribution:
     def median(self, *args: Any, **kwargs: Any) -> Any:
         """The median."""
         return self.ppf(0.5, *args, **kwargs)
+
+    def interval(self, confidence: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        """The quantiles between which a number is with a probability, with equal areas beyond."""
+        lower = self.ppf(0.5 - 0.5 * confidence, *args, **kwargs)
+        return lower, self.isf(0.5 - 0.5 * confidence, *args, **kwargs)
 
     def _distributed(self, parameters: Sequence[Any], x: Any, name: str) -> Any:
         """A distribution function: its formula on the support, and the ends' values beyond."""
@@ -270,6 +285,25 @@ class Distribution:
     def isf(self, parameters: Sequence[Any], q: Any) -> Any:
         """The inverse of ``sf``."""
         return self._quantile(parameters, q, "isf")
+
+
+class Frozen:
+    """A distribution with its parameters, as ``norm(loc, scale)`` gives it."""
+
+    def __init__(self, family: Distribution, args: tuple, kwargs: dict[str, Any]):
+        self.dist, self.args, self.kwds = family, args, kwargs
+
+    def __getattr__(self, name: str) -> Callable:
+        if name.startswith("_") or name not in _METHODS:
+            raise AttributeError(f"a distribution with parameters has no attribute {name!r}")
+        method = getattr(self.dist, name)
+        return lambda *points: method(*points, *self.args, **self.kwds)
+
+
+#: The methods that take the parameters last.
+_METHODS = frozenset(
+    "pdf logpdf pmf logpmf cdf sf logcdf logsf ppf isf interval mean var std median entropy".split()
+)
 
 
 class Continuous(Distribution):
