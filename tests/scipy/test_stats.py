@@ -295,6 +295,24 @@ def test_tails_keep_their_digits():
     np.testing.assert_allclose(stats.t.sf(1e8, 3.0), scipy.stats.t.sf(1e8, 3.0), rtol=1e-12)
     np.testing.assert_allclose(stats.cauchy.cdf(-1e20), 1e-20 / np.pi, rtol=1e-14)
     np.testing.assert_allclose(stats.logistic.logsf(800.0), -800.0)
+    for f, args in (
+        ("gamma", (193.8, 300.0)),
+        ("t", (-11.4, 30.0)),
+        ("beta", (0.29, 500.0, 800.0)),
+    ):
+        upper, lower = getattr(stats, f).logsf(*args), getattr(stats, f).cdf(*args)
+        np.testing.assert_allclose(upper, np.log1p(-lower), rtol=1e-14)
+    # All of these quantiles are of a normal distribution's tail.
+    q = 1e-12 * scipy.stats.norm.sf(3)
+    np.testing.assert_allclose(
+        stats.truncnorm.isf(1e-12, 3.0, inf), scipy.stats.norm.isf(q), rtol=1e-13
+    )
+    np.testing.assert_allclose(
+        stats.truncnorm.logsf(-7.0, -inf, 1.0),
+        np.log1p(-scipy.stats.norm.cdf(-7.0) / scipy.stats.norm.cdf(1.0)),
+        rtol=1e-12,
+    )
+    np.testing.assert_allclose(stats.skewnorm.isf(1e-12, 0.0), scipy.stats.norm.isf(1e-12))
     np.testing.assert_allclose(stats.t.logpdf(0.7, 1e10), scipy.stats.norm.logpdf(0.7), rtol=1e-9)
 
 

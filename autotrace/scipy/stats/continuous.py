@@ -597,6 +597,13 @@ def _log_mass(a: Any, b: Any) -> Any:
     return anp.where(tail, inside, anp.log1p(-both_sides))
 
 
+def _log_share(part: Any, rest: Any, whole: Any) -> Any:
+    """The logarithm of a part's share of a whole, from the logarithms of it and of the rest."""
+    small = part < rest
+    left = anp.where(small, -1.0, rest - whole)
+    return anp.where(small, part - whole, anp.log1p(-anp.exp(left)))
+
+
 def _truncnorm_ppf(q: Any, a: Any, b: Any) -> Any:
     a, b = _finite(a), _finite(b)
     mass = _log_mass(a, b)
@@ -615,7 +622,8 @@ truncnorm = Continuous(
     logpdf=lambda y, a, b: _normal(y) - _log_mass(a, b),
     cdf=lambda y, a, b: anp.exp(_log_mass(a, y) - _log_mass(a, b)),
     sf=lambda y, a, b: anp.exp(_log_mass(y, b) - _log_mass(a, b)),
-    logcdf=lambda y, a, b: _log_mass(a, y) - _log_mass(a, b),
-    logsf=lambda y, a, b: _log_mass(y, b) - _log_mass(a, b),
+    logcdf=lambda y, a, b: _log_share(_log_mass(a, y), _log_mass(y, b), _log_mass(a, b)),
+    logsf=lambda y, a, b: _log_share(_log_mass(y, b), _log_mass(a, y), _log_mass(a, b)),
     ppf=_truncnorm_ppf,
+    isf=lambda q, a, b: -_truncnorm_ppf(q, -b, -a),
 )

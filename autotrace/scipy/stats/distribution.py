@@ -228,12 +228,17 @@ class Distribution:
         if name == "sf":
             cdf = self.formula("cdf")
             return lambda y, *shapes: 1 - cdf(y, *shapes)
-        if name == "logcdf":
-            cdf = self.formula("cdf")
-            return lambda y, *shapes: anp.log(cdf(y, *shapes))
-        if name == "logsf":
-            sf = self._standard("sf")
-            return lambda y, *shapes: anp.log(sf(y, *shapes))
+        if name in ("logcdf", "logsf"):
+            sides = self._standard("cdf"), self._standard("sf")
+            here, beyond = sides if name == "logcdf" else sides[::-1]
+
+            def log(y: Any, *shapes: Any) -> Any:
+                share = here(y, *shapes)
+                small = share < 0.5  # or else the other side has more digits
+                rest = anp.where(small, 0.0, beyond(y, *shapes))
+                return anp.where(small, anp.log(share), anp.log1p(-rest))
+
+            return log
         return self.formula(name)
 
     @_public
@@ -324,14 +329,16 @@ class Continuous(Distribution):
         super().__init__(name, shapes, *bounds, **rest)
         self._open = open
         if "cdf" in self._formulas and "ppf" not in self._formulas:
-            self._formulas["ppf"] = self._inverted()
+            self._formulas = {
+                "ppf": self._inverted("ppf", 1.0), "isf": self._inverted("isf", -1.0)
+            } | self._formulas  # fmt: skip
 
-    def _inverted(self) -> Callable:
-        """The quantile function: SciPy's number, and the derivatives of an inverse function."""
+    def _inverted(self, name: str, sign: float) -> Callable:
+        """A quantile function: SciPy's number, and the derivatives of an inverse function."""
         cdf, logpdf = self._formulas["cdf"], self._formulas["logpdf"]
 
         def of_q(out: Any, q: Any, *shapes: Any) -> Any:
-            return anp.exp(-logpdf(out, *shapes))
+            return sign * anp.exp(-logpdf(out, *shapes))
 
         def of_shape(position: int) -> Slope:
             def slope(out: Any, q: Any, *shapes: Any) -> Any:
@@ -347,12 +354,12 @@ class Continuous(Distribution):
             return slope
 
         return row(
-            f"{self.name}_ppf",
+            f"{self.name}_{name}",
             f"q {' '.join(self.shapes)}",
             of_q,
             *(of_shape(i) for i in range(len(self.shapes))),
-            host=lambda q, *shapes: getattr(scipy_stats, self.name).ppf(q, *shapes),
-            title=f"scipy.stats.{self.name}.ppf",
+            host=lambda q, *shapes: getattr(getattr(scipy_stats, self.name), name)(q, *shapes),
+            title=f"scipy.stats.{self.name}.{name}",
         )
 
     @_public
