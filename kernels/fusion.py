@@ -404,7 +404,10 @@ class Plan:
         slots = [self._bind_leaf(v) for v in eqn.outvars]
         self._host_made.update(zip(slots, (v.aval.shape for v in eqn.outvars), strict=True))
         call, kept = _implementation(eqn), _may_keep(eqn)
-        self.add_step(HostStep(eqn.primitive.name, call, leaves, slots, kept, eqn.location))
+        name, function = eqn.primitive.name, eqn.params.get("function")
+        if isinstance(function, str):  # the primitive stands for several
+            name = f"{name} {function}"
+        self.add_step(HostStep(name, call, leaves, slots, kept, eqn.location))
 
     def _elementwise(self, eqn: Eqn, args: list[Expression], out: ShapedArray) -> Any:
         name, params = eqn.primitive.name, eqn.params

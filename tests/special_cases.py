@@ -178,6 +178,14 @@ CASES: list[Case] = [
     Case("pdtrc", "k m", (A([0.0, 1, 2, 3]), POSITIVE), smooth=(1,)),
     Case("fdtr", "dfn dfd x", (POSITIVE, 9 * SHARES, POSITIVE)),
     Case("fdtrc", "dfn dfd x", (POSITIVE, 9 * SHARES, POSITIVE)),
+    *[
+        Case(n, "k n p", (A([0.0, 1, 2, 4]), A([4, 4, 5, 4]), SHARES), smooth=(2,))
+        for n in ("bdtr", "bdtrc")
+    ],
+    *[
+        Case(n, "k n p", (A([0, 1, 2, 4]), A([4, 4, 5, 4]), SHARES))
+        for n in ("nbdtr", "nbdtrc")
+    ],
     Case("stdtr", "df t", (POSITIVE, REAL)),
 ]  # fmt: skip
 
@@ -289,6 +297,8 @@ at.grad(special.kv)(0.5, 1.0)                       # in the order
   support (0, with a derivative of 0), Box and Cox's transform at 0.
 - Results have the dtype of SciPy's ufuncs; functions that are none, and the distributions, compute
   in the floating dtype of their arguments.
+- `scipy.special`'s Python functions, such as `logsumexp` and `softmax`, and `scipy.stats`, do not
+  work on traced values: call those of `autotrace.scipy`.
 - `lambertw` and `wofz` take and give complex numbers; the others take real ones.
 
 ## Functions
@@ -301,15 +311,17 @@ This table is written by `python tests/special_cases.py`, and checked by the tes
 
 Polynomials and Bessel functions take a derivative in `x` for any order; orders that are integers
 have none. `spherical_*` want arguments above 0. `legendre_p`, `sph_legendre_p` and `sph_harm_y`
-give no derivatives by `diff_n`: differentiate them. `bernoulli` and `euler` are SciPy's.
+give no derivatives by `diff_n`: differentiate them; the last two need
+SciPy 1.15. `bernoulli` and `euler` are SciPy's.
 
 ## Distributions
 
 Each has `logpdf` and `pdf` (`logpmf` and `pmf`), `cdf`, `sf`, `logcdf`, `logsf`, `ppf`, `isf`,
-`median`, and the statistics in the last column, with `std` where `var` is; with `loc` and `scale`
-as in SciPy. Quantiles without a formula are SciPy's numbers, with the derivative of an inverse
-function; those of discrete distributions have no derivative. The columns say how `logpdf` (or
-`logpmf`), `cdf` and `ppf` are compiled.
+`median`, `interval`, and the statistics in the last column, with `std` where `var` is; with `loc`
+and `scale` as in SciPy. `norm(loc, scale)` and its like have the methods without parameters.
+Quantiles without a formula are SciPy's numbers, with the derivative of an inverse function; those
+of discrete distributions have no derivative. The columns say how `logpdf` (or `logpmf`), `cdf` and
+`ppf` are compiled.
 
 | distribution | density | cdf | ppf | statistics |
 | --- | --- | --- | --- | --- |

@@ -29,6 +29,7 @@ With ``multiple_results`` single outputs above become lists.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -136,7 +137,7 @@ class Primitive:
         return self.name
 
     def __reduce__(self) -> tuple:
-        return (_by_name, (self.name,))
+        return (_by_name, (self.name, getattr(self.impl, "__module__", None)))
 
     def _define(self, kind: str, rule: Callable) -> Callable:
         if getattr(self, kind) is not None:
@@ -246,7 +247,9 @@ def _process_outside(top: Any, primitive: Primitive, args: tuple, params: dict) 
     return out
 
 
-def _by_name(name: str) -> Primitive:
+def _by_name(name: str, module: str | None) -> Primitive:
+    if name not in primitives and module is not None:
+        importlib.import_module(module)  # which makes it
     return primitives[name]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 
@@ -244,6 +245,15 @@ def test_kv_in_its_order():
     np.testing.assert_allclose(found, np.array(first, float), rtol=1e-11, atol=1e-14)
 
 
+def test_scaled_bessel_series():
+    x = np.concatenate([-np.geomspace(1e-12, 1e8, 40), np.linspace(0, 20, 60), [np.inf]])
+    for n, f in enumerate((special.i0e, special.i1e)):
+        exact = [float(mpmath.exp(-abs(y)) * mpmath.besseli(n, y)) for y in x[:-1]] + [0.0]
+        np.testing.assert_allclose(at.jit(f)(x), exact, rtol=3e-15)
+        single = at.jit(f, backend="numpy")(x.astype("f4"))
+        np.testing.assert_allclose(single, exact, rtol=2e-6)
+
+
 def test_zeta_in_its_argument():
     s, q = np.array([1.1, 2.0, 9.0, 30.0]), np.array([0.2, 1.0, 3.5, 40.0])
     with mpmath.workdps(80):
@@ -265,6 +275,21 @@ assert "autotrace.scipy.special" in sys.modules
 """
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     np.testing.assert_allclose(float(out.stdout), scipy.special.jvp(1, 2.0))
+
+
+def test_pickled_programs_find_the_table(tmp_path):
+    """In a process that has not imported autotrace.scipy."""
+    compiled = at.jit(lambda x: special.gammainc(2.0, x)).lower(1.5).compile()
+    (tmp_path / "program").write_bytes(pickle.dumps(compiled))
+    code = "import pickle, sys; print(pickle.load(open(sys.argv[1], 'rb'))(1.5))"
+    command = [sys.executable, "-c", code, str(tmp_path / "program")]
+    out = subprocess.run(command, capture_output=True, text=True, check=True)
+    np.testing.assert_allclose(float(out.stdout), scipy.special.gammainc(2.0, 1.5))
+
+
+def test_explain_names_the_function():
+    text = at.jit(special.gammainc, backend="numba").explain(2.0, 1.0)
+    assert "host step special gammainc at " in text
 
 
 def test_unknown_ufuncs_are_refused_by_name():

@@ -33,7 +33,21 @@ from .bessel import (
     yn,
     yv,
 )  # fmt: skip
-from .distributions import chdtr, chdtrc, fdtr, fdtrc, gdtr, gdtrc, pdtr, pdtrc, stdtr
+from .distributions import (
+    bdtr,
+    bdtrc,
+    chdtr,
+    chdtrc,
+    fdtr,
+    fdtrc,
+    gdtr,
+    gdtrc,
+    nbdtr,
+    nbdtrc,
+    pdtr,
+    pdtrc,
+    stdtr,
+)  # fmt: skip
 from .elementary import (
     boxcox,
     boxcox1p,
@@ -142,6 +156,8 @@ from .polynomials import (
 __all__ = [
     "agm",
     "airy",
+    "bdtr",
+    "bdtrc",
     "bernoulli",
     "beta",
     "betainc",
@@ -242,6 +258,8 @@ __all__ = [
     "logit",
     "logsumexp",
     "multigammaln",
+    "nbdtr",
+    "nbdtrc",
     "ndtr",
     "ndtri",
     "ndtri_exp",

@@ -11,6 +11,7 @@ from scipy import special as scipy_special
 
 from ... import lax
 from ... import numpy as anp
+from . import chebyshev
 from .functions import NO_RULE, hosted, row, ufunc
 from .gammas import floating
 from .incomplete import in_blocks, panel
@@ -48,9 +49,14 @@ y0: Callable = hosted("y0", "x", lambda out, x: -y1(x))
 y1: Callable = hosted("y1", "x", lambda out, x: 0.5 * (y0(x) - _second(yv, x)))
 i0 = ufunc("i0", lambda x: lax.bessel_i(0, x))
 i1 = ufunc("i1", lambda x: lax.bessel_i(1, x))
-i0e: Callable = hosted("i0e", "x", lambda out, x: i1e(x) - lax.sign(x) * out)
+i0e: Callable = hosted(
+    "i0e", "x", lambda out, x: i1e(x) - lax.sign(x) * out, composition=chebyshev.i0e
+)
 i1e: Callable = hosted(
-    "i1e", "x", lambda out, x: 0.5 * (i0e(x) + _second(ive, x)) - lax.sign(x) * out
+    "i1e",
+    "x",
+    lambda out, x: 0.5 * (i0e(x) + _second(ive, x)) - lax.sign(x) * out,
+    composition=chebyshev.i1e,
 )
 k0: Callable = hosted("k0", "x", lambda out, x: -k1(x))
 k1: Callable = hosted("k1", "x", lambda out, x: -0.5 * (k0(x) + _second(kv, x)))

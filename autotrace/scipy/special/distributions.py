@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ... import numpy as anp
 from .functions import ufunc
 from .incomplete import betainc, betaincc, gammainc, gammaincc
@@ -14,6 +16,25 @@ gdtr = ufunc("gdtr", lambda a, b, x: gammainc(b, a * x))
 gdtrc = ufunc("gdtrc", lambda a, b, x: gammaincc(b, a * x))
 pdtr = ufunc("pdtr", lambda k, m: gammaincc(anp.floor(k) + 1, m))
 pdtrc = ufunc("pdtrc", lambda k, m: gammainc(anp.floor(k) + 1, m))
+
+
+def _binomial(k: Any, n: Any, p: Any, upper: bool) -> Any:
+    k = anp.floor(k)
+    rest = (n - k).astype(k.dtype)
+    inside = (k >= 0) & (rest > 0)
+    shapes = (anp.where(inside, k, 0.0) + 1, anp.where(inside, rest, 1.0))
+    out = (betainc if upper else betaincc)(*shapes, p)
+    # SciPy has no lower probability for negative counts, but an upper one.
+    below, above = (1.0, 0.0) if upper else (np.nan, 1.0)
+    out = anp.where(rest == 0, above, anp.where(inside, out, np.nan))
+    return anp.where(k < 0, below, out)
+
+
+bdtr = ufunc("bdtr", lambda k, n, p: _binomial(k, n, p, False))
+bdtrc = ufunc("bdtrc", lambda k, n, p: _binomial(k, n, p, True))
+# Their counts are whole: SciPy cuts off what is not.
+nbdtr = ufunc("nbdtr", lambda k, n, p: betainc(anp.trunc(n), anp.trunc(k) + 1, p))
+nbdtrc = ufunc("nbdtrc", lambda k, n, p: betaincc(anp.trunc(n), anp.trunc(k) + 1, p))
 
 
 def _f_ratio(d1: Any, d2: Any, x: Any) -> tuple[Any, Any]:

@@ -16,7 +16,7 @@ from scipy import special as scipy_special
 
 from ...core.avals import ShapedArray, make_aval
 from ...core.errors import NonDifferentiableError, located
-from ...core.jaxpr import Jaxpr
+from ...core.jaxpr import Eqn, Jaxpr
 from ...core.primitive import Primitive
 from ...core.trace import get_aval
 from ...lax.arithmetic import mul
@@ -44,6 +44,7 @@ class Row(NamedTuple):
       slopes: for each operand.
       composition: the function in terms of other primitives; None where only the host has it.
       complex: whether it takes complex operands.
+      title: what a user calls, for messages.
     """
 
     operands: tuple[str, ...]
@@ -51,6 +52,7 @@ class Row(NamedTuple):
     slopes: tuple[Slope, ...]
     composition: Callable | None
     complex: bool
+    title: str
 
 
 _rows: dict[str, Row] = {}
@@ -77,7 +79,7 @@ def _special_abstract(*args: ShapedArray, function: str, **params: Any) -> Shape
     if len(args) != len(row.operands):
         raise TypeError(f"{function} takes {len(row.operands)} operands, got {len(args)}")
     if not row.complex and any(a.dtype.kind == "c" for a in args):
-        raise TypeError(located(f"{function} is supported for real numbers only"))
+        raise TypeError(located(f"{row.title} is supported for real numbers only"))
     inexact = [a for a in args if a.dtype.kind in "fc"]
     if len({a.dtype for a in inexact}) != 1:
         given = " and ".join(map(str, args))
@@ -97,8 +99,7 @@ def _special_jvp(
         if isinstance(slope, str):
             raise NonDifferentiableError(
                 located(
-                    f"scipy.special.{function} has no derivative rule with respect to its argument "
-                    f"{name}",
+                    f"{row.title} has no derivative rule with respect to its argument {name}",
                     f"What to do: keep {name} constant (autotrace.stop_gradient), or give the "
                     "function that calls it a rule by autotrace.custom_jvp.",
                 )
@@ -111,7 +112,7 @@ def _special_jvp(
     return total
 
 
-@functools.cache
+@functools.lru_cache(maxsize=256)  # by shape, of which there may be any number
 def _composed(function: str, avals: tuple[ShapedArray, ...], params: tuple) -> Jaxpr:
     composition = _rows[function].composition
     assert composition is not None
@@ -120,7 +121,10 @@ def _composed(function: str, avals: tuple[ShapedArray, ...], params: tuple) -> J
     def composed(*xs: Any) -> list[Any]:
         return [to_dtype(composition(*xs, **dict(params)), dtype)]
 
-    return stage(composed, avals, function)
+    jaxpr = stage(composed, avals, function)
+    # The user's line is that of the call, not of the first one.
+    eqns = [Eqn(e.primitive, e.invars, e.outvars, e.params, None) for e in jaxpr.eqns]
+    return Jaxpr(jaxpr.constvars, jaxpr.consts, jaxpr.invars, eqns, jaxpr.outvars)
 
 
 @special_p.def_simplify
@@ -140,6 +144,7 @@ def row(
     host: Callable,
     composition: Callable | None = None,
     takes_complex: bool = False,
+    title: str | None = None,
 ) -> Callable:
     """Put a function into the table.
 
@@ -150,6 +155,7 @@ def row(
       host: the function of NumPy arrays.
       composition: the function in terms of primitives that have kernels.
       takes_complex: whether it takes complex numbers.
+      title: what a user calls, for messages; SciPy's function of the name when None.
 
     Returns:
       The function of operands of one dtype, each of one shape or a scalar, and of parameters.
@@ -157,7 +163,8 @@ def row(
     names = tuple(operands.split())
     if len(slopes) != len(names):
         raise ValueError(f"{name} has {len(names)} operands and {len(slopes)} slopes")
-    _rows[name] = Row(names, host, slopes, composition, takes_complex)
+    title = title or f"scipy.special.{name}"
+    _rows[name] = Row(names, host, slopes, composition, takes_complex, title)
 
     def bound(*args: Any, **params: Any) -> Any:
         return special_p.bind(*args, function=name, **params)

@@ -31,8 +31,8 @@ from .information import xlog1py, xlogy
 
 #: exp(-45) is nothing beside 1 in float64.
 _DECAY = 45.0
-#: How many elements are integrated at once, which bounds the memory.
-_BLOCK = 2048
+#: How many elements are integrated at once: their integrands fit the cache.
+_BLOCK = 256
 
 
 @functools.cache

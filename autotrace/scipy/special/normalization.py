@@ -51,10 +51,8 @@ def logsumexp(
     used: Any = None if where is None else anp.asarray(where)
     if b is not None:
         b = anp.asarray(b)
-        a, b = anp.broadcast_arrays(a, b)
         used = b != 0 if used is None else used & (b != 0)
     if used is not None:
-        a, used = anp.broadcast_arrays(a, used)
         a = anp.where(used, a, -np.inf)
     top = _shift(a, axis, True)
     terms = anp.exp(a - top)

@@ -15,6 +15,8 @@ from scipy import special as scipy_special
 from ... import lax
 from ... import numpy as anp
 from ...core.errors import located
+from ...numpy.dispatch import lowered
+from ...numpy.promotion import broadcast_operands
 from .functions import NO_RULE, hosted, loop_operands, row
 from .gammas import floating
 
@@ -130,20 +132,31 @@ def _along_meridian(out: Any, n: Any, m: Any, theta: Any) -> Any:
     return side * (up * _sph_legendre(n, m + 1, theta) - down * _sph_legendre(n, m - 1, theta))
 
 
+def _sph_legendre_host(n: Any, m: Any, theta: Any) -> Any:
+    out = scipy_special.sph_legendre_p(n, m, theta)  # with a first dimension of 1, or not
+    return np.reshape(out, np.broadcast(n, m, theta).shape)
+
+
 _sph_legendre: Callable = row(
     "sph_legendre_p",
     "n m theta",
     None,
     None,
     _along_meridian,
-    host=lambda n, m, theta: scipy_special.sph_legendre_p(n, m, theta)[0],
+    host=_sph_legendre_host,
 )
 
 
-def _whole(name: str, *args: Any) -> None:
-    for x in args:
-        if anp.result_type(x).kind not in "iu":
-            raise TypeError(located(f"{name}: degree and order must be integers"))
+def _whole(name: str, *args: Any) -> list[Any]:
+    """Degrees and orders as arrays.
+
+    Raises:
+      TypeError: when they are not integers.
+    """
+    out = [lowered(anp.asarray(x)) for x in args]
+    if any(x.dtype.kind not in "iu" for x in out):
+        raise TypeError(located(f"{name}: degree and order must be integers"))
+    return out
 
 
 def sph_legendre_p(n: Any, m: Any, theta: Any) -> Any:
@@ -159,9 +172,9 @@ def sph_legendre_p(n: Any, m: Any, theta: Any) -> Any:
     Raises:
       TypeError: for degrees or orders that are not integers.
     """
-    _whole("sph_legendre_p", n, m)
+    n, m = _whole("sph_legendre_p", n, m)
     theta, _ = loop_operands(np.true_divide, (theta, theta))
-    n, m, theta = anp.broadcast_arrays(n, m, theta)
+    n, m, theta = broadcast_operands(n, m, theta)
     return anp.expand_dims(_sph_legendre(n, m, theta), 0)
 
 
@@ -181,9 +194,9 @@ def sph_harm_y(n: Any, m: Any, theta: Any, phi: Any) -> Any:
     >>> round(float(sph_harm_y(1, 0, 0.0, 0.0).real * np.sqrt(4 * np.pi / 3)), 12)
     1.0
     """
-    _whole("sph_harm_y", n, m)
+    n, m = _whole("sph_harm_y", n, m)
     theta, phi = loop_operands(np.true_divide, (theta, phi))
-    n, m, theta, phi = anp.broadcast_arrays(n, m, theta, phi)
+    n, m, theta, phi = broadcast_operands(n, m, theta, phi)
     along = _sph_legendre(n, m, theta)
     angle = (m * phi).astype(phi.dtype)
     return lax.complex(along * anp.cos(angle), along * anp.sin(angle))

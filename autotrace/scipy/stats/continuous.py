@@ -172,7 +172,7 @@ t: Continuous = Continuous(
 
 
 def _gennorm_cdf(y: Any, beta: Any) -> Any:
-    tail = 0.5 * gammaincc(1 / beta, lax.pow(*anp.broadcast_arrays(anp.abs(y), beta)))
+    tail = 0.5 * gammaincc(1 / beta, anp.abs(y) ** beta)
     return anp.where(y > 0, 1 - tail, tail)
 
 
@@ -240,6 +240,7 @@ vonmises = Continuous(
         lambda out, y, kappa: anp.exp(_vonmises_logpdf(y, kappa)),
         NO_RULE,
         host=lambda y, kappa: scipy_stats.vonmises.cdf(y, kappa),
+        title="scipy.stats.vonmises.cdf",
     ),
     entropy=lambda kappa: (
         -kappa * i1e(kappa) / i0e(kappa) + 2 * _HALF_LOG_TWO_PI + anp.log(i0e(kappa)) + kappa
@@ -575,8 +576,15 @@ wrapcauchy = Continuous(
 # --- truncated -----------------------------------------------------------------------------------
 
 
+def _finite(bound: Any) -> Any:
+    """A bound, and in place of an infinite one a number that is so for the normal distribution: it
+    is a constant, so that no derivative is 0 times infinity."""
+    return anp.where(anp.isinf(bound), anp.where(bound > 0, 1e10, -1e10).astype(bound.dtype), bound)
+
+
 def _log_mass(a: Any, b: Any) -> Any:
     """The logarithm of the normal probability of ``[a, b]``, accurate in the tails."""
+    a, b = _finite(a), _finite(b)
     right = a > 0
     near, far = anp.where(right, -a, b), anp.where(right, -b, a)
     tail = near <= 0
@@ -589,7 +597,15 @@ def _log_mass(a: Any, b: Any) -> Any:
     return anp.where(tail, inside, anp.log1p(-both_sides))
 
 
+def _log_share(part: Any, rest: Any, whole: Any) -> Any:
+    """The logarithm of a part's share of a whole, from the logarithms of it and of the rest."""
+    small = part < rest
+    left = anp.where(small, -1.0, rest - whole)
+    return anp.where(small, part - whole, anp.log1p(-anp.exp(left)))
+
+
 def _truncnorm_ppf(q: Any, a: Any, b: Any) -> Any:
+    a, b = _finite(a), _finite(b)
     mass = _log_mass(a, b)
     left = ndtri_exp(anp.logaddexp(log_ndtr(a), anp.log(q) + mass))
     right = -ndtri_exp(anp.logaddexp(log_ndtr(-b), anp.log1p(-q) + mass))
@@ -606,7 +622,8 @@ truncnorm = Continuous(
     logpdf=lambda y, a, b: _normal(y) - _log_mass(a, b),
     cdf=lambda y, a, b: anp.exp(_log_mass(a, y) - _log_mass(a, b)),
     sf=lambda y, a, b: anp.exp(_log_mass(y, b) - _log_mass(a, b)),
-    logcdf=lambda y, a, b: _log_mass(a, y) - _log_mass(a, b),
-    logsf=lambda y, a, b: _log_mass(y, b) - _log_mass(a, b),
+    logcdf=lambda y, a, b: _log_share(_log_mass(a, y), _log_mass(y, b), _log_mass(a, b)),
+    logsf=lambda y, a, b: _log_share(_log_mass(y, b), _log_mass(a, y), _log_mass(a, b)),
     ppf=_truncnorm_ppf,
+    isf=lambda q, a, b: -_truncnorm_ppf(q, -b, -a),
 )

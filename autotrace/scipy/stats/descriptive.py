@@ -146,7 +146,7 @@ def entropy(pk: Any, qk: Any = None, base: float | None = None, axis: int = 0) -
     """
     if base is not None and base <= 0:
         raise ValueError(located("scipy.stats.entropy: base must be a positive number or None"))
-    given = common(pk) if qk is None else anp.broadcast_arrays(*common(pk, qk))
+    given = common(pk) if qk is None else common(pk, qk)
     shares = [p / anp.sum(p, axis=axis, keepdims=True) for p in given]
     parts = entr(shares[0]) if qk is None else rel_entr(*shares)
     out = anp.sum(parts, axis=axis)

@@ -110,6 +110,16 @@ class Distribution:
     def __repr__(self) -> str:
         return f"autotrace.scipy.stats.{self.name}"
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Frozen:
+        """The distribution with these parameters: its methods take none.
+
+        >>> import autotrace.scipy.stats as stats
+        >>> float(stats.norm(loc=1.0, scale=2.0).mean())
+        1.0
+        """
+        self.bound("__call__", args, kwargs)
+        return Frozen(self, args, kwargs)
+
     def has(self, method: str) -> bool:
         """Whether there is a method for this distribution."""
         return method in self._formulas or method not in ("cdf", "ppf", "mean", "var", "entropy")
@@ -184,6 +194,11 @@ class Distribution:
         """The median."""
         return self.ppf(0.5, *args, **kwargs)
 
+    def interval(self, confidence: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        """The quantiles between which a number is with a probability, with equal areas beyond."""
+        lower = self.ppf(0.5 - 0.5 * confidence, *args, **kwargs)
+        return lower, self.isf(0.5 - 0.5 * confidence, *args, **kwargs)
+
     def _distributed(self, parameters: Sequence[Any], x: Any, name: str) -> Any:
         """A distribution function: its formula on the support, and the ends' values beyond."""
         *shapes, loc, scale = parameters
@@ -213,12 +228,17 @@ class Distribution:
         if name == "sf":
             cdf = self.formula("cdf")
             return lambda y, *shapes: 1 - cdf(y, *shapes)
-        if name == "logcdf":
-            cdf = self.formula("cdf")
-            return lambda y, *shapes: anp.log(cdf(y, *shapes))
-        if name == "logsf":
-            sf = self._standard("sf")
-            return lambda y, *shapes: anp.log(sf(y, *shapes))
+        if name in ("logcdf", "logsf"):
+            sides = self._standard("cdf"), self._standard("sf")
+            here, beyond = sides if name == "logcdf" else sides[::-1]
+
+            def log(y: Any, *shapes: Any) -> Any:
+                share = here(y, *shapes)
+                small = share < 0.5  # or else the other side has more digits
+                rest = anp.where(small, 0.0, beyond(y, *shapes))
+                return anp.where(small, anp.log(share), anp.log1p(-rest))
+
+            return log
         return self.formula(name)
 
     @_public
@@ -272,6 +292,25 @@ class Distribution:
         return self._quantile(parameters, q, "isf")
 
 
+class Frozen:
+    """A distribution with its parameters, as ``norm(loc, scale)`` gives it."""
+
+    def __init__(self, family: Distribution, args: tuple, kwargs: dict[str, Any]):
+        self.dist, self.args, self.kwds = family, args, kwargs
+
+    def __getattr__(self, name: str) -> Callable:
+        if name.startswith("_") or name not in _METHODS:
+            raise AttributeError(f"a distribution with parameters has no attribute {name!r}")
+        method = getattr(self.dist, name)
+        return lambda *points: method(*points, *self.args, **self.kwds)
+
+
+#: The methods that take the parameters last.
+_METHODS = frozenset(
+    "pdf logpdf pmf logpmf cdf sf logcdf logsf ppf isf interval mean var std median entropy".split()
+)
+
+
 class Continuous(Distribution):
     """A family with a density; see ``Distribution``.
 
@@ -290,14 +329,16 @@ class Continuous(Distribution):
         super().__init__(name, shapes, *bounds, **rest)
         self._open = open
         if "cdf" in self._formulas and "ppf" not in self._formulas:
-            self._formulas["ppf"] = self._inverted()
+            self._formulas = {
+                "ppf": self._inverted("ppf", 1.0), "isf": self._inverted("isf", -1.0)
+            } | self._formulas  # fmt: skip
 
-    def _inverted(self) -> Callable:
-        """The quantile function: SciPy's number, and the derivatives of an inverse function."""
+    def _inverted(self, name: str, sign: float) -> Callable:
+        """A quantile function: SciPy's number, and the derivatives of an inverse function."""
         cdf, logpdf = self._formulas["cdf"], self._formulas["logpdf"]
 
         def of_q(out: Any, q: Any, *shapes: Any) -> Any:
-            return anp.exp(-logpdf(out, *shapes))
+            return sign * anp.exp(-logpdf(out, *shapes))
 
         def of_shape(position: int) -> Slope:
             def slope(out: Any, q: Any, *shapes: Any) -> Any:
@@ -313,11 +354,12 @@ class Continuous(Distribution):
             return slope
 
         return row(
-            f"{self.name}_ppf",
+            f"{self.name}_{name}",
             f"q {' '.join(self.shapes)}",
             of_q,
             *(of_shape(i) for i in range(len(self.shapes))),
-            host=lambda q, *shapes: getattr(scipy_stats, self.name).ppf(q, *shapes),
+            host=lambda q, *shapes: getattr(getattr(scipy_stats, self.name), name)(q, *shapes),
+            title=f"scipy.stats.{self.name}.{name}",
         )
 
     @_public
@@ -326,11 +368,8 @@ class Continuous(Distribution):
         *shapes, loc, scale = parameters
         y = (x - loc) / scale
         density = self.formula("logpdf")
-        if self._lower == -math.inf and self._upper == math.inf:
-            out = density(y, *shapes) - anp.log(scale)
-            return anp.where(self.valid(shapes, scale), out, np.nan)
         lower, upper = self.ends(shapes)
-        above = y > lower if self._open else y >= lower
+        above = y > lower if self._open or self._lower == -math.inf else y >= lower
         inside = above & (y < math.inf if self._upper == math.inf else y <= upper)
         safe = anp.where(inside, y, self.within(shapes, lower, upper))
         out = anp.where(inside, density(safe, *shapes) - anp.log(scale), -np.inf)
@@ -361,6 +400,7 @@ class Discrete(Distribution):
                     None,
                     *[slope] * slopes,
                     host=lambda x, *p, m=method: getattr(getattr(scipy_stats, name), m)(x, *p),
+                    title=f"scipy.stats.{name}.{method}",
                 )
 
     def bound(self, method: str, args: Sequence[Any], kwargs: dict[str, Any]) -> list[Any]:
