@@ -35,6 +35,7 @@ from .arguments import (
     signature_of,
 )
 from .differentiate import aval_like
+from .generators import check_no_generator, watching_generators
 from .inspect import ShapeDtypeStruct
 from .paths import Follow, Paths
 from .staged import Call, Shortcut, StagedProgram, checking, leaf_key, staging
@@ -304,6 +305,8 @@ class JitFunction:
         try:
             leaves, in_tree = flatten_arrays((dynamic, keywords), f"{what}an argument")
         except TypeError as error:
+            for leaf in tree.leaves((dynamic, keywords)):
+                check_no_generator(leaf, f"{what}an argument")
             raise TypeError(
                 f"{error}\nWhat to do: pass arrays and numbers, or name the argument in "
                 "static_argnums or static_argnames (then it must be hashable)."
@@ -345,7 +348,8 @@ class JitFunction:
             self._max_paths,
             self._counts,
         )
-        program, result = paths.begin(call.leaves, self._backend)
+        with watching_generators(self.__wrapped__):
+            program, result = paths.begin(call.leaves, self._backend)
         return (paths, result) if program is None else (program, _PENDING)
 
     def _stage(self, call: Call) -> StagedProgram:
@@ -353,7 +357,8 @@ class JitFunction:
         flat = self._flat(call.in_tree, call.static)
         avals: Sequence[ShapedArray] = call.key[1]  # type: ignore[index]
         self._counts["traces"] += 1
-        jaxpr, closed_over = hoist_tracers(stage(flat, avals, "jit"))
+        with watching_generators(self.__wrapped__):
+            jaxpr, closed_over = hoist_tracers(stage(flat, avals, "jit"))
         return StagedProgram(jaxpr, flat.out_tree, closed_over)
 
     def _flat(self, in_tree: tree.TreeDef, static: tuple) -> FlatFunction:
@@ -373,6 +378,7 @@ class JitFunction:
 
 
 def _hashable(value: Any, what: str) -> Any:
+    check_no_generator(value, what)
     try:
         hash(value)
     except TypeError:

@@ -324,8 +324,8 @@ class Tracer:
                 "What to do: an array to assign into must be made in the traced function, by "
                 "np.zeros(...), np.zeros_like(x), np.array(y)\nor np.copy(y), called as attributes "
                 "of numpy or autotrace.numpy and not in an installed library; build others with\n"
-                "np.stack or autotrace.numpy.array. For code that cannot be traced, use "
-                "autotrace.pure_callback.",
+                "np.stack or autotrace.numpy.array. Random numbers of traced parameters come from "
+                "autotrace.random.\nFor code that cannot be traced, use autotrace.pure_callback.",
             )
         )
 
