@@ -28,6 +28,15 @@ def reference(row: Row) -> list[np.ndarray]:
     return [np.asarray(x) for x in ([results] if row.single else results)]
 
 
+def check_samples(results: list[np.ndarray], expected: list[np.ndarray], dtype: type) -> None:
+    """As many numbers, with the same mean and deviation, up to chance."""
+    for result, wanted in zip(results, expected, strict=True):
+        assert result.shape == wanted.shape and result.dtype == dtype
+        chance = 10 * wanted.std() / np.sqrt(wanted.size)
+        for statistic in (np.mean, np.std):
+            np.testing.assert_allclose(statistic(result), statistic(wanted), rtol=0, atol=chance)
+
+
 def check(results: list[np.ndarray], expected: list[np.ndarray], dtype: np.dtype) -> None:
     """Equal up to rounding errors, which count beside an array's largest element."""
     tolerance = {8: 1e-10, 4: 1e-5}[dtype.itemsize]
@@ -110,7 +119,10 @@ def test_row(row, measure, libraries, table):
             try:
                 if worker.ask("prepare", row.key):
                     results, ask = stack.enter_context(way(row, worker))
-                    check(results, expected, dtype)
+                    if row.sampled:
+                        check_samples(results, expected, row.sampled)
+                    else:
+                        check(results, expected, dtype)
                     timers[TITLES[name]] = timer_of(name, ask)
             except (WorkerError, AssertionError) as error:
                 table.problems[row.key, name] = str(error).strip()

@@ -16,6 +16,7 @@ NP = common.namespace(
     erf=autotrace.lax.erf,
     jacobians=lambda f, argnums: autotrace.vmap(autotrace.jacrev(f, argnums)),
     lax=autotrace.lax,
+    random=autotrace.random,
     sigmoid=autotrace.lax.logistic,
     vmap=autotrace.vmap,
 )

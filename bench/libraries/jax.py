@@ -16,6 +16,7 @@ NP = common.namespace(
     lax=jax.lax,
     logsumexp=jax.nn.logsumexp,
     log_softmax=jax.nn.log_softmax,
+    random=jax.random,
     relu=jax.nn.relu,
     sigmoid=jax.nn.sigmoid,
     softmax=jax.nn.softmax,

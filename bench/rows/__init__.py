@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import algebra, bundle, elementwise, loops, models, reductions, small
+from . import algebra, bundle, elementwise, loops, models, reductions, sampling, small
 from .row import Row
 
 ALL: list[Row] = [
@@ -13,5 +13,6 @@ ALL: list[Row] = [
     *algebra.ROWS,
     *loops.ROWS,
     *bundle.ROWS,
+    *sampling.ROWS,
 ]
 BY_KEY: dict[str, Row] = {row.key: row for row in ALL}

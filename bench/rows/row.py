@@ -42,6 +42,8 @@ class Row:
     #: For a row whose time is that of a new process's first call: "cold" or "warm", which is what
     #: the library's caches on disk are.
     first_call: str | None = None
+    #: The dtype of a result that is random: of it, mean and deviation are what must be the same.
+    sampled: type | None = None
 
     def maker(self, library: str) -> Maker:
         return self.own.get(library, self.make)
