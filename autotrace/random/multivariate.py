@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from ..numpy.promotion import broadcast_to
 from .gamma import gamma_of
 from .keys import check_key, split_word, word_of
 from .sampling import exponential_of, normal, normal_of, sampler, signs_of, words
-from .staging import as_dtype, as_shape, staged
+from .staging import as_dtype, as_shape, as_whole, staged
 
 
 @sampler(static=("method",), events={"mean": 1, "cov": 2})
@@ -97,12 +96,8 @@ def orthogonal(key: Any, n: int, shape: Any = (), dtype: Any = float, m: int | N
            [0., 0., 1.]])
     """
     check_key("orthogonal", key)
-    try:
-        rows, columns = operator.index(n), operator.index(n if m is None else m)
-    except TypeError:
-        raise TypeError(
-            located(f"random.orthogonal takes whole numbers n and m, got {n!r:.40} and {m!r:.40}")
-        ) from None
+    wrong = f"random.orthogonal takes whole numbers n and m, got {n!r:.40} and {m!r:.40}"
+    rows, columns = (as_whole(x, wrong) for x in (n, n if m is None else m))
     found = as_dtype("orthogonal", dtype, "fc")
     return _orthogonal(
         key, rows=rows, columns=columns, shape=as_shape("orthogonal", shape), dtype=found
@@ -166,10 +161,7 @@ def ball(key: Any, d: int, p: Any = 2.0, shape: Any = (), dtype: Any = float) ->
     array([-0.870151, -0.45473 ])
     """
     check_key("ball", key)
-    try:
-        count = operator.index(d)
-    except TypeError:
-        raise TypeError(located(f"random.ball takes a whole number d, got {d!r:.60}")) from None
+    count = as_whole(d, f"random.ball takes a whole number d, got {d!r:.60}")
     if np.ndim(p):
         raise ValueError(located(f"random.ball takes one number p, got shape {np.shape(p)}"))
     found = as_dtype("ball", dtype, "f")

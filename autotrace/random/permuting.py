@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from ..numpy.promotion import asarray
 from .continuous import gumbel_of
 from .keys import check_key, split_word, word_of
 from .sampling import as_floating, bits_of, randint, unit_of, words
-from .staging import as_shape, staged
+from .staging import as_shape, as_whole, staged
 
 
 def permutation(key: Any, x: Any, axis: int = 0, independent: bool = False) -> Any:
@@ -45,14 +44,7 @@ def permutation(key: Any, x: Any, axis: int = 0, independent: bool = False) -> A
 def _array(name: str, x: Any, axis: int) -> tuple[Any, int]:
     """An array to take from, the range below a number, and a dimension of it."""
     if np.ndim(x) == 0:
-        try:
-            x = np.arange(operator.index(x))
-        except TypeError as error:
-            if type(error) is not TypeError:
-                raise  # a traced number, whose value nobody knows
-            raise TypeError(
-                located(f"random.{name} takes an array or a whole number, got {x!r:.60}")
-            ) from None
+        x = np.arange(as_whole(x, f"random.{name} takes an array or a whole number, got {x!r:.60}"))
     x = asarray(x)
     if not -x.ndim <= axis < x.ndim:
         raise np.exceptions.AxisError(axis, x.ndim)

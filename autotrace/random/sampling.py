@@ -68,7 +68,7 @@ def sampler(
         shapes = {p: _shape_of(name, p, x, below.get(p, 0)) for p, x in values.items()}
         given["shape"] = common_shape(name, given["shape"], shapes)
         if default is not None:
-            given["dtype"] = as_dtype(name, given["dtype"], kinds)
+            given["dtype"] = as_dtype(name, given["dtype"], kinds, default)
         return body(key, *values.values(), **given)
 
     return public
@@ -172,7 +172,7 @@ def bits(key: Any, shape: Any = (), dtype: Any = np.uint64) -> Any:
     array([167, 146,  40], dtype=uint8)
     """
     check_key("bits", key)
-    found = as_dtype("bits", dtype, "u")
+    found = as_dtype("bits", dtype, "u", np.uint64)
     return _bits(key, shape=as_shape("bits", shape), width=8 * found.itemsize)
 
 
@@ -247,7 +247,7 @@ def randint(key: Any, shape: Any, minval: Any, maxval: Any, dtype: Any = int) ->
     array([5, 1, 5, 7, 3])
     """
     check_key("randint", key)
-    found = as_dtype("randint", dtype, "iu")
+    found = as_dtype("randint", dtype, "iu", int)
     bounds = {"minval": _as_bound("minval", minval), "maxval": _as_bound("maxval", maxval)}
     wanted = common_shape("randint", shape, {p: x.shape for p, x in bounds.items()})
     return _randint(key, *bounds.values(), shape=wanted, dtype=found)

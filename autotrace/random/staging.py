@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..api.compile import JitFunction, jit
-from ..core.errors import located
+from ..core.errors import ConcretizationError, located
 
 
 def staged(function: Callable) -> Callable:
@@ -35,15 +35,25 @@ def staged(function: Callable) -> Callable:
     return call
 
 
+def as_whole(x: Any, message: str) -> int:
+    """A number that must be whole and known; a traced one is asked for its value.
+
+    Raises:
+      TypeError: with the message, for what is no whole number.
+    """
+    try:
+        return operator.index(x)
+    except ConcretizationError:
+        raise  # a traced number where there is no value
+    except TypeError:
+        raise TypeError(located(message)) from None
+
+
 def as_shape(name: str, shape: Any) -> tuple[int, ...]:
     """A shape as a tuple; a number is the shape of a vector."""
-    try:
-        sizes = (operator.index(shape),) if np.ndim(shape) == 0 else tuple(shape)
-        sizes = tuple(map(operator.index, sizes))
-    except TypeError:
-        raise TypeError(
-            located(f"random.{name} takes a shape of whole numbers, got {shape!r:.80}")
-        ) from None
+    several = isinstance(shape, list | tuple) or (isinstance(shape, np.ndarray) and shape.ndim == 1)
+    wrong = f"random.{name} takes a shape of whole numbers, got {shape!r:.80}"
+    sizes = tuple(as_whole(n, wrong) for n in (shape if several else (shape,)))
     if any(n < 0 for n in sizes):
         raise ValueError(located(f"random.{name}: negative sizes are not allowed, got {shape}"))
     return sizes
@@ -73,10 +83,10 @@ def common_shape(name: str, shape: Any, parameters: dict[str, tuple[int, ...]]) 
     return common
 
 
-def as_dtype(name: str, dtype: Any, kinds: str) -> np.dtype:
-    """A dtype of one of some kinds (NumPy's letters)."""
+def as_dtype(name: str, dtype: Any, kinds: str, default: Any = float) -> np.dtype:
+    """A dtype of one of some kinds (NumPy's letters); the default where it is None."""
     try:
-        found = np.dtype(dtype)
+        found = np.dtype(default if dtype is None else dtype)
     except TypeError:
         found = None
     if found is None or found.kind not in kinds:

@@ -24,7 +24,7 @@ def _build(form: Format) -> SimpleNamespace:
     logarithms = logarithm.build(form, exponentials)
     trigonometrics = trigonometric.build(form)
     specials = special.build(form, exponentials, logarithms)
-    parts = exponentials, logarithms, trigonometrics, specials, normal.build(form)
+    parts = exponentials, logarithms, trigonometrics, specials, normal.build(form, logarithms)
     return SimpleNamespace(**{name: f for part in parts for name, f in vars(part).items()})
 
 

@@ -208,12 +208,11 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
         y = where(a < one, y, where(a == one, inf, nan))
         return where(a < tiny, x, copysign(y, x))
 
-    def power_pair(x: Any, y: Any) -> Any:
-        """``abs(x) ** y``, but for the special cases."""
-        a = fabs(x)
+    def log_sum(a: Any) -> tuple[Any, Any]:
+        """The logarithm of a positive number as a sum of two, with an error of some ``2**-13`` of
+        the first one's last place: a power multiplies it by up to ``2**10``."""
         k, f = positive(a)
-        # s = f / (2 + f), then atanh(s), then the logarithm, each as a sum of two numbers whose
-        # error is some 2**-13 of the last place: the power multiplies it by up to 2**10.
+        # s = f / (2 + f), then atanh(s), then the logarithm, each as a sum of two numbers.
         d = two + f
         inverse = one / d
         s = f * inverse
@@ -234,7 +233,12 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
         total = e + high2
         rest = (high2 - (total - e)) + fma(k, ln2_low, low + low)
         log_high = total + rest
-        log_low = (total - log_high) + rest
+        return log_high, (total - log_high) + rest
+
+    def power_pair(x: Any, y: Any) -> Any:
+        """``abs(x) ** y``, but for the special cases."""
+        a = fabs(x)
+        log_high, log_low = log_sum(a)
         log_high = where(a == zero, -inf, where(a < inf, log_high, a))
         p = y * log_high
         p_low = fma(y, log_high, -p) + y * log_low
@@ -300,6 +304,7 @@ def build(form: Format, exponential: SimpleNamespace) -> SimpleNamespace:
         log10=log10,
         log1p=log1p,
         log1p_sum=log1p_sum,
+        log_sum=log_sum,
         softplus=softplus,
         logaddexp=logaddexp,
         logaddexp2=logaddexp2,

@@ -119,6 +119,8 @@ def test_shapes():
     assert random.normal(KEY).shape == ()
     assert random.normal(KEY, 3).shape == (3,)
     assert random.normal(KEY, [2, np.int64(3)]).shape == (2, 3)
+    assert random.normal(KEY, np.array([2, 3]), dtype=None).shape == (2, 3)
+    assert random.randint(KEY, 2, 0, 5, None).dtype == np.int64
     assert random.normal(KEY, (0, 3)).shape == (0, 3)
     assert random.gamma(KEY, np.ones((0, 2))).shape == (0, 2)
     assert random.poisson(KEY, np.ones((2, 1)), (2, 3)).shape == (2, 3)
@@ -135,6 +137,13 @@ def test_shapes():
         random.gamma(KEY, np.ones((2, 1)), (3,))
     with pytest.raises(ValueError, match="alpha of at least 1 dimension"):
         random.dirichlet(KEY, 1.0)
+
+
+def test_shapes_that_depend_on_values():
+    f = autotrace.jit(lambda key, n: random.normal(key, (n, 2)))
+    np.testing.assert_array_equal(f(KEY, 3), random.normal(KEY, (3, 2)))
+    with pytest.raises(autotrace.ConcretizationError):
+        autotrace.vmap(lambda n: random.normal(KEY, (n,)))(np.arange(3))
 
 
 def test_results_are_the_callers():
