@@ -31,35 +31,41 @@ def _first(word: Any) -> Any:
     return threefry2x32(word, np.uint64(0))
 
 
-def _proposal(word: Any, of_x: Any, u: Any, retry: Any, c: Any) -> tuple[Any, Any, Any, Any, Any]:
-    """A normal x and a uniform u, from fresh words; with ``retry`` another x from its own word.
+def _tried(of_x: Any, u: Any, c: Any, d: Any) -> tuple[Any, Any]:
+    """What a normal and a uniform number propose, and whether it is rejected.
+
+    Args:
+      of_x: the word that the normal number x comes from.
+      u: the uniform number.
 
     Returns:
-      The next word and that of x, x itself, ``v = 1 + c x``, and u.
+      ``v = 1 + c x``, and a bool. With v below 0 another x is due, else x and u.
     """
-    following, fresh, of_u = split_word(word, 3)
-    of_x, own = split_word(np.where(retry, of_x, fresh))
-    x = normal_of(_first(own), c.dtype)
-    u = np.where(retry, u, unit_of(_first(of_u), c.dtype))
-    return np.where(retry, word, following), of_x, x, 1 + c * x, u
-
-
-def _is_rejected(d: Any, x: Any, v: Any, u: Any) -> Any:
+    x = normal_of(_first(threefry2x32(of_x, np.uint64(1))), c.dtype)
+    v = 1 + c * x
     square, cube = x * x, v * v * v
     unsure = u >= 1 - 0.0331 * (square * square)
     inside = np.where(v > 0, cube, 1.0)
     far = np.log(u) >= square * 0.5 + d * ((1 - cube) + np.log(inside))
-    return (v <= 0) | (unsure & far)
+    return v, (v <= 0) | (unsure & far)
 
 
-def _rest(c: Any, d: Any, *first: Any) -> Any:
+def _uniform(word: Any, dtype: np.dtype) -> Any:
+    return unit_of(_first(threefry2x32(word, np.uint64(2))), dtype)
+
+
+def _until_accepted(c: Any, d: Any, *first: Any) -> Any:
     """The accepted v of one lane, from its first proposal."""
 
     def turn(state: tuple) -> tuple:
-        word, of_x, _, v, u = state
-        return _proposal(word, of_x, u, v <= 0, c)
+        word, of_x, u, v, _ = state
+        retry = v <= 0
+        word = np.where(retry, word, _first(word))
+        of_x = np.where(retry, _first(of_x), threefry2x32(word, np.uint64(1)))
+        u = np.where(retry, u, _uniform(word, u.dtype))
+        return word, of_x, u, *_tried(of_x, u, c, d)
 
-    return while_loop(lambda state: _is_rejected(d, *state[2:]), turn, first)[3]
+    return while_loop(lambda state: state[4], turn, first)[3]
 
 
 def _draw(each: Any, a: Any, log_space: bool) -> Any:
@@ -70,7 +76,8 @@ def _draw(each: Any, a: Any, log_space: bool) -> Any:
     c = (1 / 3) / np.sqrt(d)
     each, of_boost = split_word(each)
     # Most lanes accept their first proposal: those are made together, the others one by one.
-    v = vmap(_rest)(c, d, *_proposal(each, each, np.zeros_like(c), np.zeros((), bool), c))
+    of_x, u = threefry2x32(each, np.uint64(1)), _uniform(each, a.dtype)
+    v = vmap(_until_accepted)(c, d, each, of_x, u, *_tried(of_x, u, c, d))
     cube = v * v * v
     if log_space:
         log = -exponential_of(_first(of_boost), a.dtype)
