@@ -70,19 +70,28 @@ def threefry2x32(key: Any, count: Any) -> Any:
     return threefry2x32_p.bind(key, count)
 
 
-def counts(shape: tuple[int, ...]) -> Any:
-    """The numbers from 0, in row-major order, as uint64 of a shape.
+def places(shape: tuple[int, ...], dimension: int) -> Any:
+    """Each element's place along a dimension, as uint64.
 
     In a program they are an equation: nothing of their size is kept with it.
+
+    >>> places((2, 2), 1)
+    array([[0, 1],
+           [0, 1]], dtype=uint64)
+    """
+    params = {"dtype": np.dtype(np.uint64), "shape": shape, "dimension": dimension}
+    staging = innermost_staging()
+    return iota_p.bind(**params) if staging is None else staging.process(iota_p, (), params)
+
+
+def counts(shape: tuple[int, ...]) -> Any:
+    """The numbers from 0, in row-major order, as uint64 of a shape.
 
     >>> counts((2, 2))
     array([[0, 1],
            [2, 3]], dtype=uint64)
     """
-    params = {"dtype": np.dtype(np.uint64), "shape": (math.prod(shape),), "dimension": 0}
-    staging = innermost_staging()
-    line = iota_p.bind(**params) if staging is None else staging.process(iota_p, (), params)
-    return reshape(line, shape)
+    return reshape(places((math.prod(shape),), 0), shape)
 
 
 # --- bits as numbers ---------------------------------------------------------------------------
