@@ -116,9 +116,7 @@ CLOSE: dict[str, Call] = {
     "orthogonal": lambda r: r.orthogonal(r.PRNGKey(13), 3, (2,)),
     "orthogonal_flat": lambda r: r.orthogonal(r.PRNGKey(13), 2, m=3),
     "orthogonal_unitary": lambda r: r.orthogonal(r.PRNGKey(13), 2, dtype="complex128"),
-    "binomial_few": lambda r: r.binomial(r.PRNGKey(14), 20.0, 0.2, (8,)),
 
-    "multinomial": lambda r: r.multinomial(r.PRNGKey(14), 30.0, np.array([0.2, 0.3, 0.5])),
 }  # fmt: skip
 
 

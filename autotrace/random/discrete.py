@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,12 @@ from ..api.vectorize import vmap
 from ..core.errors import located
 from ..lax.elementary import lgamma
 from ..lax.looping import while_loop
-from ..lax.random_bits import counts, threefry2x32
+from ..lax.random_bits import threefry2x32
 from ..lax.scanning import scan
 from ..lax.sorting import top_k
 from ..numpy.promotion import asarray, broadcast_to
 from .continuous import gumbel_of
-from .keys import check_key, split_word, word_of
+from .keys import check_key, word_of
 from .sampling import as_floating, sampler, signs_of, unit_of, words
 from .staging import as_dtype, common_shape, staged
 
@@ -92,55 +93,82 @@ def geometric(key: Any, p: Any, shape: Any = None, dtype: Any = int) -> Any:
     return (np.floor(np.log(u) / np.log1p(-p)) + 1).astype(dtype)
 
 
-# --- by rejection --------------------------------------------------------------------------------
+# --- by search, and by rejection -----------------------------------------------------------------
 #
-# Each lane runs on its own, from the words that the loop over whole arrays would give it: the n-th
-# turn's key, and its position as the count. So a lane stops when it is done, and a number depends
-# on its own parameters only.
+# Where the mean is small, the distribution function is searched for a uniform number. Else all
+# elements make their first proposal together, and what is rejected goes on alone: a number depends
+# on its own parameters only, and stops when it is done. Each has a word of its own.
 
 
-def _by_lane(function: Any, key: Any, shape: tuple[int, ...], *parameters: Any) -> Any:
-    """``function(key, position, *parameters)`` for each element of a shape."""
-    rows = [np.ravel(broadcast_to(x, shape)) for x in parameters]
-    lanes = vmap(function, in_axes=(None, *[0] * (1 + len(rows))))
-    return np.reshape(lanes(key, np.ravel(counts(shape)), *rows), shape)
+def _rows(key: Any, shape: tuple[int, ...], *parameters: Any) -> list[Any]:
+    """A word for each element of a shape, and its parameters in float64: as vectors."""
+    wide = [broadcast_to(x.astype(np.float64), shape) for x in parameters]
+    return [np.ravel(x) for x in (words(key, shape), *wide)]
 
 
-def _poisson_by_product(key: Any, position: Any, lam: Any) -> Any:
-    """By counting exponential waiting times (Knuth, 1969)."""
-
-    def turn(state: tuple) -> tuple:
-        key, k, log_product = state
-        key, own = split_word(key)
-        u = unit_of(threefry2x32(own, position), lam.dtype)
-        return key, k + 1, log_product + np.log(u)
-
-    start = key, lam * 0, lam * 0
-    return while_loop(lambda state: state[2] > -lam, turn, start)[1] - 1
+def _unit(word: Any, number: Any) -> Any:
+    """The uniform number of a number, of those that a word has."""
+    return unit_of(threefry2x32(word, number), np.dtype(float))
 
 
-def _poisson_by_rejection(key: Any, position: Any, lam: Any) -> Any:
-    """By transformed rejection (Hormann, 1993: PTRS), for rates of at least 10; 0 for 0."""
-    log_lam = np.log(lam)
+def _searched(each: Any, first: Any, ratio: Callable, *parameters: Any) -> Any:
+    """The first k at which the distribution function is above a uniform number.
+
+    Args:
+      each: a word for each lane.
+      first: the probability of 0.
+      ratio: from k and parameters to the probability of k over that of ``k - 1``.
+    """
+
+    def lane(u: Any, first: Any, *parameters: Any) -> Any:
+        def turn(state: tuple) -> tuple:
+            k, probability, rest = state
+            k = k + 1
+            probability = probability * ratio(k, *parameters)
+            return k, probability, rest - probability
+
+        # In the upper tail rounding errors may leave a rest that nothing reaches.
+        going = lambda state: (state[2] >= 0) & (state[1] > 1e-18)  # noqa: E731
+        return while_loop(going, turn, (first * 0, first, u - first))[0]
+
+    return vmap(lane)(_unit(each, np.uint64(0)), first, *parameters)
+
+
+def _accepted(each: Any, done: Any, propose: Callable, *parameters: Any) -> Any:
+    """What is accepted of the proposals of each lane; anything where it is done already.
+
+    Args:
+      propose: from two uniform numbers, the first in [-0.5, 0.5), and parameters to a proposal and
+        whether it is accepted.
+    """
+
+    def proposal(word: Any, number: Any, *parameters: Any) -> tuple[Any, Any]:
+        u, v = _unit(word, 2 * number + 1), _unit(word, 2 * number + 2)
+        return propose(u - 0.5, v, *parameters)
+
+    def lane(word: Any, k: Any, done: Any, *parameters: Any) -> Any:
+        def turn(state: tuple) -> tuple:
+            number = state[0] + np.uint64(1)
+            return number, *proposal(word, number, *parameters)
+
+        return while_loop(lambda state: ~state[2], turn, (np.uint64(0), k, done))[1]
+
+    k, good = proposal(each, np.uint64(0), *parameters)
+    return vmap(lane)(each, k, good | done, *parameters)
+
+
+def _poisson_proposal(u: Any, v: Any, lam: Any) -> tuple[Any, Any]:
+    """Transformed rejection (Hormann, 1993: PTRS), for rates of at least 10."""
     b = 0.931 + 2.53 * np.sqrt(lam)
     a = -0.059 + 0.02483 * b
     inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
-    v_squeeze = 0.9277 - 3.6224 / (b - 2)
-
-    def turn(state: tuple) -> tuple:
-        key, of_u, of_v = split_word(state[0], 3)
-        u = unit_of(threefry2x32(of_u, position), lam.dtype) - 0.5
-        v = unit_of(threefry2x32(of_v, position), lam.dtype)
-        distance = 0.5 - np.abs(u)
-        k = np.floor((2 * a / distance + b) * u + lam + 0.43)
-        squeezed = (distance >= 0.07) & (v <= v_squeeze)
-        out = (k < 0) | ((distance < 0.013) & (v > distance))
-        s = np.log(v * inverse_alpha / (a / (distance * distance) + b))
-        fits = s <= k * log_lam - lam - lgamma(np.maximum(k, 0.0) + 1)
-        return key, k, squeezed | (~out & fits)
-
-    start = key, lam * 0, lam == 0
-    return while_loop(lambda state: ~state[2], turn, start)[1]
+    distance = 0.5 - np.abs(u)
+    k = np.floor((2 * a / distance + b) * u + lam + 0.43)
+    squeezed = (distance >= 0.07) & (v <= 0.9277 - 3.6224 / (b - 2))
+    out = (k < 0) | ((distance < 0.013) & (v > distance))
+    s = np.log(v * inverse_alpha / (a / (distance * distance) + b))
+    fits = s <= k * np.log(lam) - lam - lgamma(np.maximum(k, 0.0) + 1)
+    return k, squeezed | (~out & fits)
 
 
 @sampler
@@ -154,33 +182,20 @@ def poisson(key: Any, lam: Any, shape: Any = None, dtype: Any = int) -> Any:
       dtype: an integer dtype.
 
     Returns:
-      An array of ``shape`` and ``dtype``; -1 where the rate is negative or NaN.
+      An array of ``shape`` and ``dtype``; -1 where the rate is negative, NaN or above ``2**62``.
 
     >>> import autotrace as at
     >>> at.random.poisson(at.random.key(0), 3.0, 3)
-    array([2, 3, 1])
+    array([7, 1, 4])
     """
-    valid = lam >= 0
-    small = lam < 10
-    zero = lam.dtype.type(0)
-    few = _by_lane(_poisson_by_product, key, shape, np.where(valid & small, lam, zero))
-    many = _by_lane(_poisson_by_rejection, key, shape, np.where(valid & ~small, lam, zero))
-    out = np.where(small, np.where(lam == 0, zero, few), many)
-    return np.where(valid, out, lam.dtype.type(-1)).astype(dtype)
-
-
-def _binomial_by_waiting(key: Any, position: Any, n: Any, p: Any) -> Any:
-    """By counting geometric waiting times (Devroye, 1986)."""
-    log_miss = np.log1p(-p)
-
-    def turn(state: tuple) -> tuple:
-        key, k, trials = state
-        own, key = split_word(key)
-        u = unit_of(threefry2x32(own, position), p.dtype)
-        return key, k + 1, trials + np.ceil(np.log(u) / log_miss)
-
-    start = key, p * 0, p * 0
-    return while_loop(lambda state: state[2] <= n, turn, start)[1] - 1
+    each, lam = _rows(key, shape, lam)
+    valid = (lam >= 0) & (lam <= 2.0**62)
+    many = valid & (lam >= 10)
+    rate = np.where(valid & ~many, lam, 0.0)
+    few = _searched(each, np.exp(-rate), lambda k, rate: rate / k, rate)
+    found = _accepted(each, ~many, _poisson_proposal, np.where(many, lam, 100.0))
+    out = np.where(many, found, np.where(valid, few, -1.0))
+    return np.reshape(out, shape).astype(dtype)
 
 
 def _stirling_rest(k: Any) -> Any:
@@ -193,54 +208,54 @@ def _stirling_rest(k: Any) -> Any:
     return np.where(k > 9, far, start)
 
 
-def _binomial_by_rejection(key: Any, position: Any, n: Any, p: Any) -> Any:
-    """By transformed rejection (Hormann, 1993: BTRS), for means of at least 10; 0 where n is."""
+def _binomial_proposal(u: Any, v: Any, n: Any, p: Any) -> tuple[Any, Any]:
+    """Transformed rejection (Hormann, 1993: BTRS), for means of at least 10 and p up to 1/2."""
     deviation = np.sqrt(n * p * (1 - p))
     b = 1.15 + 2.53 * deviation
     a = -0.0873 + 0.0248 * b + 0.01 * p
-    center = n * p + 0.5
-    v_squeeze = 0.92 - 4.2 / b
     odds = p / (1 - p)
-    alpha = (2.83 + 5.1 / b) * deviation
     mode = np.floor((n + 1) * p)
-    height = (mode + 0.5) * np.log((mode + 1) / (odds * (n - mode + 1)))
-    height = height + _stirling_rest(mode) + _stirling_rest(n - mode)
-
-    def turn(state: tuple) -> tuple:
-        key, of_u, of_v = split_word(state[0], 3)
-        u = unit_of(threefry2x32(of_u, position), p.dtype) - 0.5
-        v = unit_of(threefry2x32(of_v, position), p.dtype)
-        distance = 0.5 - np.abs(u)
-        k = np.floor((2 * a / distance + b) * u + center)
-        squeezed = (distance >= 0.07) & (v <= v_squeeze)
-        inside = (k >= 0) & (k <= n)
-        held = np.where(inside, k, mode)
-        rest = n - held + 1
-        ratio = height + (n + 1) * np.log((n - mode + 1) / rest)
-        ratio = ratio + (held + 0.5) * np.log(odds * rest / (held + 1))
-        ratio = ratio - _stirling_rest(held) - _stirling_rest(n - held)
-        fits = np.log(v * alpha / (a / (distance * distance) + b)) <= ratio
-        return key, k, squeezed | (inside & fits)
-
-    start = key, p * 0, n == 0
-    return while_loop(lambda state: ~state[2], turn, start)[1]
+    distance = 0.5 - np.abs(u)
+    k = np.floor((2 * a / distance + b) * u + n * p + 0.5)
+    squeezed = (distance >= 0.07) & (v <= 0.92 - 4.2 / b)
+    inside = (k >= 0) & (k <= n)
+    held = np.where(inside, k, mode)
+    # The logarithm of the probability of k over that of the mode.
+    at_mode, rest = n - mode + 1, n - held + 1
+    ratio = (mode + 0.5) * np.log((mode + 1) / (odds * at_mode))
+    ratio = ratio + (n + 1) * np.log(at_mode / rest)
+    ratio = ratio + (held + 0.5) * np.log(odds * rest / (held + 1))
+    ratio = ratio + _stirling_rest(mode) + _stirling_rest(n - mode)
+    ratio = ratio - _stirling_rest(held) - _stirling_rest(n - held)
+    alpha = (2.83 + 5.1 / b) * deviation
+    fits = np.log(v * alpha / (a / (distance * distance) + b)) <= ratio
+    return k, squeezed | (inside & fits)
 
 
 def _binomial(key: Any, n: Any, p: Any, shape: tuple[int, ...]) -> Any:
+    """Numbers of binomial distribution in float64, from a key's word."""
+    each, n, p = _rows(key, shape, np.floor(n), p)
     valid = (n >= 0) & (p >= 0) & (p <= 1)
     finite = valid & (n < np.inf)
     more = p > 0.5
-    q = np.where(finite, np.where(more, 1 - p, p), 0.1)
-    n = np.floor(n)
+    q = np.where(finite, np.where(more, 1 - p, p), 0.0)
     count = np.where(finite, n, 0.0)
-    few = count * q <= 10
-    zero = p.dtype.type(0)
-    waiting = _by_lane(_binomial_by_waiting, key, shape, np.where(few, count, zero), q)
-    others = np.where(few, zero, count), np.where(few, p.dtype.type(0.5), q)
-    k = np.where(few, waiting, _by_lane(_binomial_by_rejection, key, shape, *others))
+    many = count * q > 10
+    q_few, count_few = np.where(many, 0.0, q), np.where(many, 0.0, count)
+    few = _searched(
+        each,
+        np.exp(count_few * np.log1p(-q_few)),
+        lambda k, n, odds: odds * ((n + 1) / k - 1),
+        count_few,
+        q_few / (1 - q_few),
+    )
+    found = _accepted(
+        each, ~many, _binomial_proposal, np.where(many, count, 100.0), np.where(many, q, 0.5)
+    )
+    k = np.where(many, found, few)
     k = np.where(more, count - k, k)
-    endless = np.where(p > 0, n, zero)
-    return np.where(finite, k, np.where(valid, endless, p.dtype.type(np.nan)))
+    endless = np.where(p > 0, n, 0.0)
+    return np.reshape(np.where(finite, k, np.where(valid, endless, np.nan)), shape)
 
 
 @sampler
@@ -260,9 +275,9 @@ def binomial(key: Any, n: Any, p: Any, shape: Any = None, dtype: Any = float) ->
 
     >>> import autotrace as at
     >>> at.random.binomial(at.random.key(0), 10, 0.3, 3)
-    array([4., 1., 3.])
+    array([6., 1., 4.])
     """
-    return _binomial(key, n, p, shape)
+    return _binomial(key, n, p, shape).astype(dtype)
 
 
 def multinomial(key: Any, n: Any, p: Any, *, shape: Any = None, dtype: Any = float) -> Any:
@@ -281,7 +296,7 @@ def multinomial(key: Any, n: Any, p: Any, *, shape: Any = None, dtype: Any = flo
 
     >>> import autotrace as at
     >>> at.random.multinomial(at.random.key(0), 10, [0.2, 0.3, 0.5])
-    array([1., 4., 5.])
+    array([1., 3., 6.])
     """
     check_key("multinomial", key)
     n, p = (asarray(x) for x in (n, p))
@@ -293,10 +308,10 @@ def multinomial(key: Any, n: Any, p: Any, *, shape: Any = None, dtype: Any = flo
 
 @staged
 def _multinomial(key: Any, n: Any, p: Any, *, shape: tuple[int, ...], dtype: np.dtype) -> Any:
-    p = np.moveaxis(broadcast_to(as_floating(p, dtype), shape), -1, 0)
-    n = broadcast_to(as_floating(n, dtype), shape[:-1])
+    p = np.moveaxis(broadcast_to(p.astype(np.float64), shape), -1, 0)
+    n = broadcast_to(n.astype(np.float64), shape[:-1])
     left = np.flip(np.cumsum(np.flip(p, 0), 0), 0)
-    ratios = np.clip(p / np.where(left == 0, dtype.type(1), left), 0, 1)
+    ratios = np.clip(p / np.where(left == 0, 1.0, left), 0, 1)
 
     def outcome(n: Any, each: tuple) -> tuple:
         key, ratio = each
@@ -304,7 +319,7 @@ def _multinomial(key: Any, n: Any, p: Any, *, shape: tuple[int, ...], dtype: np.
         return n - count, count
 
     _, found = scan(outcome, n, (words(word_of(key), shape[-1:]), ratios))
-    return np.moveaxis(found, 0, -1)
+    return np.moveaxis(found, 0, -1).astype(dtype)
 
 
 def categorical(
