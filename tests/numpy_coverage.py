@@ -408,8 +408,9 @@ def run(name: str, expression: str) -> Found:
     args, others = ([inputs(seed)[n] for n in names] for seed in (0, 1))
     expected = f(*args)
     found = Found()
+    jitted = at.jit(f)
     try:
-        found.jit = _jitted(f, args, expected, name)
+        found.jit = _jitted(jitted, f, args, expected, name)
     except TypeError as error:
         if "not supported" not in str(error) and not isinstance(error, at.TracerArrayError):
             raise
@@ -417,13 +418,12 @@ def run(name: str, expression: str) -> Found:
     found.derivative = _differentiated(f, args, expected, name)
     found.vmap = _mapped(f, args, others, name)
     if at.config.backend != "numpy":
-        text = at.jit(f).explain(*args)
-        found.host = tuple(sorted(set(re.findall(r"host step (\w+)", text))))
+        found.host = tuple(sorted(set(re.findall(r"host step (\w+)", jitted.explain(*args)))))
     return found
 
 
-def _jitted(f: Callable, args: list, expected: Any, name: str) -> str:
-    _assert_same(at.jit(f)(*args), expected, f"{name} under jit")
+def _jitted(jitted: Callable, f: Callable, args: list, expected: Any, name: str) -> str:
+    _assert_same(jitted(*args), expected, f"{name} under jit")
     try:
         at.make_jaxpr(f)(*args)
     except at.ConcretizationError:
