@@ -68,7 +68,7 @@ def check(
         derivatives(lambda *xs: [f(*xs)[n] for n in inexact], *args)
 
 
-def derivatives(f: Callable, *args: Any, compiled: bool = True) -> None:
+def derivatives(f: Callable, *args: Any, compiled: bool = True, order: int = 2) -> None:
     """Derivatives of a function that returns arrays: to second order by interpreted programs, since
     these are many; the gradient compiled, too, if asked for."""
 
@@ -77,7 +77,7 @@ def derivatives(f: Callable, *args: Any, compiled: bool = True) -> None:
 
     with at.config.override("backend", "numpy"):
         derives(f, *args)
-        at.testing.check_grads(norm, args, order=2)
+        at.testing.check_grads(norm, args, order=order)
         gradient = at.grad(norm, tuple(range(len(args))))
         expected = gradient(*args)
     if not compiled:

@@ -78,7 +78,7 @@ def test_splines(name, args, options):
     def value(places, *args):
         return ours(*args, **options)(places)
 
-    derivatives(value, inside, *args, compiled=compiled)
+    derivatives(value, inside, *args, compiled=compiled, order=2 if compiled else 1)
     for n in range(len(args) + 1):  # each alone
 
         def alone(x, n=n):
@@ -107,7 +107,7 @@ def test_periodic_splines(y):
         y = np.concatenate([inner, inner[:1]])
         return f(at.scipy.interpolate.CubicSpline, y, places)
 
-    derivatives(g, y[:-1], PLACES[0] + 0.05, compiled=len(y) == 6)
+    derivatives(g, y[:-1], PLACES[0] + 0.05, compiled=len(y) == 6, order=2 if len(y) > 4 else 1)
 
 
 def test_piecewise_polynomials():
@@ -182,7 +182,7 @@ def test_grids(method):
         return at.scipy.interpolate.interpn((x, y), values, places, method)
 
     same(g(*GRID, values, places), plain.interpn(GRID, values, places, method), TOLERANCE)
-    derivatives(g, *GRID, values, places)
+    derivatives(g, *GRID, values, places, compiled=method == "linear")
     mapped = at.vmap(lambda v: ours(GRID, v, method, False)(places))(np.stack([values, values]))
     np.testing.assert_allclose(mapped[1], expected[0], rtol=1e-12)
     downwards = ((GRID[0][::-1], GRID[1]), np.arange(12.0).reshape(3, 4), method)
