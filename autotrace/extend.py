@@ -8,9 +8,11 @@ from .core.tangents import LinearInput, instantiate
 from .core.trace import get_aval
 from .lax.families import def_linear, def_partials, elementwise, no_derivative
 from .transforms.batch import Axis
+from .transforms.dependence import Dependence
 
 __all__ = [
     "Axis",
+    "Dependence",
     "Eqn",
     "Jaxpr",
     "LinearInput",

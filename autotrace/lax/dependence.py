@@ -38,9 +38,11 @@ from .bodies import Shape
 from .branching import cond_p
 from .calls import custom_tangent_p, jit_p
 from .checkpointing import checkpoint_p
+from .convolution import conv_general_dilated_p
 from .cumulative import cumsum_p, linear_recurrence_p, shift_p
-from .equations import banded_solve_p, solve_p
-from .factorizations import triangular_solve_p
+from .equations import banded_solve_p, solve_p, sylvester_p
+from .factorizations import cholesky_cotangent_p, cholesky_tangent_p, triangular_solve_p
+from .fourier import dct_p, fft_p
 from .implicit import custom_linear_solve_p
 from .indexing import gather_p, scatter_p
 from .linear import dot_general_p
@@ -318,6 +320,62 @@ def _solutions(
 solve_p.def_dependence(_solutions)
 triangular_solve_p.def_dependence(_solutions)
 banded_solve_p.def_dependence(_solutions)
+
+
+def _within_stacks(operands: Values, ins: Avals, outs: Avals, **_: Any) -> Values:
+    """Of functions of stacks of matrices: each result depends on its own matrices."""
+    found = []
+    for aval in outs:
+        parts = [
+            _any_place(v, [v.ids.ndim - 2, v.ids.ndim - 1], aval.shape)
+            for v in operands
+            if isinstance(v, Dependence)
+        ]
+        found.append(united(parts, aval.shape))
+    return found
+
+
+for _primitive in (cholesky_tangent_p, cholesky_cotangent_p, sylvester_p):
+    _primitive.def_dependence(_within_stacks)
+
+
+def _transformed(
+    operands: Values, ins: Avals, outs: Avals, *, axes: Sequence[int], **_: Any
+) -> Values:
+    return [_any_place(operands[0], axes, outs[0].shape)]
+
+
+fft_p.def_dependence(_transformed)
+dct_p.def_dependence(_transformed)
+
+
+@conv_general_dilated_p.def_dependence
+def _conv_dependence(
+    operands: Values,
+    ins: Avals,
+    outs: Avals,
+    *,
+    window_strides: tuple,
+    rhs_dilation: tuple,
+    feature_group_count: int,
+) -> Values:
+    lhs, rhs = operands
+    shape = outs[0].shape
+    parts: Values = []
+    if isinstance(lhs, Dependence):
+        window = (1, 1, *ins[1].shape[2:])
+        along = {"strides": (1, 1, *window_strides), "dilation": (1, 1, *rhs_dilation)}
+        seen = lhs.moved(lambda ids: windows_p.impl(np.array(ids), window=window, **along))
+        seen = seen.reduced(range(len(shape), 2 * len(shape)))
+        groups = (shape[0], feature_group_count, ins[1].shape[1], *shape[2:])
+        seen = seen.moved(lambda ids: ids.reshape(groups)).reduced((2,))
+        wide = shape[1] // feature_group_count
+        parts.append(seen.moved(lambda ids: np.repeat(ids, wide, 1)))
+    if isinstance(rhs, Dependence):
+        filters = rhs.reduced(range(1, len(shape)))
+        places = (1, shape[1], *(1 for _ in shape[2:]))
+        parts.append(_spread(filters.moved(lambda ids: ids.reshape(places)), shape))
+    return [united(parts, shape)]
 
 
 # --- calls and branches ------------------------------------------------------------------------

@@ -3,6 +3,7 @@ of what is found by the equation that it solves."""
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 from collections.abc import Callable, Sequence
@@ -136,14 +137,13 @@ class Problem:
 
     def of(self, fun: Callable, args: Any) -> Problem:
         """Another function of the same unknowns, whose result is wanted as an array."""
-        other = object.__new__(Problem)
         args = tuple(args) if isinstance(args, tuple | list) else (args,)
-        other.what, other.elementwise, other.start = self.what, self.elementwise, self.start
         in_tree, fixed = _sorted(args, {})
+        other = copy.copy(self)
+        other._arrays = _arrays(args, {})
         other._recipe = replace(
             self._recipe, fun=fun, call=plain_call, vector=True, in_tree=in_tree, fixed=fixed
         )
-        other._arrays = _arrays(args, {})
         return other
 
     def unravel(self, v: Any) -> Any:

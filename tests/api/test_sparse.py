@@ -144,6 +144,26 @@ FUNCTIONS = {
         ),
         16,
     ),
+    "factors": (
+        lambda x: np.linalg.cholesky(
+            np.stack([np.outer(v, v) + np.eye(2) for v in (x[:2], x[2:4])])
+        ),
+        16,
+    ),
+    "fft": (lambda x: np.fft.fft(x.reshape(2, 3)).real, 18),
+    "dct": (lambda x: at.scipy.fft.dct(x.reshape(3, 2), axis=0), 18),
+    "convolution": (
+        lambda x: lax.conv_general_dilated(
+            x.reshape(1, 2, 3), np.ones((4, 1, 2)), (1,), [(1, 0)], feature_group_count=2
+        ),
+        20,
+    ),
+    "filters": (
+        lambda x: lax.conv_general_dilated(
+            np.ones((1, 1, 5)), x.reshape(2, 1, 3), (1,), [(0, 0)]
+        ),
+        18,
+    ),
     "vmap": (
         lambda x: at.vmap(lambda v: np.array([v[0] * v[1], v[0]]))(x.reshape(3, 2)), 9
     ),

@@ -180,6 +180,13 @@ def test_large_arrays_are_grouped_by_default():
     assert bits(made(x)[0]) == bits(alone(x)[0])
 
 
+def test_strided_reads_count_by_what_they_touch():
+    """A row of a transposed array is spread over all of it, and is no larger for that."""
+    x = randn(50, 4000)
+    (group,) = groups(Program(staged(lambda x: softmax(x.T), x)))
+    assert 100 < group.tile < 1000
+
+
 def test_steps_before_and_after_a_group():
     def function(x: Any) -> Any:
         y = softmax(np.sort(x, 1))

@@ -232,6 +232,16 @@ def test_operands_reduce_together():
         np.testing.assert_array_equal(places, [1, 1, 1, 3, 3])
 
 
+def test_derivative_where_no_window_fits():
+    x = np.ones((6, 3))
+
+    def f(x):
+        return lax.reduce_window(x, -INF, lax.max, (2, 3), (1, 2), "VALID", None, (1, 2))
+
+    for jacobian in (at.jacfwd(f), at.jacrev(f)):
+        assert jacobian(x).shape == (5, 0, 6, 3)
+
+
 def test_errors():
     x = np.ones((3, 3))
     with pytest.raises(TypeError, match="each of 2 dimensions"):
