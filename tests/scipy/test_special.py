@@ -163,6 +163,8 @@ LIMITS = [
     ("i1", (0.0,), 0.0, (0.5,)),
     ("agm", (0.0, 0.0), 0.0, None),
     ("agm", (1.0, 0.0), 0.0, None),
+    ("agm", (1e-9, 1e9), None, None),
+    ("rel_entr", (5e-184, 1.6e140), None, None),
     ("eval_legendre", (3, 1.0), 1.0, (None, 6.0)),
     ("betaln", (1e10, 2.0), None, None),
     ("betaln", (1e-10, 1e10), None, None),

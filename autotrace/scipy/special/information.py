@@ -65,7 +65,8 @@ def _log_ratio(x: Any, y: Any) -> Any:
     """``log(x / y)``, accurate where the two are close."""
     ratio = x / y
     close = (ratio > 0.5) & (ratio < 2)
-    whole = (ratio > 0) & (ratio < np.inf)
+    # A subnormal quotient has lost digits.
+    whole = (ratio > float(np.finfo(ratio.dtype).tiny)) & (ratio < np.inf)
     apart = anp.where(whole, anp.log(anp.where(whole, ratio, 1.0)), anp.log(x) - anp.log(y))
     return anp.where(close, anp.log1p((x - y) / y), apart)
 

@@ -43,7 +43,16 @@ def _ellipe_slope(out: Any, m: Any) -> Any:
 
 ellipk: Callable = hosted("ellipk", "m", _ellipk_slope)
 ellipe: Callable = hosted("ellipe", "m", _ellipe_slope)
-ellipkm1: Callable = hosted("ellipkm1", "p", lambda out, p: -_ellipk_slope(out, 1 - p))
+
+
+def _ellipkm1_slope(out: Any, p: Any) -> Any:
+    near, small, m = _split(1 - p, 0.1)
+    rest = anp.where(near, 0.5, p)
+    away = (ellipe(m) - rest * ellipkm1(rest)) / (2 * m * rest)
+    return -anp.where(near, math.pi / 8 * _hypergeometric(1.5, 1.5, 2.0, small), away)
+
+
+ellipkm1: Callable = hosted("ellipkm1", "p", _ellipkm1_slope)
 
 
 def _incomplete_series(phi: Any, m: Any, kind: int) -> Any:
@@ -91,8 +100,9 @@ ellipeinc: Callable = hosted("ellipeinc", "phi m", lambda out, phi, m: _root(phi
 def _agm(a: Any, b: Any) -> Any:
     total = a + b
     zero = total == 0
-    share = (a - b) / anp.where(zero, 1.0, total)
-    return anp.where(zero, 0.0, 0.25 * math.pi * total / ellipk(share * share))
+    whole = anp.where(zero, 1.0, total)
+    rest = 4 * (a / whole) * (b / whole)
+    return anp.where(zero, 0.0, 0.25 * math.pi * total / ellipkm1(rest))
 
 
 agm = ufunc("agm", _agm)
