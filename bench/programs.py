@@ -36,9 +36,8 @@ branches and loops go other ways, and with the first ones again.
 ## How to read the tables
 
 - **jit**, **grad**, **jit(grad)**: “yes” means that the function runs and gives what NumPy gives,
-  with not one character changed. “changed” means that something had to be, which the notes say;
-  “no” that it does not run, and the notes have the error. A dash: no argument that it would make
-  sense to differentiate by; elsewhere, that it was not measured.
+  with not one character changed; “no” that it does not, and the notes have the error. A dash: no
+  argument that it would make sense to differentiate by; elsewhere, that it was not measured.
 - **paths**: how many ways through the function were traced in the calls with two sets of values. A
   program whose Python asks for no value has one; a program whose loops ask has one for each way
   that the answers have gone.
@@ -50,18 +49,14 @@ branches and loops go other ways, and with the first ones again.
   for compiled code, “cache” with what an earlier process left there.
 
 {tables}
-
-## Notes
-
-{notes}
-"""
+{notes}"""
 
 HEADER = (
     "program", "jit", "grad", "jit(grad)", "paths", "NumPy", "jit", "ratio", "gradient",
     "first call, no cache", "cache",
 )  # fmt: skip
 USED = (autotrace, numpy, numba)
-YES, CHANGED, NO, NONE = "yes", "changed", "no", "-"
+YES, NO, NONE = "yes", "no", "-"
 
 
 @dataclass
@@ -69,7 +64,7 @@ class Facts:
     """What was found out of one program.
 
     Attributes:
-      runs: for each way of running it, one of "yes", "changed", "no", "-".
+      runs: for each way of running it, one of "yes", "no", "-".
       problems: the errors of the ways that do not work.
       paths: how many were traced for two sets of values.
       rounds: how many the medians are of.
@@ -87,17 +82,13 @@ class Facts:
     warm: float | None = None
 
     def attempt(self, way: str, check: Callable[[Callable], None], program: Program) -> None:
-        """Note whether a check passes with a program as it is, or as it was changed."""
+        """Note whether a check passes with a program as it is."""
         try:
             check(program.function)
             self.runs[way] = YES
-            return
         except Exception as error:
             self.problems[way] = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-        self.runs[way] = NO
-        if program.changed is not None:
-            check(program.changed)
-            self.runs[way] = CHANGED
+            self.runs[way] = NO
 
     def ratio(self) -> float | None:
         return self.jitted / self.plain if self.jitted and self.plain else None
@@ -117,18 +108,16 @@ class Page:
             conditions="\n".join(self._conditions()),
             summary=self._summary(),
             tables="\n\n".join(self._tables()),
-            notes="\n".join(f"- {note}" for note in self.notes()),
+            notes="".join(f"\n- {note}" for note in self.notes()),
         )
 
     def notes(self) -> list[str]:
-        """What had to change, and what does not run."""
+        """What does not run."""
         notes = []
         for program in numpy_programs.ALL:
             facts = self.facts.get(program.name)
             if facts is None:
                 continue
-            if program.note:
-                notes.append(f"`{program.name}`: {program.note}")
             by_problem: dict[str, list[str]] = {}
             for way, problem in facts.problems.items():
                 by_problem.setdefault(problem, []).append(f"`{way}`")
@@ -153,7 +142,7 @@ class Page:
             answers = [f.runs[way] for f in self.facts.values() if f.runs[way] != NONE]
             lines.append(
                 f"Under `{way}` {answers.count(YES)} of {len(answers)} run as they are, "
-                f"{answers.count(CHANGED)} with a change, {answers.count(NO)} do not."
+                f"{answers.count(NO)} do not."
             )
         ratios = [r for f in self.facts.values() if (r := f.ratio()) is not None]
         if ratios:

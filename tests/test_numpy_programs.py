@@ -20,14 +20,10 @@ programs = parameters(numpy_programs.ALL)
 differentiable = parameters([p for p in numpy_programs.ALL if p.wrt])
 
 
-def function_of(program):
-    return program.changed or program.function
-
-
 @programs
 def test_jitted(program):
     """With the same function: other branches and trip counts the second time, then as before."""
-    function = function_of(program)
+    function = program.function
     jitted = autotrace.jit(function)
     before = copy.deepcopy((program.inputs, program.others))
     for inputs in (program.inputs, program.others, program.inputs):
@@ -40,14 +36,14 @@ def test_jitted(program):
 @differentiable
 def test_gradient(program):
     """Un-jitted, where Python's control flow runs on numbers."""
-    function = function_of(program)
+    function = program.function
     for inputs in (program.inputs, program.others):
         right_gradient(gradient(function, program), function, program, inputs)
 
 
 @differentiable
 def test_jitted_gradient(program):
-    function = function_of(program)
+    function = program.function
     jitted = autotrace.jit(gradient(function, program))
     for inputs in (program.inputs, program.others, program.inputs):
         right_gradient(jitted, function, program, inputs)
@@ -55,7 +51,7 @@ def test_jitted_gradient(program):
 
 @differentiable
 def test_value_while_differentiated(program):
-    function = function_of(program)
+    function = program.function
 
     def of_some(*some):
         # What comes from outside is no argument: copies, which programs may assign to.
@@ -67,21 +63,3 @@ def test_value_while_differentiated(program):
     primals = tuple(program.inputs[i] for i in program.wrt)
     values, _ = autotrace.jvp(of_some, primals, tuple(np.ones(np.shape(x)) for x in primals))
     same_results(values, function(*program.inputs))
-
-
-def runs_as_it_is(program) -> bool:
-    """Whether all that the other tests do with a program works without its change."""
-    function = program.function
-    try:
-        autotrace.jit(function)(*program.inputs)
-        gradient(function, program)(*program.inputs)
-    except TypeError:
-        return False
-    return True
-
-
-@pytest.mark.parametrize(
-    "program", [p for p in numpy_programs.ALL if p.changed], ids=lambda p: p.name
-)
-def test_what_was_changed_needs_it(program):
-    assert not runs_as_it_is(program)

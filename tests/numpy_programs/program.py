@@ -17,16 +17,12 @@ class Program:
       others: other arguments: with values that make branches and trip counts come out otherwise
         where the program has any.
       wrt: the positions of the arguments to differentiate by; none where that makes no sense.
-      changed: the program with the change that it takes to run, where it does not run as it is.
-      note: what had to change, and why.
     """
 
     function: Callable[..., Any]
     inputs: tuple[Any, ...]
     others: tuple[Any, ...]
     wrt: tuple[int, ...] = ()
-    changed: Callable[..., Any] | None = None
-    note: str = ""
 
     @property
     def name(self) -> str:
