@@ -260,8 +260,11 @@ def _become(handle: Any, new: Any) -> None:
     handle.become(new)
     if type(new) is HeldTracer:
         handle.repeated = new.repeated
-        if new.lent:
-            handle.array, handle.lent = np.array(new.array), False
+        place = getattr(handle, "place", None)
+        order: Any = (None if place is None else place.order) or "K"
+        # It lies as it lay, or its views would be none.
+        handle.array = np.array(new.array, order=order, copy=True if new.lent else None)
+        handle.lent = False
 
 
 def _note_order(root: Any) -> None:

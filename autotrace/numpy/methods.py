@@ -113,6 +113,8 @@ def _astype(
 
 def _copy(self: Any, order: str = "C") -> Any:
     """As ndarray's."""
+    if type(self) is HeldTracer:
+        return HeldTracer(self.array.copy(order))  # type: ignore[arg-type]
     return ordered(manipulation.copy(self), order if order in ("C", "F") else None)
 
 

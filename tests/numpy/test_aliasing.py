@@ -262,6 +262,38 @@ def test_copies_that_might_have_been_views_are_arrays_of_their_own():
     derives(f, X)
 
 
+def test_the_order_of_a_copy():
+    def f(x):
+        outs = []
+        for start in (np.zeros((2, 3)), np.asfortranarray(np.zeros((2, 3)))):
+            for order in ("C", "F", "K", "A"):
+                y = start.copy(order)
+                flat = y.reshape(-1)
+                y[0] = 2.0
+                y[1, 1] = x[0]
+                outs += [flat, y]
+            y = start.copy()
+            flat = y.ravel()
+            y[1] = x[:3]
+            outs += [flat, y]
+        return outs
+
+    agrees(f, X)
+
+
+def test_values_that_lie_in_another_order():
+    def f(x):
+        y = np.zeros((2, 3))
+        flat = y.reshape(-1)
+        y[0] = x[:3]
+        y[...] = np.asfortranarray(np.arange(6.0).reshape(2, 3))
+        y[0, 1] = 7.0
+        flat[2] = 8.0
+        return y, flat, y * x[0]
+
+    agrees(f, X)
+
+
 def test_unknown_order_is_an_error_where_it_matters():
     def f(x):
         y = x * 2.0
