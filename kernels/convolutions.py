@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..core.avals import ShapedArray
+from . import shapes
 from .build import Source
 from .expressions import Expression, Leaf, Number, Root, Routine
 from .llvm.engine import vector_registers
@@ -36,8 +37,9 @@ from .views import View, contiguous
 if TYPE_CHECKING:
     from .fusion import Plan
 
-#: Operations in a nanosecond on vectors of one byte, about: what work is counted with.
-_SPEED = 200
+#: What work is counted with, about: operations in a nanosecond on elements of one byte; how much
+#: longer those by window take; and nanoseconds for each element that is put in another order.
+_SPEED, _BY_WINDOW_TAKES, _REORDERING_TAKES = 400, 1.25, 0.5
 #: A vector goes on into further rows where that saves so much of them.
 _WORTH_MERGING = 0.9
 #: By window, how many vectors of the window (of several features, if it is small) are taken at a
@@ -318,7 +320,9 @@ class _Layout:
         strides, rank = contiguous(self.shape).strides, len(sizes)
         self.phase_strides, self.pitches = strides[:rank], strides[rank:]
         self._reached = [np.arange(n) * d for n, d in zip(taps, spread, strict=True)]
-        self.used = [sorted({*(at % s)}) for at, s in zip(self._reached, apart, strict=True)]
+        self.used = [
+            sorted({*(at % s).tolist()}) for at, s in zip(self._reached, apart, strict=True)
+        ]
         self.vectors = _Vectors(moving, self.pitches, lanes)
         #: How much is computed for each place.
         self.waste = self.vectors.count * lanes / max(1, math.prod(moving))
@@ -483,7 +487,7 @@ class _Job(NamedTuple):
         return _Job(lhs, rhs, shape, (*self.strides, 1), (*self.dilation, 1), self.groups)
 
     def time(self, layout: _Layout) -> float:
-        """About how many nanoseconds it takes."""
+        """About how many nanoseconds it takes by places."""
         work = math.prod(self.shape) * self.terms * 2 * self.lhs.dtype.itemsize
         return work * layout.waste / _SPEED
 
@@ -494,27 +498,57 @@ def _longer(view: View, dim: int) -> View:
     return View((*shape[:dim], 1, *shape[dim:]), (*strides[:dim], 0, *strides[dim:]), view.offset)
 
 
+def _padded(plan: Plan, x: Expression, padding: tuple[tuple[int, int], ...]) -> Expression:
+    """An input with zeros around, or with elements taken away."""
+    pairs = ((0, 0), (0, 0), *padding)
+    if any(min(pair) < 0 for pair in pairs):
+        starts = [max(0, -low) for low, _ in pairs]
+        ends = [n - max(0, -high) for n, (_, high) in zip(x.shape, pairs, strict=True)]
+        shape = tuple(max(0, b - a) for a, b in zip(starts, ends, strict=True))
+        x = plan.reindex(x, lambda v: v.slice(starts, shape, (1,) * len(shape)), shape)
+    config = tuple((max(0, low), max(0, high), 0) for low, high in pairs)
+    if not any(map(any, config)):
+        return x
+    shape = tuple(n + low + high for n, (low, high, _) in zip(x.shape, config, strict=True))
+    if 0 in x.shape:
+        return Number(x.dtype.type(0), shape)
+    zero = Number(x.dtype.type(0))
+    return shapes.RULES["pad"](
+        plan, [x, zero], ShapedArray(shape, x.dtype), {"padding_config": config}
+    )
+
+
 def _convolution(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
     """The rule of the primitive: of several ways the one that is expected to take least time."""
     if out.dtype not in NATIVE or out.dtype == np.bool_:
         return None
     lhs, rhs = args
-    if out.size == 0 or 0 in rhs.shape:
+    if out.size == 0 or 0 in rhs.shape or 0 in lhs.shape:
         return Number(out.dtype.type(0), out.shape)
+    lhs = _padded(plan, lhs, params["padding"])
     job = _Job(
         lhs, rhs, out.shape, params["window_strides"], params["rhs_dilation"],
         params["feature_group_count"],
     )  # fmt: skip
     lanes = vector_registers()[0] // out.dtype.itemsize
     turned, deep = job.along_batch(plan), job.along_features(plan)
-    #: How much of a reordered operand or result is read across memory, a nanosecond each.
-    moved = math.prod(lhs.shape) + out.size, math.prod(lhs.shape) + math.prod(rhs.shape)
-    ways = [(turned, turned.by_places(lanes), moved[0]), (deep, deep.by_window(lanes), moved[1])]
+    ways = [(_plan_by_places, turned, turned.by_places(lanes)),
+            (_plan_by_window, deep, deep.by_window(lanes))]  # fmt: skip
     if len(out.shape) > 2:
-        ways += [(job, job.by_places(lanes), 0), (job, job.by_window(lanes), 0)]
-    number = min(range(len(ways)), key=lambda i: ways[i][0].time(ways[i][1]) + ways[i][2])
-    chosen, layout, _ = ways[number]
-    found = (_plan_by_window if number % 2 else _plan_by_places)(plan, chosen, layout)
+        ways += [(_plan_by_places, job, job.by_places(lanes)),
+                 (_plan_by_window, job, job.by_window(lanes))]  # fmt: skip
+    # Elements that are reordered, which takes longer than reading them in order.
+    size, kernel = math.prod(lhs.shape), math.prod(rhs.shape)
+    moved = [size + out.size + kernel, size + kernel, kernel, 0]
+
+    def time(number: int) -> float:
+        way, job, layout = ways[number]
+        return (
+            job.time(layout) * (_BY_WINDOW_TAKES if way is _plan_by_window else 1) + moved[number]
+        )
+
+    way, chosen, layout = ways[min(range(len(ways)), key=time)]
+    found = way(plan, chosen, layout)
     shape, strides, offset = found.view
     if chosen is turned:
         view = View(out.shape, (strides[-1], *strides[1:-1]), offset)
@@ -539,10 +573,10 @@ def _step(
     size, multiplications = job.lhs.dtype.itemsize, math.prod(job.shape) * job.terms
     patches = [(p.slot, _WORDS[name], p.offset * size) for name, p in placed.items()]
     work = multiplications * 2 * size // _SPEED
-    shapes = " with ".join(str(x.shape) for x in (job.lhs, job.rhs))
+    operands = " with ".join(str(x.shape) for x in (job.lhs, job.rhs))
     plan.add_step(
         Routine(
-            f"convolution of {shapes}", source, [*head, *table], patches, stop, work,
+            f"convolution of {operands}", source, [*head, *table], patches, stop, work,
             [placed["OUT"].slot], "direct", pieces_of(work, stop),
         )
     )  # fmt: skip

@@ -216,7 +216,12 @@ EXAMPLES: dict[str, Example] = {
     "linear_recurrence": Example((real(2, 3), real(2, 3)), {"axis": 1, "reverse": False}),
     "conv_general_dilated": Example(
         (real(2, 4, 5), real(6, 2, 2)),
-        {"window_strides": (2,), "rhs_dilation": (2,), "feature_group_count": 2},
+        {
+            "window_strides": (2,),
+            "padding": ((1, 0),),
+            "rhs_dilation": (2,),
+            "feature_group_count": 2,
+        },
     ),
     "windows": Example((real(4, 5),), WINDOWS),
     "overlap_add": Example((real(2, 2, 2, 3),), {"shape": (4, 5), **WINDOWS}),

@@ -1,9 +1,9 @@
 """Convolutions.
 
-There is one primitive, which knows neither padding nor dilated inputs nor orders of dimensions:
-``lhs`` is ``(batch, groups * in, *sizes)``, ``rhs`` is ``(groups * out, in, *window)``, and windows
-that fit give ``(batch, groups * out, *places)``. Padding is ``pad``, orders are ``transpose``;
-compiled programs read through both. An input with holes (``lhs_dilation``, the transpose of a
+There is one primitive, which knows neither dilated inputs nor orders of dimensions: ``lhs`` is
+``(batch, groups * in, *sizes)``, ``rhs`` is ``(groups * out, in, *window)``, and windows that fit
+into the padded sizes give ``(batch, groups * out, *places)``. Orders are ``transpose``, which
+compiled programs read through. An input with holes (``lhs_dilation``, the transpose of a
 strided convolution) is never made: the places of the result fall into phases, each of which meets
 some of the window's elements only, and is a plain convolution with these.
 """
@@ -25,7 +25,7 @@ from ..core.tangents import LinearInput
 from ..transforms.batch import Axis
 from .arithmetic import NUMERIC, convert_element_type
 from .families import add_p, check_kinds
-from .slicing import concatenate, pad, rev
+from .slicing import concatenate, pad, pad_p, rev
 from .slicing import slice as slice_array
 from .structural import (
     array,
@@ -44,30 +44,44 @@ _PATCH_BYTES = 1 << 24
 conv_general_dilated_p = Primitive("conv_general_dilated")
 
 
+Pairs = tuple[tuple[int, int], ...]
+
+
 def _places(
     lhs: tuple[int, ...],
     rhs: tuple[int, ...],
     window_strides: tuple[int, ...],
+    padding: Pairs,
     rhs_dilation: tuple[int, ...],
 ) -> tuple[int, ...]:
     """How many windows fit along each dimension."""
     return tuple(
-        max((n - span_of(w, d)) // s + 1, 0) if w else 0
-        for n, w, s, d in zip(lhs[2:], rhs[2:], window_strides, rhs_dilation, strict=True)
+        max((n + low + high - span_of(w, d)) // s + 1, 0) if w else 0
+        for n, w, s, (low, high), d in zip(
+            lhs[2:], rhs[2:], window_strides, padding, rhs_dilation, strict=True
+        )
     )
 
 
 @conv_general_dilated_p.def_impl
 def _conv_impl(
-    lhs: Any, rhs: Any, *, window_strides: tuple, rhs_dilation: tuple, feature_group_count: int
+    lhs: Any,
+    rhs: Any,
+    *,
+    window_strides: tuple,
+    padding: Pairs,
+    rhs_dilation: tuple,
+    feature_group_count: int,
 ) -> Any:
     batch, groups = lhs.shape[0], feature_group_count
     outs, ins, window = rhs.shape[0] // groups, rhs.shape[1], rhs.shape[2:]
-    places = _places(lhs.shape, rhs.shape, window_strides, rhs_dilation)
+    places = _places(lhs.shape, rhs.shape, window_strides, padding, rhs_dilation)
     out = np.zeros((batch, groups, outs, math.prod(places)), lhs.dtype)
     if not (out.size and rhs.size):
         return out.reshape(batch, groups * outs, *places)
     terms = ins * math.prod(window)
+    config = ((0, 0, 0), (0, 0, 0), *((low, high, 0) for low, high in padding))
+    lhs = pad_p.impl(lhs, lhs.dtype.type(0), padding_config=config)
     seen = windows_p.impl(
         np.reshape(lhs, (batch, groups, ins, *lhs.shape[2:])),
         window=(1, 1, 1, *window),
@@ -98,13 +112,15 @@ def _conv_abstract(
     rhs: ShapedArray,
     *,
     window_strides: tuple,
+    padding: Pairs,
     rhs_dilation: tuple,
     feature_group_count: int,
 ) -> ShapedArray:
     check_kinds("conv_general_dilated", lhs, NUMERIC)
     fits = (
         lhs.dtype == rhs.dtype
-        and lhs.ndim == rhs.ndim == 2 + len(window_strides) == 2 + len(rhs_dilation)
+        and lhs.ndim == rhs.ndim
+        and len(window_strides) == len(padding) == len(rhs_dilation) == lhs.ndim - 2
         and lhs.shape[1] == feature_group_count * rhs.shape[1]
         and rhs.shape[0] % feature_group_count == 0
     )
@@ -112,7 +128,7 @@ def _conv_abstract(
         raise TypeError(
             f"conv_general_dilated: {rhs} in {feature_group_count} groups is no kernel for {lhs}"
         )
-    places = _places(lhs.shape, rhs.shape, window_strides, rhs_dilation)
+    places = _places(lhs.shape, rhs.shape, window_strides, padding, rhs_dilation)
     return make_aval((lhs.shape[0], rhs.shape[0], *places), lhs.dtype)
 
 
@@ -134,6 +150,7 @@ def _conv_transpose(
     rhs: Any,
     *,
     window_strides: tuple,
+    padding: Pairs,
     rhs_dilation: tuple,
     feature_group_count: int,
 ) -> list[Any]:
@@ -146,33 +163,36 @@ def _conv_transpose(
         # The kernel turned around, with inputs and outputs exchanged.
         kernel = reshape(rev(rhs, range(2, rhs.ndim)), (groups, outs, ins, *window))
         kernel = reshape(move_axis(kernel, 2, 1), (groups * ins, outs, *window))
-        padding = [
-            (span_of(w, d) - 1, n - dilated_size(p, s))
-            for n, p, w, s, d in zip(
-                shape[2:], ct.shape[2:], window, window_strides, rhs_dilation, strict=True
+        around = [
+            (span_of(w, d) - 1 - low, n + low - dilated_size(p, s))
+            for n, p, w, s, (low, _), d in zip(
+                shape[2:], ct.shape[2:], window, window_strides, padding, rhs_dilation, strict=True
             )
         ]
         ones = (1,) * len(window)
-        return [_convolved(ct, kernel, ones, padding, window_strides, rhs_dilation, groups), None]
+        return [_convolved(ct, kernel, ones, around, window_strides, rhs_dilation, groups), None]
     shape = rhs.aval.shape
     if not (ct.size and lhs.size):
         return [None, uniform(shape, ct.dtype)]
-    batch, outs, window, places = lhs.shape[0], shape[0] // groups, shape[2:], ct.shape[2:]
+    batch, ins, outs = lhs.shape[0], shape[1], shape[0] // groups
+    sizes, window, places = lhs.shape[2:], shape[2:], ct.shape[2:]
     # What no window reaches has no part in it.
-    reached = [
-        (w - 1) * d + (p - 1) * s + 1
-        for w, p, s, d in zip(window, places, window_strides, rhs_dilation, strict=True)
-    ]
-    lhs = slice_array(lhs, (0,) * lhs.ndim, (*lhs.shape[:2], *reached))
+    reached = tuple(
+        (low, (w - 1) * d + dilated_size(p, s) - n - low)
+        for n, w, p, s, (low, _), d in zip(
+            sizes, window, places, window_strides, padding, rhs_dilation, strict=True
+        )
+    )
     # The batch is what is summed over, with the cotangent as the kernel.
-    seen = reshape(lhs, (batch, groups, shape[1], *reached))
-    seen = reshape(_permuted(seen, 2, 1, 0), (shape[1], groups * batch, *reached))
+    seen = reshape(lhs, (batch, groups, ins, *sizes))
+    seen = reshape(_permuted(seen, 2, 1, 0), (ins, groups * batch, *sizes))
     kernel = reshape(ct, (batch, groups, outs, *places))
     kernel = reshape(_permuted(kernel, 1, 2, 0), (groups * outs, batch, *places))
     back = conv_general_dilated_p.bind(
         seen,
         kernel,
         window_strides=rhs_dilation,
+        padding=reached,
         rhs_dilation=window_strides,
         feature_group_count=groups,
     )
@@ -218,7 +238,7 @@ def _conv_batch(
     return reshape(out, (out.shape[0], size, groups * outs, *out.shape[2:])), 1
 
 
-# --- padding and inputs with holes ---------------------------------------------------------------
+# --- inputs with holes ---------------------------------------------------------------------------
 
 
 class _Phase(NamedTuple):
@@ -304,21 +324,20 @@ def _convolved(
         return uniform((*lead, *places), lhs.dtype)
     phases = tuple(a.phases for a in along)
     counts = tuple(-(-n // m) for n, m in zip(places, phases, strict=True))
-    zero = np.zeros((), lhs.dtype)[()]
 
     def one(number: tuple[int, ...]) -> Any:
         found = [a.phase(r) for a, r in zip(along, number, strict=True)]
         met = [p for p in found if p is not None]
         if len(met) < rank:
             return uniform((*lead, *counts), lhs.dtype)
-        config = [(0, 0, 0), (0, 0, 0), *((p.low, p.high, 0) for p in met)]
         kernel = slice_array(
             rhs, (0, 0, *(p.first for p in met)), rhs.shape, (1, 1, *(p.step for p in met))
         )
         return conv_general_dilated_p.bind(
-            pad(lhs, zero, config),
+            lhs,
             kernel,
             window_strides=tuple(a.apart for a in along),
+            padding=tuple((p.low, p.high) for p in met),
             rhs_dilation=tuple(a.spread for a in along),
             feature_group_count=groups,
         )
