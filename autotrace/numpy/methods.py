@@ -114,7 +114,7 @@ def _astype(
 def _copy(self: Any, order: str = "C") -> Any:
     """As ndarray's."""
     if type(self) is HeldTracer:
-        return HeldTracer(self.array.copy(order))  # type: ignore[arg-type]
+        return HeldTracer(self.array.copy(order))
     return ordered(manipulation.copy(self), order if order in ("C", "F") else None)
 
 
