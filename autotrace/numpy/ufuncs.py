@@ -572,6 +572,8 @@ def clip(
     *,
     min: Any = None,  # noqa: A002
     max: Any = None,  # noqa: A002
+    dtype: Any = None,
+    casting: str = "same_kind",
 ) -> Any:
     """As ``numpy.clip``, on arrays and traced values.
 
@@ -586,6 +588,16 @@ def clip(
         low = None
     if _beyond(high, out) == math.inf:
         high = None
+    if dtype is not None:
+        dtype, given = np.dtype(dtype), get_aval(out).dtype
+        if not np.can_cast(given, dtype, casting):  # type: ignore[arg-type]
+            raise TypeError(
+                located(
+                    f"Cannot cast ufunc 'clip' input 0 from {given!r} to {dtype!r} with casting "
+                    f"rule '{casting}'"
+                )
+            )
+        out, low, high = (x if x is None else to_dtype(asarray(x), dtype) for x in (out, low, high))
     if low is not None:
         out = maximum(out, low)
     if high is not None:

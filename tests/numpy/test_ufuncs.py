@@ -342,6 +342,9 @@ def test_where_clip_and_parts():
     same(autotrace.grad(lambda a: np.spacing(a))(2.0), np.float64(0))
     derives(np.sinc, np.array([0.0, 0.3, -1.2]), tolerance=1e-4)
     derives(lambda a: np.clip(a, -1, 1), np.array([0.5, 2.0]))
+    check(lambda a: np.clip(a, -1, 2, dtype="f"), np.add, y)
+    check(lambda a: np.clip(a, -1, 2, dtype=int), np.add, y)
+    check(lambda a: np.clip(a, -1, 300), np.add, np.array([7, 200], np.uint8))
 
 
 def test_frexp():
