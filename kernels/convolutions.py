@@ -542,10 +542,9 @@ def _convolution(plan: Plan, args: list[Any], out: ShapedArray, params: dict) ->
     moved = [size + out.size + kernel, size + kernel, kernel, 0]
 
     def time(number: int) -> float:
-        way, job, layout = ways[number]
-        return (
-            job.time(layout) * (_BY_WINDOW_TAKES if way is _plan_by_window else 1) + moved[number]
-        )
+        way, one, layout = ways[number]
+        factor = _BY_WINDOW_TAKES if way is _plan_by_window else 1
+        return one.time(layout) * factor + moved[number] * _REORDERING_TAKES
 
     way, chosen, layout = ways[min(range(len(ways)), key=time)]
     found = way(plan, chosen, layout)
