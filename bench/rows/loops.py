@@ -11,8 +11,9 @@ import numpy
 from . import loops_by_hand as by_hand
 from .row import Row
 
-#: Who takes part, but that autograd is left out where a call takes it ten seconds. A loop of
-#: hundreds of turns, unrolled, is no work for ``torch.compile``.
+#: Who takes part, but that autograd is left out where a call takes it ten seconds, and PyTorch from
+#: derivatives of 100,000 turns, which take it minutes. A loop of hundreds of turns, unrolled, is no
+#: work for ``torch.compile``.
 LIBRARIES = ("autotrace", "plain", "jax", "torch", "autograd", "numba", "c")
 
 LONG = 100_000
@@ -276,7 +277,7 @@ ROWS = [
         make=logistic_map,
         inputs=lambda: (3.5, 0.3),
         by_hand=(by_hand.logistic_map, by_hand.logistic_map_gradient),
-        without=("autograd",),
+        without=("autograd", "torch"),
         slow=True,
     ),
     *_pair(
@@ -286,7 +287,7 @@ ROWS = [
         make=garch,
         inputs=_returns,
         by_hand=(by_hand.garch, by_hand.garch_gradient),
-        without=("autograd",),
+        without=("autograd", "torch"),
         slow=True,
     ),
     *_pair(
