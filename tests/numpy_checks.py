@@ -10,6 +10,14 @@ import numpy as np
 from closeness import assert_close
 
 import autotrace
+from autotrace.numpy.dispatch import traced
+
+#: NumPy's elementwise ufuncs that work on traced values. (``traced`` has those of scipy.special,
+#: too, once a test has imported them.)
+UFUNCS = sorted(
+    {f for f in vars(np).values() if isinstance(f, np.ufunc) and f in traced and not f.signature},
+    key=lambda f: f.__name__,
+)
 
 
 def leaves(x: Any) -> list[Any]:
