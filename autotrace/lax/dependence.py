@@ -356,6 +356,7 @@ def _conv_dependence(
     outs: Avals,
     *,
     window_strides: tuple,
+    padding: tuple,
     rhs_dilation: tuple,
     feature_group_count: int,
 ) -> Values:
@@ -363,6 +364,8 @@ def _conv_dependence(
     shape = outs[0].shape
     parts: Values = []
     if isinstance(lhs, Dependence):
+        around = ((0, 0, 0), (0, 0, 0), *((low, high, 0) for low, high in padding))
+        lhs = lhs.moved(lambda ids: pad_p.impl(ids, 0, padding_config=around))
         window = (1, 1, *ins[1].shape[2:])
         along = {"strides": (1, 1, *window_strides), "dilation": (1, 1, *rhs_dilation)}
         seen = lhs.moved(lambda ids: windows_p.impl(np.array(ids), window=window, **along))

@@ -298,4 +298,4 @@ def install() -> None:
         if name not in HeldTracer.__dict__:
             setattr(HeldTracer, name, _of_array(name))
     for name, function in _ATTRIBUTES.items():
-        setattr(Tracer, name, property(function, doc=function.__doc__))
+        setattr(Tracer, name, property(function, doc="As ndarray's."))

@@ -24,6 +24,7 @@ def correlated(x: Any, kernel: Any) -> Any:
         reshape(x, (1, 1, *x.shape)),
         reshape(kernel, (1, 1, *kernel.shape)),
         window_strides=ones,
+        padding=((0, 0),) * x.ndim,
         rhs_dilation=ones,
         feature_group_count=1,
     )
