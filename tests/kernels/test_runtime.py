@@ -581,13 +581,17 @@ def test_references(name):
     for _ in range(3):
         call(*args)
     things = counted_things(x) + list(args)
+    # What other tests have left behind refers to True and None thousands of times.
     gc.collect()
-    before = [sys.getrefcount(thing) for thing in things]
-    # One reference a call would be a leak; what other tests have left behind may go meanwhile.
-    for _ in range(1000):
-        call(*args)
-    gc.collect()
-    after = [sys.getrefcount(thing) for thing in things]
+    gc.disable()
+    try:
+        before = [sys.getrefcount(thing) for thing in things]
+        for _ in range(1000):
+            call(*args)
+        after = [sys.getrefcount(thing) for thing in things]
+    finally:
+        gc.enable()
+    # One reference a call would be a leak.
     for thing, a, b in zip(things, before, after, strict=True):
         assert abs(a - b) < 300, f"{thing!r}: {a} and {b} references"
 
