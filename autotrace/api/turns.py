@@ -210,10 +210,11 @@ class _Writer:
             return self._label(loop, state), turn + 1, counts, kept, stopped
         if after.returns:
             return self._inner(loop, after, state, turn, counts, stopped, limit)
-        return self._choose(
-            (True, True), after, state,
-            lambda a: self._enter(loop, after, a, state, turn, counts, stopped, limit),
-        )  # fmt: skip
+        return cond(
+            state[after.place],
+            lambda: self._enter(loop, after, True, state, turn, counts, stopped, limit),
+            lambda: self._enter(loop, after, False, state, turn, counts, stopped, limit),
+        )
 
     def _inner(
         self,
@@ -314,10 +315,10 @@ class Turns:
           Where the loop was left, and the state there.
         """
         assert self.segment is not None
-        stops = self._loop.stops
+        head = self._loop.head
         while True:
-            if not self._loop.has(stops[0].child(stops[0].question.answer(state[stops[0].place]))):
-                return stops[0], state
+            if not self._loop.has(head.child(head.question.answer(state[head.place]))):
+                return head, state
             began = time.perf_counter()
             label, *outs = run(self.segment, (np.int64(self.limit), *self._layouts[0].kept(state)))
             took = time.perf_counter() - began
@@ -333,4 +334,4 @@ class Turns:
                 if number == max(label, 0):
                     state = layout.state(kept)
             if label > 0:
-                return stops[label], state
+                return self._loop.stops[label], state
