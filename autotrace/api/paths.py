@@ -338,7 +338,8 @@ class Paths:
                 and not checking()
                 and (
                     # A turn with tracers takes as long as a thousand without.
-                    node.hits >= node.limit or any(isinstance(x, Tracer) for x in state)
+                    any(isinstance(x, Tracer) for x in state)
+                    or (node.hits >= node.limit and backend != "numpy")
                 )
             ):
                 try:

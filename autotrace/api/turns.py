@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -119,17 +119,29 @@ class _Layout:
         return tuple([np.broadcast_to(a.dtype.type(0), a.shape)[()] for a in self.avals])
 
 
+class _Taken(NamedTuple):
+    """How many turns have been taken, and how often each node has been reached."""
+
+    turns: Any
+    counts: tuple[Any, ...]
+
+
 class _Writer:
     """Writes the program of a loop.
 
-    What a loop carries is a tuple: the number of the stop it is left at, ``_GOING`` before; how
-    many turns have been taken; how often each node has been reached; what is kept at the head; and
-    what is kept at each other stop, zeros before it is reached.
+    What a loop carries is a tuple: the number of the stop it is left at, ``_GOING`` before; the
+    turns taken; what is kept at the head; and what is kept at each other stop, zeros before it is
+    reached.
 
     Args:
       loop: the outermost.
       avals: the types of the state after the head's segment.
+
+    Attributes:
+      limit: of turns, a traced number.
     """
+
+    limit: Any
 
     def __init__(self, loop: _Loop, avals: Sequence[ShapedArray | None]):
         self.numbers = {id(node): n for n, node in enumerate(loop.nodes)}
@@ -147,25 +159,24 @@ class _Writer:
     def layout(self, node: Node) -> _Layout:
         return self.layouts[id(node)]
 
-    def turns(self, loop: _Loop, state: State, turn: Any, counts: Any, limit: Any) -> Any:
+    def turns(self, loop: _Loop, state: State, taken: _Taken) -> Any:
         """Take turns of a loop from its head on; returns what it carries."""
 
         def going(carry: Any) -> Any:
-            return (carry[0] < 0) & (carry[1] < limit)
+            return (carry[0] < 0) & (carry[1].turns < self.limit)
 
         def body(carry: Any) -> Any:
-            _, turn, counts, kept, stopped = carry
+            _, taken, kept, stopped = carry
             state = self.layout(loop.head).state(kept)
-            ways = loop.ways(loop.head)
-            return self._choose(
-                ways, loop.head, state, lambda a: self._enter(
-                    loop, loop.head, a, state, turn, counts, stopped, limit
-                ),
-            )  # fmt: skip
+
+            def answered(answer: bool) -> Any:
+                return self._enter(loop, loop.head, answer, state, taken, stopped)
+
+            return self._choose(loop.ways(loop.head), loop.head, state, answered)
 
         stopped = tuple([self.layout(node).zeros() for node in loop.stops[1:]])
         kept = self.layout(loop.head).kept(state)
-        return while_loop(going, body, (self._label(loop, state), turn, counts, kept, stopped))
+        return while_loop(going, body, (self._label(loop, state), taken, kept, stopped))
 
     def _choose(
         self, ways: tuple[bool, bool], node: Node, state: State, follow: Callable[[bool], Any]
@@ -184,59 +195,43 @@ class _Writer:
         return cond(state[head.place], lambda: true, lambda: false)
 
     def _enter(
-        self,
-        loop: _Loop,
-        node: Node,
-        answer: bool,
-        state: State,
-        turn: Any,
-        counts: Any,
-        stopped: Any,
-        limit: Any,
+        self, loop: _Loop, node: Node, answer: bool, state: State, taken: _Taken, stopped: Any
     ) -> Any:
         """Go on in a loop from a node with an answer; returns what the loop carries."""
         after = node.child(answer)
         if not isinstance(after, Node) or not loop.has(after):
-            return self._stop(loop, node, state, turn, counts, stopped)
+            return self._stop(loop, node, state, taken, stopped)
         given = node.pick(tuple(state))
         state = given
         if after.segment is not None:
             args = given if after.take is None else after.take(given)
             state = (*given, *eval_jaxpr(after.segment.jaxpr, args))
         number = self.numbers[id(after)]
-        counts = tuple([c + 1 if n == number else c for n, c in enumerate(counts)])
+        counts = tuple([c + 1 if n == number else c for n, c in enumerate(taken.counts)])
+        taken = _Taken(taken.turns, counts)
         if after is loop.head:
             kept = self.layout(after).kept(state)
-            return self._label(loop, state), turn + 1, counts, kept, stopped
+            return self._label(loop, state), _Taken(taken.turns + 1, counts), kept, stopped
         if after.returns:
-            return self._inner(loop, after, state, turn, counts, stopped, limit)
+            return self._inner(loop, after, state, taken, stopped)
         return cond(
             state[after.place],
-            lambda: self._enter(loop, after, True, state, turn, counts, stopped, limit),
-            lambda: self._enter(loop, after, False, state, turn, counts, stopped, limit),
+            lambda: self._enter(loop, after, True, state, taken, stopped),
+            lambda: self._enter(loop, after, False, state, taken, stopped),
         )
 
-    def _inner(
-        self,
-        loop: _Loop,
-        head: Node,
-        state: State,
-        turn: Any,
-        counts: Any,
-        stopped: Any,
-        limit: Any,
-    ) -> Any:
+    def _inner(self, loop: _Loop, head: Node, state: State, taken: _Taken, stopped: Any) -> Any:
         """Take the turns of a loop within a loop, and go on where they stop."""
         inner = _Loop(head)
-        label, turn, counts, kept, inside = self.turns(inner, state, turn, counts, limit)
+        label, taken, kept, inside = self.turns(inner, state, taken)
 
         def follow(node: Node, kept: Sequence[Any]) -> Any:
             state = self.layout(node).state(kept)
 
             def answered(answer: bool) -> Any:
                 if inner.has(node.child(answer)):  # it was stopped there
-                    return self._stop(loop, node, state, turn, counts, stopped)
-                return self._enter(loop, node, answer, state, turn, counts, stopped, limit)
+                    return self._stop(loop, node, state, taken, stopped)
+                return self._enter(loop, node, answer, state, taken, stopped)
 
             # Its turns are stopped at heads; elsewhere an answer has led out of it.
             true, false = (bool(node.returns) or not stays for stays in inner.ways(node))
@@ -248,16 +243,14 @@ class _Writer:
         ]
         return switch(label, branches) if len(branches) > 1 else branches[0]()
 
-    def _stop(
-        self, loop: _Loop, node: Node, state: State, turn: Any, counts: Any, stopped: Any
-    ) -> Any:
+    def _stop(self, loop: _Loop, node: Node, state: State, taken: _Taken, stopped: Any) -> Any:
         """Leave a loop at a node."""
         number = loop.stops.index(node)
         kept = self.layout(node).kept(state)
         if number == 0:
-            return np.int64(0), turn, counts, kept, stopped
+            return np.int64(0), taken, kept, stopped
         stopped = (*stopped[: number - 1], kept, *stopped[number:])
-        return np.int64(number), turn, counts, self.layout(loop.head).zeros(), stopped
+        return np.int64(number), taken, self.layout(loop.head).zeros(), stopped
 
 
 class Turns:
@@ -286,12 +279,11 @@ class Turns:
         self._layouts = [writer.layout(node) for node in self._loop.stops]
 
         def program(limit: Any, *kept: Any) -> list[Any]:
-            counts = tuple([np.int64(0) for _ in self._loop.nodes])
+            writer.limit = limit
+            none = _Taken(np.int64(0), tuple([np.int64(0) for _ in self._loop.nodes]))
             given = self._layouts[0].state(kept)
-            label, _, counts, kept, stopped = writer.turns(
-                self._loop, given, np.int64(0), counts, limit
-            )
-            return [label, *counts, *kept, *[x for values in stopped for x in values]]
+            label, taken, kept, stopped = writer.turns(self._loop, given, none)
+            return [label, *taken.counts, *kept, *[x for values in stopped for x in values]]
 
         avals = [get_aval(_GOING), *self._layouts[0].avals]
         self.segment = tree.segment(stage(program, avals))
