@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint docs bench clean
 
 # One stamp for each set of extras, renewed when pyproject.toml changes.
 $(VENV)/bin/python:
@@ -27,6 +27,11 @@ lint: $(VENV)/.extra-lint
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+
+## Build the documentation, build/docs/html/index.html.
+docs: $(VENV)/.extra-docs
+	$(RUN) -m sphinx -q -W --keep-going -d build/docs/doctrees docs build/docs/html
+	@echo "The pages: $(CURDIR)/build/docs/html/index.html"
 
 # PyTensor asks for an older Numba than pip installs for autotrace: an environment of its own.
 PYTENSOR := $(VENV)/pytensor

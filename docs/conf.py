@@ -1,0 +1,51 @@
+"""How Sphinx builds the site; ``make docs`` runs it."""
+
+import sys
+from pathlib import Path
+
+import autotrace
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "extensions"))
+
+project = "autotrace"
+author = "the autotrace authors"
+copyright = "the autotrace authors, MIT licence"  # noqa: A001  Sphinx's name
+version = release = autotrace.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "mathml",
+    "namespace",
+]
+exclude_patterns = ["examples/*.py"]
+
+# Pages are Markdown that reads well on a code-hosting site, too: no more of MyST than formulas.
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 4
+html_math_renderer = "mathml"
+
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+napoleon_numpy_docstring = False
+add_module_names = False
+toc_object_entries = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = "autotrace"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "navbar_align": "left",
+    "show_prev_next": True,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "secondary_sidebar_items": ["page-toc"],
+    "header_links_before_dropdown": 8,
+}
+
+# Pages are being written: each comes into the navigation when it is there.
+suppress_warnings = ["toc.not_included"]
