@@ -1,21 +1,20 @@
 """Fit, train and differentiate on real data: breast cancer and handwritten digits.
 
-Run as ``python docs/examples/demo.py``; ``--quick`` shortens the training. The data comes with
+Run as ``python docs/examples/demo.py``; ``--short`` shortens the training. The data comes with
 scikit-learn. The exit code is 1 when a check fails: gradients against finite differences, the
 Hessian against its closed form, the accuracies against what such models reach.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from _report import Report, Timer, run
 from scipy.optimize import minimize
 from sklearn.datasets import load_breast_cancer, load_digits
 from tqdm import tqdm
@@ -30,47 +29,6 @@ HESSIAN_TOLERANCE = 1e-10
 #: The least accuracies on data not seen in training, in %.
 LOGISTIC_ACCURACY = 95.0
 NETWORK_ACCURACY = 95.0
-
-
-# --- layout -----------------------------------------------------------------------------------
-
-
-class Report:
-    """Prints the sections, and keeps the numbers and the outcomes of the checks."""
-
-    def __init__(self) -> None:
-        self.metrics: dict[str, float] = {}
-        self.failed: list[str] = []
-
-    def section(self, title: str) -> None:
-        print(f"\n{title}\n{'-' * len(title)}")
-
-    def line(self, label: str, value: str) -> None:
-        print(f"  {label:<32}{value}")
-
-    def number(self, name: str, label: str, value: float, form: str) -> None:
-        self.metrics[name] = float(value)
-        self.line(label, form.format(value))
-
-    def check(self, name: str, label: str, value: float, limit: float, above: bool = False) -> None:
-        """A number that must stay below a limit, or above it."""
-        self.metrics[name] = float(value)
-        good = value > limit if above else value < limit
-        if not good:
-            self.failed.append(label)
-        sign, verdict = ">" if above else "<", "ok" if good else "FAILED"
-        self.line(label, f"{value:<10.4g} {sign} {limit:<8g} {verdict}")
-
-
-class Timer:
-    """``with Timer() as t: ...`` and then ``t.seconds``."""
-
-    def __enter__(self) -> Timer:
-        self.start = time.perf_counter()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds = time.perf_counter() - self.start
 
 
 # --- data -------------------------------------------------------------------------------------
@@ -214,7 +172,6 @@ def fit_logistic(report: Report, data: Data) -> np.ndarray:
     )
     start = np.random.default_rng(SEED).normal(size=columns)
     report.check(
-        "logistic_gradient_error",
         "gradient's relative error",
         gradient_error(loss, start, columns),
         GRADIENT_TOLERANCE,
@@ -228,18 +185,16 @@ def fit_logistic(report: Report, data: Data) -> np.ndarray:
             options={"gtol": 1e-6, "ftol": 1e-14},
         )
     report.line("fit with L-BFGS-B", f"{timer.seconds:.3f} s, {found.nfev} evaluations")
-    report.metrics["logistic_seconds"] = timer.seconds
     slope = np.max(np.abs(at.grad(loss)(found.x)))
-    report.check("logistic_slope", "gradient's largest entry there", slope, 1e-2)
+    report.check("gradient's largest entry there", slope, 1e-2)
 
     def accuracy(x: np.ndarray, y: np.ndarray) -> float:
         return 100.0 * float(np.mean((x @ found.x > 0) == (y > 0.5)))
 
     train = accuracy(data.train_x, data.train_y)
-    report.number("logistic_train_accuracy", "accuracy, training data (%)", train, "{:.4g}")
+    report.number("accuracy, training (%)", train, "{:.4g}")
     report.check(
-        "logistic_test_accuracy",
-        "accuracy, test data (%)",
+        "accuracy, test (%)",
         accuracy(data.test_x, data.test_y),
         LOGISTIC_ACCURACY,
         above=True,
@@ -256,7 +211,7 @@ def standard_errors(report: Report, data: Data, names: list[str], w: np.ndarray)
     report.line("Hessian", f"{h.shape[0]} x {h.shape[1]} in {1000 * timer.seconds:.1f} ms")
     expected = logistic_hessian(w, data.train_x)
     difference = float(np.max(np.abs(h - expected)) / np.max(np.abs(expected)))
-    report.check("hessian_error", "difference from X^T W X + ridge", difference, HESSIAN_TOLERANCE)
+    report.check("difference from X^T W X + ridge", difference, HESSIAN_TOLERANCE)
     errors = np.sqrt(np.diag(np.linalg.inv(h)))
     z = w / errors
     print(f"\n  {'measurement':<26}{'coefficient':>12}{'std. error':>12}{'z':>8}")
@@ -265,8 +220,8 @@ def standard_errors(report: Report, data: Data, names: list[str], w: np.ndarray)
     print("\n  The measurements are correlated: together they tell, no single one stands out.")
 
 
-def train_network(report: Report, data: Data, epochs: int) -> None:
-    """A small network on the digits, with Adam."""
+def train_network(report: Report, data: Data, epochs: int) -> list[float]:
+    """A small network on the digits, with Adam; returns the losses."""
     report.section("4. A neural network: which digit?")
     onehot = np.eye(10)[data.train_y]
     params = initial_network([64, 128, 10])
@@ -279,35 +234,32 @@ def train_network(report: Report, data: Data, epochs: int) -> None:
         "{} traced, {} simplified".format(*equations(at.grad(network_loss), params, *few)),
     )
     report.check(
-        "network_gradient_error",
-        "gradient's relative error",
+        "network: gradient's relative error",
         gradient_error(lambda p: network_loss(p, *few), params, 60),
         GRADIENT_TOLERANCE,
     )
     value_and_grad = at.jit(at.value_and_grad(network_loss))
     with Timer() as timer:
         params, losses = adam(value_and_grad, params, data.train_x, onehot, epochs)
-    report.metrics["network_seconds"] = timer.seconds
     report.line(
         "trained with Adam",
         f"{timer.seconds:.3f} s, {len(losses)} steps, "
         f"{1e6 * timer.seconds / len(losses):.0f} us each",
     )
-    report.metrics["network_first_loss"] = losses[0]
-    report.number("network_last_loss", "loss of the last minibatch", losses[-1], "{:.4g}")
+    report.number("network: loss of the last minibatch", losses[-1], "{:.4g}")
 
     def accuracy(x: np.ndarray, y: np.ndarray) -> float:
         return 100.0 * float(np.mean(np.argmax(network(params, x), axis=1) == y))
 
     train = accuracy(data.train_x, data.train_y)
-    report.number("network_train_accuracy", "accuracy, training data (%)", train, "{:.4g}")
+    report.number("network: accuracy, training (%)", train, "{:.4g}")
     report.check(
-        "network_test_accuracy",
-        "accuracy, test data (%)",
+        "network: accuracy, test (%)",
         accuracy(data.test_x, data.test_y),
         NETWORK_ACCURACY,
         above=True,
     )
+    return losses
 
 
 def adam(
@@ -347,32 +299,26 @@ def adam(
     return params, losses
 
 
-def run(quick: bool = False) -> Report:
-    """All parts, in order."""
-    report = Report()
-    title = f"autotrace {at.__version__} on NumPy {np.__version__}"
-    print(f"{title}\n{'=' * len(title)}")
-    with Timer() as timer:
-        show_gradient(report)
-        data, names = breast_cancer()
-        w = fit_logistic(report, data)
-        standard_errors(report, data, names, w)
-        train_network(report, digits(), epochs=12 if quick else 40)
-    verdict = f"{len(report.failed)} FAILED: " + "; ".join(report.failed)
-    print(f"\n{timer.seconds:.1f} s. Checks: {verdict if report.failed else 'all passed'}.")
-    return report
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line.
+def example(report: Report, short: bool) -> list[float]:
+    """All parts, in order.
 
     Returns:
-      The exit code: 0 when all checks pass, else 1.
+      The losses of the network's training.
     """
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="train for a shorter time")
-    return 1 if run(quick=parser.parse_args(argv).quick).failed else 0
+    show_gradient(report)
+    data, names = breast_cancer()
+    w = fit_logistic(report, data)
+    standard_errors(report, data, names, w)
+    return train_network(report, digits(), epochs=12 if short else 40)
+
+
+def picture(figure: Any, losses: list[float]) -> None:
+    """The training: the loss of each minibatch."""
+    axes = figure.subplots()
+    axes.semilogy(losses, linewidth=0.6)
+    axes.set(xlabel="step of Adam", ylabel="cross-entropy of the minibatch")
+    axes.set_title("A network learns handwritten digits")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(__doc__, example, picture))
