@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test lint docs bench dist wheel-test clean
 
 # One stamp for each set of extras, renewed when pyproject.toml changes.
 $(VENV)/bin/python:
@@ -32,6 +32,28 @@ lint: $(VENV)/.extra-lint
 docs: $(VENV)/.extra-docs
 	$(RUN) -m sphinx -q -W --keep-going -d build/docs/doctrees docs build/docs/html
 	@echo "The pages: $(CURDIR)/build/docs/html/index.html"
+
+## Make what is released, in dist/: a source distribution, and the wheel made of it.
+dist: $(VENV)/bin/python
+	rm -rf build/lib build/bdist.* dist
+	$(RUN) -m pip install --quiet build
+	$(RUN) -m build --outdir dist .
+
+# TESTS: files and folders of tests/, or the package's name for its docstrings.
+TESTS ?= . autotrace
+WHEEL_TEST := build/wheel-test-$(notdir $(PYTHON))
+
+## Test the wheel as users have it, without the source tree: `make wheel-test PYTHON=python3.12`,
+## parts with `TESTS="core api/test_jit.py"`.
+wheel-test:
+	rm -rf build/lib build/bdist.* $(WHEEL_TEST)
+	$(PYTHON) -m venv $(WHEEL_TEST)/venv
+	$(WHEEL_TEST)/venv/bin/python -m pip install --quiet build
+	$(WHEEL_TEST)/venv/bin/python -m build --outdir $(WHEEL_TEST)/dist .
+	$(WHEEL_TEST)/venv/bin/python -m pip install --quiet "$$(echo $(WHEEL_TEST)/dist/*.whl)[test]"
+	cp -r tests $(WHEEL_TEST)/tests
+	cp pyproject.toml $(WHEEL_TEST)/
+	cd $(WHEEL_TEST)/tests && ../venv/bin/python -m pytest -q --pyargs $(TESTS)
 
 # PyTensor asks for an older Numba than pip installs for autotrace: an environment of its own.
 PYTENSOR := $(VENV)/pytensor

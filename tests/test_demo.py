@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("sklearn")
 pytest.importorskip("tqdm")
 
+pytestmark = pytest.mark.source_tree
 EXAMPLES = Path(__file__).resolve().parent.parent / "docs" / "examples"
 
 

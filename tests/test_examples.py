@@ -14,6 +14,7 @@ from test_docs import python_blocks
 
 from autotrace import config
 
+pytestmark = pytest.mark.source_tree
 EXAMPLES = Path(__file__).resolve().parent.parent / "docs" / "examples"
 SCRIPTS = sorted(p for p in EXAMPLES.glob("*.py") if not p.name.startswith("_"))
 by_script = pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)

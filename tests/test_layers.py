@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.source_tree
 PACKAGE = Path(__file__).parent.parent / "autotrace"
 #: From the bottom to the top; a layer imports from itself and from those before it.
 LAYERS = ["core", "transforms", "lax", "numpy", "api", "scipy", "random", "nn"]

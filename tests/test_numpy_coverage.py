@@ -12,6 +12,7 @@ import autotrace.numpy as anp
 from autotrace.numpy.host import reasons
 
 
+@pytest.mark.source_tree
 def test_page_is_true():
     found = numpy_coverage.measure()
     assert numpy_coverage.share(found) >= 0.95

@@ -696,6 +696,7 @@ def test_primitives_have_kernels_or_are_in_the_list(name):
     assert bool(program.host_steps) == (name in HOST_STEPS), program.host_steps
 
 
+@pytest.mark.source_tree
 def test_the_page_has_the_list_of_host_steps():
     page = pathlib.Path(__file__).resolve().parents[1] / "docs" / "compiling.md"
     text = page.read_text(encoding="utf-8").split("## What runs through NumPy")[1]

@@ -142,9 +142,31 @@ def test_other_values(case):
 
 @pytest.mark.parametrize("a", [A, S, cplx(3, 3), STACK], ids=["mixed", "real", "complex", "stack"])
 def test_eigenvectors_derive(a):
-    """To second order, and as what LAPACK does: lengths of 1, largest elements real."""
-    at.testing.check_grads(lambda x: linalg.eig(x), (a,), order=2, atol=1e-4, rtol=1e-4)
-    at.testing.check_grads(linalg.eigvals, (a,), order=2, atol=1e-4, rtol=1e-4)
+    """To second order, and as what LAPACK does: lengths of 1, largest elements real.
+
+    Between nearby matrices LAPACK may change the order of eigenvalues and the sign of a vector, so
+    differences are taken of eigenvalues in the order of those at ``a``, and of vectors whose
+    largest element, there, is positive.
+    """
+    w, v = linalg.eig(a)
+    largest = np.argmax(np.abs(v), axis=-2, keepdims=True)
+
+    def ordered(x):
+        values, vectors = linalg.eig(x)
+        order = np.argmin(np.abs(values[..., None, :] - w[..., :, None]), axis=-1)
+        vectors = np.take_along_axis(vectors, order[..., None, :], axis=-1)
+        pivots = np.take_along_axis(vectors, largest, axis=-2)
+        return np.take_along_axis(values, order, axis=-1), vectors * (np.abs(pivots) / pivots)
+
+    at.testing.check_grads(ordered, (a,), order=2, atol=1e-4, rtol=1e-4)
+
+    def tangent(x):
+        return at.jvp(lambda x: linalg.eig(x)[1], (x,), (np.cos(a),))[1]
+
+    t, tt = at.jvp(tangent, (a,), (np.sin(a),))
+    for change in (t, tt):
+        np.testing.assert_allclose(np.take_along_axis(change, largest, -2).imag, 0, atol=1e-8)
+    np.testing.assert_allclose(np.sum(np.conj(v) * t, axis=-2).real, 0, atol=1e-10)
 
 
 @pytest.mark.parametrize("shape", [(3, 3), (4, 3), (2, 4)])

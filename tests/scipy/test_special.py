@@ -107,6 +107,7 @@ def test_each_function_has_a_case():
     assert {c.name for c in CASES} == set(special.__all__) - {"bernoulli", "euler"}
 
 
+@pytest.mark.source_tree
 def test_the_page_is_true():
     if at.config.backend != "numpy":
         page = special_cases.PAGE.read_text(encoding="utf-8")
