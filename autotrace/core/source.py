@@ -6,18 +6,21 @@ object and the instruction offset, and the line number is worked out only when s
 
 from __future__ import annotations
 
+import builtins
+import dis
+import importlib.util
 import linecache
 import os
 import sys
 import threading
-from types import CodeType
-from typing import NamedTuple, cast
+from types import BuiltinFunctionType, CodeType, FrameType
+from typing import Any, NamedTuple, cast
 
 import numpy
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# The library's own folders and NumPy's: a frame in one of them is never "the user's line". The
-# kernels' folder lies beside the package in a source tree and below it in a wheel.
+# The library's own folders and NumPy's. The kernels' folder lies beside the package in a source
+# tree and below it in a wheel.
 _INTERNAL_PREFIXES = tuple(
     folder + os.sep
     for folder in (
@@ -26,12 +29,14 @@ _INTERNAL_PREFIXES = tuple(
         os.path.dirname(os.path.abspath(numpy.__file__)),
     )
 )
+_scipy = importlib.util.find_spec("scipy")  # not imported: that takes time
+_SCIPY = tuple(folder + os.sep for folder in (_scipy and _scipy.submodule_search_locations) or ())
 _INTERNAL_NAMES = tuple(
     os.path.join(os.path.dirname(os.__file__), name)
     for name in ("functools.py", "contextlib.py", "_collections_abc.py")
 )
 # Keyed by file name: a str caches its hash, a code object computes it anew each time.
-_is_internal: dict[str, bool] = {}
+_is_passed: dict[str, bool] = {}
 
 
 #: The file name of generated code. Its globals have ``locations``: by line, what it was made from.
@@ -84,9 +89,13 @@ def _restored(filename: str, lineno: int, name: str) -> Location:
 
 def is_internal(filename: str) -> bool:
     """Whether code is this library's or NumPy's."""
-    internal = filename.startswith(_INTERNAL_PREFIXES) or filename in (*_INTERNAL_NAMES, GENERATED)
-    _is_internal[filename] = internal
-    return internal
+    return filename.startswith(_INTERNAL_PREFIXES) or filename in (*_INTERNAL_NAMES, GENERATED)
+
+
+def _pass(filename: str) -> bool:
+    """Whether code is nothing that a user has written, though it may be what a user has called."""
+    passed = _is_passed[filename] = is_internal(filename) or filename.startswith(_SCIPY)
+    return passed
 
 
 class _Current(threading.local):
@@ -99,7 +108,7 @@ current = _Current()
 
 def user_location() -> Location | None:
     """The place of the equation being interpreted, else the innermost frame that is neither this
-    library's nor NumPy's; None when there is none."""
+    library's nor NumPy's or SciPy's; None when there is none."""
     if current.location is not None:
         return current.location
     frame = sys._getframe(1)
@@ -109,10 +118,10 @@ def user_location() -> Location | None:
             location = frame.f_globals["locations"].get(frame.f_lineno)
             if location is not None:
                 return location
-        internal = _is_internal.get(code.co_filename)
-        if internal is None:
-            internal = is_internal(code.co_filename)
-        if not internal:
+        passed = _is_passed.get(code.co_filename)
+        if passed is None:
+            passed = _pass(code.co_filename)
+        if not passed:
             return Location(code, frame.f_lasti)
         frame = frame.f_back  # type: ignore[assignment]
     return None
@@ -124,3 +133,98 @@ def describe(location: Location | None) -> str:
         return "  at an unknown place"
     text = location.text
     return f"  at {location}" + (f"\n    {text}" if text else "")
+
+
+# --- what a frame is calling ---------------------------------------------------------------------
+
+
+def _callee(code: CodeType, offset: int) -> tuple[str, ...]:
+    """The names in a call: those whose place in the source begins where the call's does, and ends
+    before the call does."""
+    first_line, last_line, first, last = list(code.co_positions())[offset // 2]
+    if last_line is None or last is None:
+        return ()
+    names = sorted(
+        ((p.end_lineno, p.end_col_offset), step.argval)
+        for step in dis.get_instructions(code)
+        if (p := step.positions) is not None
+        and step.opname.startswith("LOAD")
+        and isinstance(step.argval, str)
+        and step.argrepr != repr(step.argval)  # a constant
+        and (p.lineno, p.col_offset) == (first_line, first)
+        and p.end_lineno is not None
+        and p.end_col_offset is not None
+        and (p.end_lineno, p.end_col_offset) < (last_line, last)
+    )
+    return tuple([name for _, name in names])
+
+
+#: By a code object's id and an instruction: the code, to keep it, and what is called there.
+_callees: dict[tuple[int, int], tuple[CodeType, tuple[str, ...]]] = {}
+_CALLEES = 4096
+
+
+def callee_names(frame: FrameType) -> tuple[str, ...]:
+    """What the instruction that a frame is at calls, by name: ``("np", "zeros")``; empty where the
+    code does not say."""
+    code = frame.f_code
+    key = (id(code), frame.f_lasti)
+    known = _callees.get(key)
+    if known is None:
+        if len(_callees) >= _CALLEES:
+            _callees.clear()
+        known = _callees[key] = (code, _callee(code, frame.f_lasti))
+    return known[1]
+
+
+def _codes(*names: str) -> frozenset[int]:
+    return frozenset(code for name, code in dis.opmap.items() if name.startswith(names))
+
+
+_CALLS = _codes("CALL", "PRECALL")
+#: ``"%g" % x``.
+_FORMATS = _codes("BINARY_OP")
+#: The built-in functions that are called for the number, or its text.
+_CONVERSIONS = (float, complex, int, bool, round, format, print, str, repr, divmod, pow, abs)
+
+
+def taker(frame: FrameType) -> str | None:
+    """What has a number taken that Python asks for at a frame's instruction: None where the code
+    itself says so, as ``float(x)`` does; else the name of the compiled code that is called."""
+    code = frame.f_code
+    operation = code.co_code[frame.f_lasti]
+    if operation in _FORMATS:
+        return None
+    called = _callee_object(frame) if operation in _CALLS else None
+    if any(called is conversion for conversion in _CONVERSIONS):
+        return None
+    name = getattr(called, "__qualname__", None)
+    if not isinstance(called, type | BuiltinFunctionType) or called.__module__ == "builtins":
+        return "compiled code"  # such as that of ``map``
+    return f"{called.__module__}.{name}"
+
+
+def _callee_object(frame: FrameType) -> Any:
+    """The object that a call calls, where it is a variable or an attribute of one; else None."""
+    code = frame.f_code
+    names = callee_names(frame)
+    if not names:
+        return None
+    first = names[0]
+    if first in code.co_varnames or first in code.co_cellvars or first in code.co_freevars:
+        found = variables_of(frame).get(first)
+    else:
+        found = frame.f_globals.get(first, getattr(builtins, first, None))
+    for name in names[1:]:
+        found = getattr(found, name, None)
+    return found
+
+
+def variables_of(frame: FrameType) -> dict[str, Any]:
+    """A function's variables."""
+    found = frame.f_locals
+    variables = dict(found)
+    if type(found) is dict:
+        # Python keeps this dictionary with the frame, and would keep the values alive.
+        found.clear()
+    return variables

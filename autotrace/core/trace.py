@@ -9,12 +9,13 @@ with no transform knowing of another.
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dis import opmap
-from types import MemberDescriptorType
+from types import FrameType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from .errors import (
     TracerArrayError,
     located,
 )
+from .source import taker
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -170,6 +172,11 @@ def axis_sizes() -> tuple[tuple[Any, int], ...]:
     )
 
 
+class TakenUnasked(str):
+    """What was asked by compiled code that was given a traced value, and goes on with its number;
+    ``float(x)`` and the like are asked for by the user."""
+
+
 class Tracer:
     """Stands for an array inside a traced function and behaves like one.
 
@@ -287,19 +294,32 @@ class Tracer:
     def __int__(self) -> int:
         return self.concrete("int()", int)
 
+    def __floor__(self) -> int:
+        return self.concrete("math.floor()", math.floor)
+
+    def __ceil__(self) -> int:
+        return self.concrete("math.ceil()", math.ceil)
+
+    def __trunc__(self) -> int:
+        return self.concrete("math.trunc()", math.trunc)
+
     def __float__(self) -> float:
-        self._refuse_storing(sys._getframe(1))
-        return float(self.concrete("float()"))
+        return float(self.concrete(self._converted("float()", sys._getframe(1))))
 
     def __complex__(self) -> complex:
-        self._refuse_storing(sys._getframe(1))
-        return complex(self.concrete("complex()"))
+        return complex(self.concrete(self._converted("complex()", sys._getframe(1))))
 
-    def _refuse_storing(self, frame: Any) -> None:
-        """Raise where the number is asked for by an assignment ``y[i] = x`` into an ordinary
-        array, which would lose the derivative."""
+    def _converted(self, asked: str, frame: FrameType) -> str:
+        """What a frame asks for that has the number taken.
+
+        Raises:
+          TracerArrayError: for an assignment ``y[i] = x`` into an ordinary array, which would lose
+            the derivative.
+        """
         if frame.f_code.co_code[frame.f_lasti] in _STORES:
             self.__array__()
+        by = taker(frame)
+        return asked if by is None else TakenUnasked(f"{asked} by {by}")
 
     def __index__(self) -> int:
         if self.aval.dtype.kind not in "iu" or self.aval.shape:

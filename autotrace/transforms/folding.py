@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.source import is_internal
+from ..core.source import is_internal, variables_of
 
 #: How many values are looked at before a proof is given up.
 _MOST_VALUES = 1000
@@ -101,16 +101,6 @@ def is_bare(frame: types.FrameType) -> bool:
     if name == _TESTED:
         return depth == 2
     return depth == 1 and name.startswith(("POP_JUMP", "TO_BOOL"))
-
-
-def variables_of(frame: types.FrameType) -> dict[str, Any]:
-    """A function's variables."""
-    found = frame.f_locals
-    variables = dict(found)
-    if type(found) is dict:
-        # Python keeps this dictionary with the frame, and would keep the values alive.
-        found.clear()
-    return variables
 
 
 def active_frames(innermost: types.FrameType) -> set[int]:

@@ -15,7 +15,16 @@ from ..core.avals import ShapedArray, weak_aval
 from ..core.errors import NonDifferentiableError, located
 from ..core.primitive import Primitive
 from ..core.tangents import instantiate
-from ..core.trace import Trace, Tracer, from_outside, get_aval, leaked, slot, tie_within
+from ..core.trace import (
+    TakenUnasked,
+    Trace,
+    Tracer,
+    from_outside,
+    get_aval,
+    leaked,
+    slot,
+    tie_within,
+)
 from .stage import as_numpy
 
 
@@ -47,6 +56,15 @@ class DualTracer(Tracer):
     def concrete(self, asked: str, kind: Callable[[Any], Any] | None = None) -> Any:
         if not self.owner.alive:
             raise leaked(self.owner)
+        if type(asked) is TakenUnasked:
+            raise NonDifferentiableError(
+                located(
+                    f"{asked} of a traced value of {self.aval} under {self.owner.transform}: "
+                    "compiled code that takes the number has no derivative",
+                    "What to do: use the function of numpy, autotrace.numpy or autotrace.scipy; "
+                    "with float(x) the number is a constant to the derivative.",
+                )
+            )
         primal = self.primal
         if isinstance(primal, Tracer):
             return primal.concrete(asked, kind)
