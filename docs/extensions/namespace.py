@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -18,6 +19,9 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import autotrace
+
+#: A page that a docstring names.
+_PAGE = re.compile(r"`*docs/(\w+)\.md`*")
 
 
 def _directive(value: Any) -> tuple[str, list[str]]:
@@ -76,12 +80,18 @@ class Namespace(SphinxDirective):
         name = self.arguments[0]
         module = importlib.import_module(name)
         self.env.note_dependency(module.__file__)
-        lines = inspect.getdoc(module).splitlines()
+        text = _PAGE.sub(r":doc:`/\1`", inspect.getdoc(module) or "")
+        lines = text.splitlines()
         for title, members in group(module, read_groups(list(self.content))).items():
             lines += _section(name, module, title, members)
         return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
 
 
+def _link_pages(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]):
+    lines[:] = [_PAGE.sub(r":doc:`/\1`", line) for line in lines]
+
+
 def setup(app: Sphinx) -> dict:
+    app.connect("autodoc-process-docstring", _link_pages)
     app.add_directive("namespace", Namespace)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
