@@ -12,6 +12,8 @@ from .api.differentiate import jvp, vjp
 from .core import tree
 from .core.avals import is_inexact
 
+__all__ = ["check_grads", "numerical_jacobian"]
+
 #: Step and tolerance by the size of a real number in bytes: the step that balances the truncation
 #: error h^2 of central differences against the rounding error eps/h.
 _STEPS = {8: 6e-6, 4: 5e-3, 2: 1e-1}

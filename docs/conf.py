@@ -17,6 +17,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "autolink",
     "mathml",
     "namespace",
 ]
@@ -28,17 +29,25 @@ myst_heading_anchors = 4
 html_math_renderer = "mathml"
 
 autodoc_typehints = "none"
+autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 add_module_names = False
 toc_object_entries = False
 
 html_theme = "pydata_sphinx_theme"
 html_title = "autotrace"
+html_favicon = "static/logo.svg"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_theme_options = {
+    "logo": {
+        "image_light": "_static/logo.svg",
+        "image_dark": "_static/logo.svg",
+        "text": "autotrace",
+    },
     "navbar_align": "left",
     "show_prev_next": True,
     "footer_start": ["copyright"],

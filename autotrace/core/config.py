@@ -33,21 +33,30 @@ attention = _Attention()
 
 
 class _Config(threading.local):
-    """Class attributes hold the process's values, instance attributes a thread's overrides."""
+    """The settings: read as attributes, changed with ``update`` or, in a block, ``override``.
 
-    #: Raise ``NanError`` at the first operation that makes a NaN out of inputs that have none.
+    Each has a value for the process, which the environment may give when the library is imported
+    (``AUTOTRACE_BACKEND=numpy``), and may have another one in a thread.
+
+    Attributes:
+      debug_nans: raise ``NanError`` at the first operation that makes a NaN out of inputs that
+        have none.
+      check_jaxprs: type-check each jaxpr after each pass (on in the tests; costs time).
+      jit_cache_size: how many signatures one jitted function keeps; the least recently used goes
+        first.
+      backend: what runs jitted functions that do not name a backend: ``"numpy"``, or ``"numba"``
+        where that is installed.
+      check_kernels: compare each compiled program's results with NumPy's at every call (slow).
+      num_threads: how many threads compiled functions use for large work; 0 is one for each
+        processor core.
+    """
+
+    # Class attributes hold the process's values, instance attributes a thread's overrides.
     debug_nans: bool = _flag("AUTOTRACE_DEBUG_NANS")
-    #: Type-check each jaxpr after each pass (on in the tests; costs time).
     check_jaxprs: bool = _flag("AUTOTRACE_CHECK_JAXPRS")
-    #: How many signatures one jitted function keeps; the least recently used goes first.
     jit_cache_size: int = int(os.environ.get("AUTOTRACE_JIT_CACHE_SIZE", "256"))
-    #: What runs jitted functions that do not name a backend: "numpy" or "numba".
-    #: "numba" where that is installed.
     backend: str = os.environ.get("AUTOTRACE_BACKEND") or _best_backend()
-
-    #: Compare each compiled program's results with NumPy's at every call (slow).
     check_kernels: bool = _flag("AUTOTRACE_CHECK_KERNELS")
-    #: How many threads compiled functions use for large work; 0 is one for each processor core.
     num_threads: int = int(os.environ.get("AUTOTRACE_NUM_THREADS", "0"))
 
     def update(self, name: str, value: Any) -> None:

@@ -17,6 +17,28 @@ from .. import random
 from ..core.errors import located
 
 #: ``(key, shape, dtype) -> array``.
+__all__ = [
+    "constant",
+    "delta_orthogonal",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "kaiming_normal",
+    "kaiming_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "normal",
+    "ones",
+    "orthogonal",
+    "truncated_normal",
+    "uniform",
+    "variance_scaling",
+    "xavier_normal",
+    "xavier_uniform",
+    "zeros",
+]
+
 Initializer = Callable[..., Any]
 Axes = int | Sequence[int]
 
@@ -283,8 +305,8 @@ def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = float) -> I
 
 
 def delta_orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = float) -> Initializer:
-    """An initializer for kernels of convolutions, of shape (*window, inputs, outputs): an
-    orthogonal matrix at the window's centre, zeros elsewhere.
+    """An initializer for kernels of convolutions, of shape ``(*window, inputs, outputs)``:
+    an orthogonal matrix at the window's centre, zeros elsewhere.
 
     Args:
       scale, column_axis: as for ``orthogonal``.

@@ -1,96 +1,73 @@
-"""The directive ``namespace``: every public name of a module, in groups, from its docstrings.
+"""The directive ``namespace``: each public name of a module, in groups, from the docstrings.
 
 Its argument is the module. Each line of its content is a group: a title, a colon, and patterns of
-names; a pattern that begins with a dot is one of the files the names come from. A name belongs to
-the first group that has a pattern for it; what no pattern fits comes under "More", so that a new
-name is never left out.
+names; a pattern that begins with a dot is a file that names come from.
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
-from fnmatch import fnmatchcase
+import re
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 from docutils import nodes
+from grouping import group, is_ours, public_modules, read_groups, summary
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import autotrace
 
-
-def public_names(module: ModuleType) -> list[str]:
-    """What a module offers: its ``__all__``."""
-    return [n for n in module.__all__ if not n.startswith("__")]
+#: A page that a docstring names.
+_PAGE = re.compile(r"`*docs/(\w+)\.md`*")
 
 
-def is_ours(value: Any) -> bool:
-    """Whether something is the library's own, and not re-exported from NumPy or SciPy."""
-    return (getattr(value, "__module__", None) or type(value).__module__).startswith("autotrace")
-
-
-def groups_of(module: ModuleType, lines: list[str]) -> dict[str, list[str]]:
-    """The names of each group, by its title."""
-    wanted = {}
-    for line in lines:
-        title, _, patterns = line.partition(":")
-        wanted[title.strip()] = patterns.split()
-    found: dict[str, list[str]] = {title: [] for title in wanted}
-    for name in public_names(module):
-        value = getattr(module, name)
-        source = "." + (getattr(value, "__module__", None) or "").rpartition(".")[2]
-        fits = (t for t, ps in wanted.items() for p in ps if fnmatchcase(name, p) or p == source)
-        found.setdefault(next(fits, "More"), []).append(name)
-    return found
-
-
-def summary(value: Any) -> str:
-    """The first sentence of a docstring, on one line."""
-    text = inspect.getdoc(value) or ""
-    words = " ".join(text.partition("\n\n")[0].split())
-    end = words.find(". ")
-    return words if end < 0 else words[: end + 1]
-
-
-def directive_for(value: Any) -> str:
-    """The directive of autodoc that fits a value."""
+def _directive(value: Any) -> tuple[str, list[str]]:
+    """The directive of autodoc for a value, with its options."""
     if inspect.isclass(value):
-        return "autoexception" if issubclass(value, BaseException) else "autoclass"
-    return "autofunction" if callable(value) and inspect.isroutine(value) else "autodata"
+        if issubclass(value, BaseException):
+            return "autoexception", []
+        return "autoclass", [] if issubclass(value, tuple) else [":members:"]
+    return ("autofunction", []) if inspect.isroutine(value) else ("autodata", [":no-value:"])
 
 
-def home_of(name: str, n: str, module: ModuleType) -> str | None:
-    """Where something is described: None here, else the full name of what it is the same as."""
-    value = getattr(module, n)
-    if name != "autotrace" and vars(autotrace).get(n) is value:
-        return f"autotrace.{n}"
-    first = getattr(value, "__name__", n)
-    return f"{name}.{first}" if first != n and getattr(module, first, None) is value else None
+def _home(name: str, module: ModuleType, member: str) -> str | None:
+    """The full name of what a member is another name of, if it is."""
+    value = getattr(module, member)
+    if module is not autotrace and vars(autotrace).get(member) is value:
+        return f"autotrace.{member}"
+    first = getattr(value, "__name__", member)
+    return f"{name}.{first}" if first != member and getattr(module, first, 0) is value else None
 
 
-def render(name: str, module: ModuleType, lines: list[str]) -> list[str]:
-    """A namespace as reStructuredText."""
-    out: list[str] = []
-    for title, names in groups_of(module, lines).items():
-        ours = [n for n in names if is_ours(getattr(module, n))]
-        if not ours:
-            continue
-        out += [title, "-" * len(title), "", ".. list-table::", "   :class: names", ""]
-        for n in ours:
-            home = home_of(name, n, module)
-            text = f"The same as :py:obj:`{home}`." if home else summary(getattr(module, n))
-            out += [f"   * - :py:obj:`{n} <{home or name + '.' + n}>`", f"     - {text}"]
-        out.append("")
-        for n in ours:
-            if home_of(name, n, module) is None:
-                out += [f".. {directive_for(getattr(module, n))}:: {name}.{n}", ""]
-    theirs = [n for n in public_names(module) if not is_ours(getattr(module, n))]
-    theirs = [n for n in theirs if not inspect.ismodule(getattr(module, n))]
-    if theirs:
-        out += ["As they are", "-----------", "", ", ".join(f"``{n}``" for n in theirs), ""]
-    return out
+def _row(name: str, module: ModuleType, member: str) -> str:
+    value = getattr(module, member)
+    home = _home(name, module, member)
+    if inspect.ismodule(value):
+        pages = public_modules(value)
+        title = ", ".join(f":doc:`{page}`" for page in pages)
+        text = summary(value)
+    elif home is not None:
+        title, text = f":py:obj:`{member} <{home}>`", f"The same as :py:obj:`{home}`."
+    else:
+        title, text = f":py:obj:`{member} <{name}.{member}>`", summary(value)
+    return f"   * - {title}\n     - {text}"
+
+
+def _section(name: str, module: ModuleType, title: str, members: list[str]) -> Iterator[str]:
+    yield from ["", title, "-" * len(title), ""]
+    if not is_ours(getattr(module, members[0])):
+        yield ", ".join(f"``{n}``" for n in members)
+        return
+    yield from [".. list-table::", "   :class: names", "   :widths: auto", ""]
+    yield from (_row(name, module, n) for n in members)
+    for member in members:
+        value = getattr(module, member)
+        if not inspect.ismodule(value) and _home(name, module, member) is None:
+            directive, options = _directive(value)
+            yield from ["", f".. {directive}:: {name}.{member}", *(f"   {o}" for o in options)]
 
 
 class Namespace(SphinxDirective):
@@ -103,10 +80,18 @@ class Namespace(SphinxDirective):
         name = self.arguments[0]
         module = importlib.import_module(name)
         self.env.note_dependency(module.__file__)
-        text = "\n".join(render(name, module, list(self.content)))
-        return self.parse_text_to_nodes(text, allow_section_headings=True)
+        text = _PAGE.sub(r":doc:`/\1`", inspect.getdoc(module) or "")
+        lines = text.splitlines()
+        for title, members in group(module, read_groups(list(self.content))).items():
+            lines += _section(name, module, title, members)
+        return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
+
+
+def _link_pages(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]):
+    lines[:] = [_PAGE.sub(r":doc:`/\1`", line) for line in lines]
 
 
 def setup(app: Sphinx) -> dict:
+    app.connect("autodoc-process-docstring", _link_pages)
     app.add_directive("namespace", Namespace)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

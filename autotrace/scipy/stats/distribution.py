@@ -106,6 +106,9 @@ class Distribution:
         self._lower, self._upper = lower, upper
         self._valid, self._inner = valid, inner
         self._formulas = formulas
+        moving = [f"{n}={d:g}" for n, d in zip(self._moving, self._defaults, strict=False)]
+        parameters = ", ".join([*self.shapes, *moving])
+        self.__doc__ = f"As ``scipy.stats.{name}``; methods take ``{parameters}`` last."
 
     def __repr__(self) -> str:
         return f"autotrace.scipy.stats.{self.name}"

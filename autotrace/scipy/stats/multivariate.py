@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -21,12 +22,11 @@ _LOG_2 = math.log(2)
 def _quiet(function: Callable) -> Any:
     """A function as a static method under which NumPy does not warn."""
 
+    @functools.wraps(function)
     def quiet(*args: Any, **kwargs: Any) -> Any:
         with np.errstate(all="ignore"):
             return function(*args, **kwargs)
 
-    quiet.__doc__ = function.__doc__
-    quiet.__name__ = function.__name__
     return staticmethod(quiet)
 
 

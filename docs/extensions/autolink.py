@@ -1,0 +1,87 @@
+"""Links that pages need not write.
+
+Inline code that is a public name leads to its entry in the reference: ``jit``, ``lax.scan``, in the
+reference the names of a page's own namespace, and names with an underscore that only one namespace
+has. And a link whose text is a file's name, as code-hosting sites show it, has the page's title.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.nodes import make_refnode
+
+
+def _described(node: nodes.Node | None) -> Iterator[str]:
+    """The names whose entry a node stands in: no link from there to itself."""
+    while node is not None:
+        if node.tagname == "desc":
+            for signature in node.children[:1]:
+                yield from signature.get("ids", ())
+        node = node.parent
+
+
+class NameLinks(SphinxPostTransform):
+    """Inline code that is a public name."""
+
+    default_priority = 400
+
+    def run(self, **kwargs: object) -> None:
+        self._objects = self.env.domains["py"].data["objects"]
+        self._homes: dict[str, set[str]] = {}
+        for name in self._objects:
+            self._homes.setdefault(name.rpartition(".")[2], set()).add(name)
+        for literal in list(self.document.findall(nodes.literal)):
+            if isinstance(literal.parent, nodes.reference | nodes.title):
+                continue
+            found = (n for n in self._candidates(literal.astext()) if n in self._objects)
+            name = next(found, None)
+            if name is not None and name not in _described(literal):
+                entry = self._objects[name]
+                link = make_refnode(
+                    self.app.builder,
+                    self.env.docname,
+                    entry.docname,
+                    entry.node_id,
+                    literal.deepcopy(),
+                    name,
+                )
+                literal.replace_self(link)
+
+    def _candidates(self, text: str) -> Iterator[str]:
+        name = text.removesuffix("()").removeprefix("autotrace.").removeprefix("at.")
+        if not name.startswith(("numpy.", "scipy.")) or text.startswith(("autotrace.", "at.")):
+            yield f"autotrace.{name}"
+        _, _, namespace = self.env.docname.partition("api/")
+        if namespace not in ("", "autotrace.numpy") and len(name) > 2:
+            yield f"{namespace}.{name}"
+        homes = self._homes.get(name, set())
+        if "_" in name.strip("_") and len(homes) == 1:
+            yield from homes
+
+
+class TitleLinks(SphinxPostTransform):
+    """Links with a file's name as their text."""
+
+    default_priority = 410
+
+    def run(self, **kwargs: object) -> None:
+        folder = posixpath.dirname(self.env.docname)
+        for link in list(self.document.findall(nodes.reference)):
+            if not link.astext().endswith(".md") or "refuri" not in link:
+                continue
+            uri = link["refuri"].partition("#")[0].removesuffix(".html")
+            page = posixpath.normpath(posixpath.join(folder, uri))
+            if page in self.env.titles:
+                title = self.env.titles[page].deepcopy()
+                link.children = [nodes.inline("", "", *title.children)]
+
+
+def setup(app: Sphinx) -> dict:
+    app.add_post_transform(NameLinks)
+    app.add_post_transform(TitleLinks)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
