@@ -6,12 +6,14 @@ object and the instruction offset, and the line number is worked out only when s
 
 from __future__ import annotations
 
+import builtins
+import dis
 import linecache
 import os
 import sys
 import threading
-from types import CodeType
-from typing import NamedTuple, cast
+from types import CodeType, FrameType, ModuleType
+from typing import Any, NamedTuple, cast
 
 import numpy
 
@@ -115,6 +117,68 @@ def user_location() -> Location | None:
         if not internal:
             return Location(code, frame.f_lasti)
         frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+def _callee(code: CodeType, offset: int) -> tuple[str, str] | None:
+    first_line, last_line, first, last = list(code.co_positions())[offset // 2]
+    if last_line is None or last is None:
+        return None
+    names = sorted(
+        ((p.end_lineno, p.end_col_offset), step.argval)
+        for step in dis.get_instructions(code)
+        if (p := step.positions) is not None
+        and step.opname.startswith("LOAD")
+        and isinstance(step.argval, str)
+        and step.argrepr != repr(step.argval)  # a constant
+        and (p.lineno, p.col_offset) == (first_line, first)
+        and p.end_lineno is not None
+        and p.end_col_offset is not None
+        and (p.end_lineno, p.end_col_offset) < (last_line, last)
+    )
+    found = [name for _, name in names]
+    return (found[-1], found[-2] if len(found) > 1 else "") if found else None
+
+
+#: By a code object's id and an instruction: the code, to keep it, and what is called there.
+_calls: dict[tuple[int, int], tuple[CodeType, tuple[str, str] | None]] = {}
+_CALLS_LIMIT = 4096
+
+
+def callee_at(code: CodeType, offset: int) -> tuple[str, str] | None:
+    """What the call at an instruction calls, by name, and the name of what it takes that from,
+    empty where it is a name alone.
+
+    It is the name or attribute whose place in the source begins where the call's does, and ends
+    last of these before the call does. None where the code does not say.
+    """
+    known = _calls.get((id(code), offset))
+    if known is None:
+        if len(_calls) >= _CALLS_LIMIT:
+            _calls.clear()
+        known = _calls[id(code), offset] = (code, _callee(code, offset))
+    return known[1]
+
+
+def _variable(frame: FrameType, name: str) -> Any:
+    code = frame.f_code
+    if name in code.co_varnames or name in code.co_freevars or name in code.co_cellvars:
+        return frame.f_locals.get(name)
+    return frame.f_globals.get(name, getattr(builtins, name, None))
+
+
+def called_function(frame: FrameType) -> Any:
+    """The function that a frame is calling by a name or as a module's attribute, if it says so."""
+    callee = callee_at(frame.f_code, frame.f_lasti)
+    if callee is None:
+        return None
+    name, owner = callee
+    if not owner:
+        return _variable(frame, name)
+    holder = _variable(frame, owner)
+    # Attributes of other objects may be computed; this library's own are not.
+    if isinstance(holder, ModuleType) or is_internal(frame.f_code.co_filename):
+        return getattr(holder, name, None)
     return None
 
 

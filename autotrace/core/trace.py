@@ -9,12 +9,13 @@ with no transform knowing of another.
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dis import opmap
-from types import MemberDescriptorType
+from types import FrameType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -287,17 +288,26 @@ class Tracer:
     def __int__(self) -> int:
         return self.concrete("int()", int)
 
+    def __trunc__(self) -> int:
+        return self.concrete("math.trunc()", math.trunc)
+
+    def __floor__(self) -> int:
+        return self.concrete("math.floor()", math.floor)
+
+    def __ceil__(self) -> int:
+        return self.concrete("math.ceil()", math.ceil)
+
     def __float__(self) -> float:
-        self._refuse_storing(sys._getframe(1))
+        self.refuse_losing(sys._getframe(1))
         return float(self.concrete("float()"))
 
     def __complex__(self) -> complex:
-        self._refuse_storing(sys._getframe(1))
+        self.refuse_losing(sys._getframe(1))
         return complex(self.concrete("complex()"))
 
-    def _refuse_storing(self, frame: Any) -> None:
-        """Raise where the number is asked for by an assignment ``y[i] = x`` into an ordinary
-        array, which would lose the derivative."""
+    def refuse_losing(self, frame: FrameType) -> None:
+        """Raise where a frame asks for the number by what would lose the derivative: here an
+        assignment ``y[i] = x`` into an ordinary array."""
         if frame.f_code.co_code[frame.f_lasti] in _STORES:
             self.__array__()
 

@@ -13,18 +13,17 @@ Numba's, find it; and is pickled as that.
 
 from __future__ import annotations
 
-import dis
 import os
 import sys
 import sysconfig
 import threading
 from collections.abc import Callable
-from types import CodeType, FrameType, ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from ..core.source import is_internal
+from ..core.source import callee_at, is_internal
 from ..core.trace import active_traces, while_tracing
 from ..transforms.held import holding
 from . import applying, grids
@@ -32,46 +31,9 @@ from .creation import made_here
 from .dispatch import has_tracer, public
 
 
-def _callee(code: CodeType, offset: int) -> tuple[str, str] | None:
-    """What the call at an instruction calls, by name, and where it takes that from.
-
-    It is the name or attribute whose place in the source begins where the call's does, and ends
-    last of these before the call does. None where the code does not say.
-    """
-    first_line, last_line, first, last = list(code.co_positions())[offset // 2]
-    if last_line is None or last is None:
-        return None
-    names = sorted(
-        ((p.end_lineno, p.end_col_offset), step.argval)
-        for step in dis.get_instructions(code)
-        if (p := step.positions) is not None
-        and step.opname.startswith("LOAD")
-        and isinstance(step.argval, str)
-        and step.argrepr != repr(step.argval)  # a constant
-        and (p.lineno, p.col_offset) == (first_line, first)
-        and p.end_lineno is not None
-        and p.end_col_offset is not None
-        and (p.end_lineno, p.end_col_offset) < (last_line, last)
-    )
-    found = [name for _, name in names]
-    return (found[-1], found[-2] if len(found) > 1 else "") if found else None
-
-
-#: By a code object's id and an instruction: the code, to keep it, and what is called there.
-_calls: dict[tuple[int, int], tuple[CodeType, Any]] = {}
-_CALLS_LIMIT = 4096
-
-
 def _calls_by_name(frame: FrameType, name: str) -> bool:
     """Whether a frame is calling NumPy's function of a name itself."""
-    code = frame.f_code
-    key = (id(code), frame.f_lasti)
-    known = _calls.get(key)
-    if known is None:
-        if len(_calls) >= _CALLS_LIMIT:
-            _calls.clear()
-        known = _calls[key] = (code, _callee(code, frame.f_lasti))
-    callee = known[1]
+    callee = callee_at(frame.f_code, frame.f_lasti)
     if callee is None or callee[0] != name:
         return False
     module = frame.f_globals.get(callee[1])

@@ -9,11 +9,13 @@ whatever the caller gave: with numbers, Python's own control flow sees them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import BuiltinFunctionType, FrameType
 from typing import Any
 
 from ..core.avals import ShapedArray, weak_aval
 from ..core.errors import NonDifferentiableError, located
 from ..core.primitive import Primitive
+from ..core.source import called_function
 from ..core.tangents import instantiate
 from ..core.trace import Trace, Tracer, from_outside, get_aval, leaked, slot, tie_within
 from .stage import as_numpy
@@ -52,6 +54,32 @@ class DualTracer(Tracer):
             return primal.concrete(asked, kind)
         tie_within(self.owner)
         return primal if kind is None else kind(primal)
+
+    def refuse_losing(self, frame: FrameType) -> None:
+        super().refuse_losing(frame)
+        _refuse_mathematics(self, frame)
+
+
+#: What is asked of a number as an ``if`` does, and has no derivative.
+_QUESTIONS = frozenset(("isclose", "isfinite", "isinf", "isnan"))
+
+
+def _refuse_mathematics(tracer: Tracer, frame: FrameType) -> None:
+    """Raise where a frame calls a function of Python's modules of mathematics: what comes of it
+    would be a constant to the derivative, which nobody means."""
+    function = called_function(frame)
+    if not isinstance(function, BuiltinFunctionType) or function.__name__ in _QUESTIONS:
+        return
+    name = f"{function.__module__}.{function.__name__}"
+    if function.__module__ in ("math", "cmath"):
+        raise NonDifferentiableError(
+            located(
+                f"{name} takes numbers: of a traced value of {tracer.aval} under "
+                f"{tracer.owner.transform} it would be a constant to the derivative",
+                "What to do: use NumPy's function of that name or meaning; or pass it float(x), "
+                "where a constant is meant.",
+            )
+        )
 
 
 class JVPTrace(Trace):
