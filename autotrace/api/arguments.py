@@ -48,17 +48,43 @@ def as_array(leaf: Any, what: str) -> Any:
     Raises:
       TypeError: naming the function and the place, when it is not.
     """
-    if isinstance(leaf, Tracer):
-        return leaf
-    try:
-        get_aval(leaf)
-    except TypeError as error:
-        raise TypeError(located(f"{what}: {error}")) from None
+    fault = _fault(leaf)
+    if fault is not None:
+        raise TypeError(located(f"{what}: {fault[0]}", fault[1]))
     return leaf
 
 
-def flatten_arrays(args: Any, what: str) -> tuple[list[Any], TreeDef]:
+def _fault(leaf: Any) -> tuple[str, str] | None:
+    """Why a leaf cannot be taken as an array, and what to do; None where it can."""
+    try:
+        get_aval(leaf)
+    except TypeError as error:
+        return str(error), ""
+    if type(leaf) is np.ndarray or not isinstance(leaf, np.ndarray):
+        return None
+    # Subclasses are taken as plain arrays, which these are not.
+    if isinstance(leaf, np.matrix):
+        return (
+            "an np.matrix, whose * is the product of matrices, is not supported",
+            "What to do: pass np.asarray(x), and write @.",
+        )
+    if "numpy.ma" in sys.modules and np.ma.is_masked(leaf):
+        return (
+            "masked arrays are not supported, since the mask would be lost",
+            "What to do: pass x.filled(...) and x.mask, and use np.where.",
+        )
+    return None
+
+
+def flatten_arrays(
+    args: Any, what: str, positions: Sequence[int] | None = None
+) -> tuple[list[Any], TreeDef]:
     """The array leaves of a pytree.
+
+    Args:
+      args: the pytree.
+      what: what it is, for messages.
+      positions: where it is a pair of a call's arguments and keywords: the former's numbers.
 
     Raises:
       TypeError: naming the path of a leaf that is not an array or a number.
@@ -67,12 +93,14 @@ def flatten_arrays(args: Any, what: str) -> tuple[list[Any], TreeDef]:
     for index, leaf in enumerate(leaves):
         if isinstance(leaf, Tracer):
             leaves[index] = leaf.captured()
-        elif not isinstance(leaf, np.ndarray | np.generic | float | int):
-            _check_leaf(args, index, what)
-        elif isinstance(leaf, np.ndarray):
-            if not leaf.dtype.isnative:  # as read from a file of another machine's
+        elif not isinstance(leaf, np.generic | float | int):
+            if isinstance(leaf, np.ndarray) and not leaf.dtype.isnative:
+                # As read from a file of another machine's.
                 leaves[index] = leaf = leaf.astype(leaf.dtype.newbyteorder("="))
-            get_aval(leaf)
+            fault = _fault(leaf)
+            if fault is not None:
+                place = _place(args, index, what, positions)
+                raise TypeError(located(f"{place}: {fault[0]}", fault[1]))
         elif type(leaf) is int and not _INT64.min <= leaf <= _INT64.max:
             raise OverflowError(located(f"{what}: Python integer {leaf} does not fit int64"))
     return leaves, treedef
@@ -81,9 +109,14 @@ def flatten_arrays(args: Any, what: str) -> tuple[list[Any], TreeDef]:
 _INT64 = np.iinfo(np.int64)
 
 
-def _check_leaf(args: Any, index: int, what: str) -> None:
-    path, leaf = tree.leaves_with_path(args)[index]
-    as_array(leaf, f"{what}{tree.keystr(path)}")
+def _place(args: Any, index: int, what: str, positions: Sequence[int] | None) -> str:
+    """Where a leaf is, for messages."""
+    path, _ = tree.leaves_with_path(args)[index]
+    if positions is None:
+        return f"{what}{tree.keystr(path)}"
+    group, name, *rest = path
+    known = positions[name.key] if group.key == 0 else repr(name.key)
+    return f"{what}argument {known}{tree.keystr(rest)}"
 
 
 class FlatFunction:

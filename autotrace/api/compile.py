@@ -286,12 +286,14 @@ class JitFunction:
         what = f"jit of {name_of(self.__wrapped__)}: "
         static: list[tuple] = []
         dynamic: list[Any] = []
+        positions: list[int] = []
         for index, arg in enumerate(args):
             is_static = index in self._static_numbers or index - len(args) in self._static_numbers
             if is_static:
                 static.append((index, _hashable(arg, f"{what}static argument {index}")))
             else:
                 dynamic.append(arg)
+                positions.append(index)
         keywords = {}
         for name, arg in kwargs.items():
             if name in self._static_names:
@@ -303,12 +305,14 @@ class JitFunction:
             avals = [aval_like(x, what.rstrip(": ")) for x in leaves]
             return Call(leaves, in_tree, tuple(static), avals, keywords)
         try:
-            leaves, in_tree = flatten_arrays((dynamic, keywords), f"{what}an argument")
+            leaves, in_tree = flatten_arrays((dynamic, keywords), what, positions)
         except TypeError as error:
             for leaf in tree.leaves((dynamic, keywords)):
                 check_no_generator(leaf, f"{what}an argument")
             raise TypeError(
-                f"{error}\nWhat to do: pass arrays and numbers, or name the argument in "
+                f"{error}"
+                if "What to do" in str(error)
+                else f"{error}\nWhat to do: pass arrays and numbers, or name the argument in "
                 "static_argnums or static_argnames (then it must be hashable)."
             ) from None
         return Call(leaves, in_tree, tuple(static), [get_aval(x) for x in leaves])

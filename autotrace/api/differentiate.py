@@ -107,6 +107,13 @@ def _pull_back(call: DerivativeCall, linear: Linear, cts: Sequence[Any]) -> Any:
 
 
 def _scalar_output(flat: FlatFunction, outs: list[Any], what: str, holomorphic: bool) -> Any:
+    if flat.out_tree == tree.structure(None):
+        raise NonDifferentiableError(
+            located(
+                f"{what}: the function must return one scalar, got None",
+                "What to do: give it a return statement.",
+            )
+        )
     if flat.out_tree is not tree.LEAF and flat.out_tree.node_type is not None:
         raise NonDifferentiableError(
             located(

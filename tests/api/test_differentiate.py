@@ -186,7 +186,7 @@ def test_allow_int():
             lambda: at.grad(lambda x: (x, x))(1.0),
             r"must return one scalar, got PyTreeDef\(\(\*, \*\)\)",
         ),
-        (lambda: at.grad(lambda x: None)(1.0), "must return one scalar"),
+        (lambda: at.grad(lambda x: None)(1.0), r"(?s)one scalar, got None.*return statement"),
         (lambda: at.grad(lambda x: [x])(1.0), "must return one scalar"),
         (lambda: at.grad(lambda x: x > 1)(1.0), "must return a floating scalar, got bool"),
         (lambda: at.grad(lambda x: 1)(1.0), "must return a floating scalar, got int64"),
@@ -225,6 +225,47 @@ def test_bad_leaf_is_named():
         TypeError, match=r"grad of .*: argument \[0\]\['k'\]\[1\]: expected an array"
     ):
         at.grad(lambda x: 1.0)({"k": [1.0, "x"]})
+
+
+def test_bad_arguments_of_a_call_are_counted_as_in_the_call():
+    f = at.jit(lambda n, x, y=None: x, static_argnums=0)
+    for call, place in (
+        (lambda: f("static", "x"), "argument 1:"),
+        (lambda: f(1, [1.0, {"a": "x"}]), r"argument 1\[1\]\['a'\]:"),
+        (lambda: f(1, 2.0, y=["x"]), r"argument 'y'\[0\]:"),
+    ):
+        with pytest.raises(TypeError, match=f"jit of <lambda>: {place} expected an array"):
+            call()
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_arrays_that_are_no_plain_ones():
+    masked = np.ma.array([1.0, 2.0], mask=[True, False])
+    matrix = np.matrix([[1.0, 2.0], [3.0, 4.0]])
+    jitted = at.jit(np.sum)
+    jitted(np.ones(2)), jitted(np.ones((2, 2)))  # a program that would take them
+    for bad, message in (
+        (masked, r"(?s)the mask would be lost.*filled"),
+        (matrix, "(?s)np.matrix.*@"),
+    ):
+        for call in (at.grad(np.sum), jitted, at.vmap(np.sum), lambda x: at.vjp(np.sum, x)):
+            with pytest.raises(TypeError, match=message):
+                call(bad)
+    whole = np.ma.array([1.0, 2.0])
+    np.testing.assert_array_equal(at.grad(lambda x: np.sum(x * x))(whole), [2.0, 4.0])
+    assert at.grad(lambda x, y: x * y.sum())(1.0, masked) == 2.0  # not differentiated: as it is
+
+
+def test_questions_to_functions_of_python():
+    def f(x):
+        whole = math.floor(x) + math.ceil(x) + math.trunc(x)
+        return x * (whole + math.sin(float(x))) if math.isfinite(x) else 0 * x
+
+    assert at.grad(f)(1.5) == 4 + math.sin(1.5)
+    assert at.jit(at.grad(f))(1.5) == 4 + math.sin(1.5)
+    whole = at.jit(lambda x: x * math.floor(x))
+    assert [whole(x) for x in (2.2, 2.7, 2.9)] == [4.4, 5.4, 5.8]
+    assert whole.stats()["paths"] == 1  # an answer is a whole number
 
 
 @pytest.mark.parametrize("out", ["text", object()])
