@@ -2,10 +2,10 @@
 
 The sampler of Hoffman and Gelman (Journal of Machine Learning Research 15, 2014) in the multinomial
 form of Betancourt (A Conceptual Introduction to Hamiltonian Monte Carlo, arXiv:1701.02434, 2017).
-Its steps are NumPy, the log-density is a jitted ``value_and_grad``. It samples from two models whose
-posterior means can be found by quadrature, too: the eight schools (Rubin, Journal of Educational
-Statistics 6, 1981) and the batting averages of Efron and Morris (Journal of the American Statistical
-Association 70, 1975).
+Its steps are NumPy, the log-density is a jitted ``value_and_grad``. It samples from two models
+whose posterior means can be found by quadrature, too: the eight schools (Rubin, Journal of Educational
+Statistics 6, 1981) and the batting averages of Efron and Morris (Journal of the American
+Statistical Association 70, 1975).
 """
 
 from __future__ import annotations
@@ -308,7 +308,7 @@ def fit(report: Report, density: Callable, natural: Callable, size: int, short: 
     Returns:
       The draws, of shape (chains, draws, quantities).
     """
-    count, warmup, draws = 4, *((250, 300) if short else (1000, 2000))
+    count, warmup, draws = 4, *((200, 200) if short else (1000, 2000))
     rng = np.random.default_rng(SEED)
     samplers = [Sampler(density, child) for child in rng.spawn(count)]
     with Timer() as timer:
