@@ -3,9 +3,9 @@
 The sampler of Hoffman and Gelman (Journal of Machine Learning Research 15, 2014) in the multinomial
 form of Betancourt (A Conceptual Introduction to Hamiltonian Monte Carlo, arXiv:1701.02434, 2017).
 Its steps are NumPy, the log-density is a jitted ``value_and_grad``. It samples from two models
-whose posterior means can be found by quadrature, too: the eight schools (Rubin, Journal of Educational
-Statistics 6, 1981) and the batting averages of Efron and Morris (Journal of the American
-Statistical Association 70, 1975).
+whose posterior means can be found by quadrature, too: the eight schools (Rubin, Journal of
+Educational Statistics 6, 1981) and the batting averages of Efron and Morris (Journal of the
+American Statistical Association 70, 1975).
 """
 
 from __future__ import annotations
