@@ -121,7 +121,8 @@ def draw(path: str, picture: Callable[[Any, Any], None], results: Any) -> None:
     import matplotlib  # noqa: PLC0415 - only pictures need it, and it takes a second
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    style = {"svg.hashsalt": "autotrace", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
+    style = {"svg.hashsalt": "autotrace", "font.size": 9}
+    style |= {"axes.grid": True, "axes.axisbelow": True, "grid.alpha": 0.3}
     with matplotlib.rc_context(style):
         figure = Figure(figsize=(7.2, 3.6), layout="constrained", facecolor="white")
         picture(figure, results)
