@@ -20,6 +20,7 @@ from autotrace.scipy import optimize
 from autotrace.scipy.linalg import solveh_banded
 
 DURATION = 1.0
+STEPS = 100
 NOISE = 0.002  # of a sensor, where the rod's end is heated from 0 to 1
 #: How much the logarithm of the conductivity is taken to change along the rod, before measuring: it
 #: is a random walk, with this standard deviation at the end of one unit of length.
@@ -75,30 +76,31 @@ def heating(steps: int) -> np.ndarray:
     return np.sin(np.pi * t / DURATION) ** 2
 
 
-class Experiment:
-    """Where and when there are readings, and what they are expected to be."""
+def readings(log_k: np.ndarray, refined: int = 1) -> np.ndarray:
+    """What eight sensors show at 25 times.
 
-    def __init__(self, cells: int, steps: int) -> None:
-        self.cells, self.left = cells, heating(steps)
-        self.sensors = np.arange(cells // 16, cells, cells // 8)
-        self.every = steps // 25
+    Args:
+      log_k: as for ``heat``.
+      refined: how many times as fine as usual the steps and cells are; an odd number, so that the
+        sensors are at centres of cells.
+    """
+    every, spacing = refined * STEPS // 25, len(log_k) // 8
+    u = heat(log_k, heating(refined * STEPS))
+    return u[every - 1 :: every, spacing // 2 + refined // 2 :: spacing]
 
-    def readings(self, log_k: np.ndarray) -> np.ndarray:
-        return heat(log_k, self.left)[self.every - 1 :: self.every, self.sensors]
 
-    def residuals(self, log_k: np.ndarray, data: np.ndarray) -> np.ndarray:
-        """What a posterior's exponent is made of: misfits and steps, in standard deviations."""
-        misfits = (self.readings(log_k) - data) / NOISE
-        steps = (log_k[1:] - log_k[:-1]) * np.sqrt(self.cells) / ROUGHNESS
-        return np.concatenate([misfits.ravel(), steps])
+def residuals(log_k: np.ndarray, data: np.ndarray) -> np.ndarray:
+    """Misfits and steps, both in standard deviations: what a posterior's exponent is made of."""
+    misfits = (readings(log_k) - data) / NOISE
+    steps = (log_k[1:] - log_k[:-1]) * np.sqrt(len(log_k)) / ROUGHNESS
+    return np.concatenate([misfits.ravel(), steps])
 
-    def measure(self, rng: np.random.Generator) -> np.ndarray:
-        """From a grid three times as fine, so that the model is not exactly that of the data."""
-        fine = 3 * self.cells
-        log_k = np.log(true_conductivity((np.arange(fine) + 0.5) / fine))
-        left = heating(3 * len(self.left) - 3)
-        u = heat(log_k, left)[3 * self.every - 1 :: 3 * self.every, 3 * self.sensors + 1]
-        return u + NOISE * rng.normal(size=u.shape)
+
+def measure(cells: int, rng: np.random.Generator) -> np.ndarray:
+    """From a grid three times as fine, so that the model is not exactly that of the data."""
+    log_k = np.log(true_conductivity((np.arange(3 * cells) + 0.5) / (3 * cells)))
+    exact = readings(log_k, refined=3)
+    return exact + NOISE * rng.normal(size=exact.shape)
 
 
 # --- the example ------------------------------------------------------------------------------
@@ -118,11 +120,11 @@ def check_solver(report: Report) -> None:
     report.agree("that with 20, relative to it", errors[0] / errors[1], 4.0, rtol=0.02)
 
 
-def check_derivatives(report: Report, experiment: Experiment, log_k: np.ndarray) -> None:
-    forward = at.jit(at.jacfwd(experiment.readings))(log_k)
-    reverse = at.jit(at.jacrev(experiment.readings))(log_k)
+def check_derivatives(report: Report, log_k: np.ndarray) -> None:
+    forward = at.jit(at.jacfwd(readings))(log_k)
+    reverse = at.jit(at.jacrev(readings))(log_k)
     step, direction = 1e-4, np.cos(np.arange(len(log_k)))
-    above, below = (experiment.readings(log_k + s * direction) for s in (step, -step))
+    above, below = (readings(log_k + s * direction) for s in (step, -step))
     scale = np.max(np.abs(forward))
     report.line("Jacobian", " x ".join(map(str, forward.shape)))
     # The same numbers in another order; rounding grows by the condition of the matrix, about 1000.
@@ -135,18 +137,17 @@ def check_derivatives(report: Report, experiment: Experiment, log_k: np.ndarray)
 def example(report: Report, short: bool) -> dict[str, np.ndarray]:
     """Measure, fit, and say how well the conductivity is known."""
     check_solver(report)
-    experiment = Experiment(cells=32 if short else 64, steps=50 if short else 100)
-    cells = experiment.cells
-    check_derivatives(report, experiment, np.sin(np.arange(cells) / 5))
+    cells = 32 if short else 64
+    check_derivatives(report, np.sin(np.arange(cells) / 5))
 
     report.section("2. The conductivity of each cell")
     x = (np.arange(cells) + 0.5) / cells
     truth = np.log(true_conductivity(x))
-    data = experiment.measure(np.random.default_rng(0))
+    data = measure(cells, np.random.default_rng(0))
     report.line("readings, unknowns", f"{data.size}, {cells}")
-    found = optimize.least_squares(experiment.residuals, np.zeros(cells), args=(data,))
+    found = optimize.least_squares(residuals, np.zeros(cells), args=(data,))
     report.line("evaluations", f"{found.nfev} of the rod, {found.njev} of the Jacobian")
-    fitted = experiment.readings(found.x)
+    fitted = readings(found.x)
     misfit = (fitted - data) / NOISE
     # 200 readings: their RMS is 1 +- 0.05, and less by what is fitted to them.
     report.agree("misfit, in units of the noise", np.sqrt(np.mean(misfit**2)), 1.0, atol=0.15)
