@@ -9,10 +9,11 @@ checkpoints, and by the adjoint equation of that paper.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from _adam import adam
 from _report import Report, run
 
 import autotrace as at
@@ -119,21 +120,12 @@ def initial(rng: np.random.Generator, hidden: int = 50) -> Params:
     }
 
 
-def adam(params: Params, points: np.ndarray, rng: np.random.Generator, steps: int) -> Params:
-    """Fit pieces of four measurements, 32 pieces at a time."""
-    gradient = at.jit(at.grad(piece_loss))
+def pieces(points: np.ndarray, rng: np.random.Generator, steps: int) -> Iterator[tuple]:
+    """Pieces of four measurements and where they start, 32 at a time."""
     points = np.concatenate([START[None], points])
-    first = second = at.tree.map(np.zeros_like, params)
-    for t in range(1, steps + 1):
+    for _ in range(steps):
         begin = rng.integers(0, len(points) - 4, size=32)
-        g = gradient(params, points[begin], points[begin + np.arange(1, 5)[:, None]])
-        first = at.tree.map(lambda m, g: 0.9 * m + 0.1 * g, first, g)
-        second = at.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, second, g)
-        rate = 0.02 * (1 - t / (steps + 1)) * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
-        params = at.tree.map(
-            lambda p, m, v, rate=rate: p - rate * m / (np.sqrt(v) + 1e-8), params, first, second
-        )
-    return params
+        yield points[begin], points[begin + np.arange(1, 5)[:, None]]
 
 
 # --- the example ------------------------------------------------------------------------------
@@ -179,7 +171,10 @@ def example(report: Report, short: bool) -> dict[str, np.ndarray]:
 
     report.section("2. Training")
     report.line("measurements, their noise", f"{len(points)}, {NOISE}")
-    params = adam(params, points, rng, 200 if short else 2000)
+    count = 200 if short else 2000
+    learn = at.jit(at.value_and_grad(piece_loss))
+    batches = pieces(points, rng, count)
+    params = adam(learn, params, batches, lambda t: 0.02 * (1 - t / (count + 1)))[0]
     rough = trajectory(lambda y: network(params, y), START, steps)
     report.number("pieces, with Adam: RMS distance", np.sqrt(whole_loss(params, points)), "{:.4f}")
     settings = {"method": "L-BFGS-B", "options": {"maxiter": 30 if short else 300}}
