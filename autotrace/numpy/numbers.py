@@ -17,6 +17,7 @@ import numpy as np
 from ..core.errors import located
 from ..core.trace import Tracer, get_aval
 from ..lax.elementary import erf, erfc, lgamma
+from ..lax.structural import reshape
 from ..transforms.held import HeldTracer
 from .dispatch import has_tracer
 from .promotion import to_dtype
@@ -36,7 +37,7 @@ def _number(name: str, x: Any) -> Any:
                     "What to do: NumPy's functions take arrays and complex numbers.",
                 )
             )
-        return to_dtype(x.reshape(()), _FLOAT)
+        return to_dtype(reshape(x, ()), _FLOAT)
     return np.float64(x)
 
 

@@ -1,8 +1,9 @@
-"""Convolutions, window functions, and phases without jumps."""
+"""Convolutions, windows that slide, window functions, and phases without jumps."""
 
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -15,9 +16,10 @@ from ..lax import arithmetic as arith
 from ..lax.elementary import bessel_i
 from ..lax.scanning import scan
 from ..lax.slicing import dynamic_slice, pad, rev, slice_in_dim
-from ..lax.structural import zeros_like
+from ..lax.structural import reshape, zeros_like
+from ..lax.windows import windows_p
 from . import ufuncs
-from .creation import creates
+from .creation import creates, zeros
 from .dispatch import implements
 from .manipulation import atleast_1d, common_dtype, normal_axis, operand
 from .reductions import cumsum, diff
@@ -104,6 +106,56 @@ def correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     turned = rev(y, (0,))
     turned = arith.conj(turned) if turned.dtype.kind == "c" else turned
     return _convolved(x, turned, mode, from_end=n < m)
+
+
+# --- windows that slide ------------------------------------------------------------------------
+
+
+@implements(np.lib.stride_tricks.sliding_window_view, view=True)
+def sliding_window_view(
+    x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
+) -> Any:
+    """As ``numpy.lib.stride_tricks.sliding_window_view``, on arrays and traced values; of these a
+    result is never writeable.
+
+    >>> sliding_window_view(np.array([1, 2, 3, 4]), 3)
+    array([[1, 2, 3],
+           [2, 3, 4]])
+    """
+    x = operand(x)
+    if subok or writeable:
+        raise TypeError(located("sliding_window_view: no subok and writeable on traced values"))
+    sizes = tuple(window_shape) if np.iterable(window_shape) else (window_shape,)
+    axes = range(x.ndim) if axis is None else axis if np.iterable(axis) else (axis,)
+    axes = [normal_axis(a, x.ndim) for a in axes]
+    if len(sizes) != len(axes):
+        raise ValueError(
+            located(
+                f"sliding_window_view: window_shape has {len(sizes)} elements for {len(axes)} axes",
+                "What to do: give a size for each axis; axis=None means all axes.",
+            )
+        )
+    for along, size in zip(axes, map(operator.index, sizes), strict=True):
+        if not 0 <= size <= x.shape[along]:
+            raise ValueError(
+                located(
+                    f"sliding_window_view: a window of {size} elements along axis {along}, which "
+                    f"has {x.shape[along]}"
+                )
+            )
+        x = _windows_along(x, along, size)
+    return x
+
+
+def _windows_along(x: Any, axis: int, size: int) -> Any:
+    """What windows along one axis show, as one more axis at the end."""
+    if size == 0:
+        shape = (*x.shape[:axis], x.shape[axis] + 1, *x.shape[axis + 1 :], 0)
+        return zeros(shape, x.dtype)
+    ones = (1,) * x.ndim
+    window = (*ones[:axis], size, *ones[axis + 1 :])
+    seen = windows_p.bind(x, window=window, strides=ones, dilation=ones)
+    return reshape(seen, (*seen.shape[: x.ndim], size))
 
 
 # --- Bessel's function, and Kaiser's window of it ----------------------------------------------

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from _adam import adam, minibatches
 from _report import Report, Timer, run
 from scipy.optimize import minimize
 from sklearn.datasets import load_breast_cancer, load_digits
@@ -240,7 +241,10 @@ def train_network(report: Report, data: Data, epochs: int) -> list[float]:
     )
     value_and_grad = at.jit(at.value_and_grad(network_loss))
     with Timer() as timer:
-        params, losses = adam(value_and_grad, params, data.train_x, onehot, epochs)
+        epoch = tqdm(range(epochs), desc="  training", unit="epoch", leave=False, disable=None)
+        rng = np.random.default_rng(SEED)
+        batches = minibatches(rng, epoch, 64, data.train_x, onehot)
+        params, losses = adam(value_and_grad, params, batches)
     report.line(
         "trained with Adam",
         f"{timer.seconds:.3f} s, {len(losses)} steps, "
@@ -260,43 +264,6 @@ def train_network(report: Report, data: Data, epochs: int) -> list[float]:
         above=True,
     )
     return losses
-
-
-def adam(
-    value_and_grad: Callable,
-    params: list[dict],
-    x: np.ndarray,
-    y: np.ndarray,
-    epochs: int,
-    rate: float = 5e-3,
-    size: int = 64,
-) -> tuple[list[dict], list[float]]:
-    """Minimise with Adam over shuffled minibatches.
-
-    Returns:
-      The parameters, and the loss at each step.
-    """
-    rng = np.random.default_rng(SEED)
-    first = at.tree.map(np.zeros_like, params)
-    second = at.tree.map(np.zeros_like, params)
-    losses: list[float] = []
-    for _ in tqdm(range(epochs), desc="  training", unit="epoch", leave=False, disable=None):
-        order = rng.permutation(len(x))
-        for start in range(0, len(x) - size + 1, size):
-            batch = order[start : start + size]
-            loss, g = value_and_grad(params, x[batch], y[batch])
-            losses.append(float(loss))
-            t = len(losses)
-            first = at.tree.map(lambda m, g: 0.9 * m + 0.1 * g, first, g)
-            second = at.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, second, g)
-            scale = rate * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
-            params = at.tree.map(
-                lambda p, m, v, scale=scale: p - scale * m / (np.sqrt(v) + 1e-8),
-                params,
-                first,
-                second,
-            )
-    return params, losses
 
 
 def example(report: Report, short: bool) -> list[float]:

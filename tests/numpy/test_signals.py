@@ -37,6 +37,59 @@ def test_convolve_errors():
         at.jit(lambda a: np.correlate(a, a, "most"))(np.ones(3))
 
 
+WINDOWS = np.lib.stride_tricks.sliding_window_view
+
+
+@pytest.mark.parametrize(
+    "sizes, axis",
+    [((2, 3, 1), None), (2, 1), ((2,), -1), ((3, 2), (2, 0)), ((2, 2), (1, 1)), ((0, 2), (0, -2))],
+)
+def test_sliding_windows(sizes, axis):
+    x = RNG.standard_normal((4, 5, 3))
+    f = lambda x: WINDOWS(x, sizes, axis)  # noqa: E731
+    agrees(f, x)
+    derives(f, x)
+    if axis is None:
+        for dtype in "?bfF":
+            agrees(f, np.abs(x).astype(dtype))
+        agrees(lambda x: WINDOWS(x, 1, 1), np.zeros((0, 3)))
+        at.testing.check_grads(f, (x,), order=2)
+
+
+def test_sliding_windows_are_views():
+    def shown(x):
+        y = np.zeros(4)
+        windows = WINDOWS(y, 2)
+        y[1] = x
+        return windows
+
+    same(at.jit(shown)(3.0), np.array([[0.0, 3.0], [3.0, 0.0], [0.0, 0.0]]))
+
+    def written(x):
+        WINDOWS(np.zeros(4), 2)[0] = x
+
+    with pytest.raises(ValueError, match="read-only"):
+        at.jit(written)(3.0)
+
+
+@pytest.mark.parametrize(
+    "sizes, axis, error",
+    [
+        ((2, 3), None, ValueError),
+        (6, 0, ValueError),
+        (-1, 0, ValueError),
+        (2, 5, np.exceptions.AxisError),
+        (2.5, 0, TypeError),
+    ],
+)
+def test_sliding_windows_errors(sizes, axis, error):
+    for f in (WINDOWS, at.jit(WINDOWS, static_argnums=(1, 2))):
+        with pytest.raises(error):
+            f(np.ones((4, 5, 3)), sizes, axis)
+    with pytest.raises(TypeError, match="subok"):
+        at.jit(lambda x: WINDOWS(x, 2, writeable=True))(np.ones(3))
+
+
 @pytest.mark.parametrize("period", [2 * np.pi, 1.5, 4, 5])
 def test_unwrap(period):
     steps = RNG.uniform(-8, 8, (3, 9))
