@@ -19,6 +19,7 @@ from ..transforms.batch import Axis
 from ..transforms.derived import batched, jvp_of, scatter_outputs, split_linear, transposed
 from ..transforms.evaluate import eval_jaxpr, run_eqns
 from ..transforms.stage import live_eqns, stage
+from .chains import shortened
 from .loop_sums import Term, terms_of
 from .structural import batched_at
 
@@ -455,7 +456,8 @@ def transposed_body(
         return [*after_sums, *filled(spread, carry, linear_avals[1]), *made]
 
     avals = [aval for group in groups for aval in group]
-    body = stage(run, avals, "transpose")
+    first = len(known[0])
+    body = shortened(stage(run, avals, "transpose"), first, sum(consts) + sum(carry))
     return TransposedBody(body, consts, carry, elements, later, factors)
 
 
