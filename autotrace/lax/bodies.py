@@ -262,7 +262,7 @@ def linear_body(jaxpr: Jaxpr, shape: Shape, ins: Flags, outs: Flags) -> LinearBo
     residuals = forward.outvars[count:]
     eqns, invariant = _invariant_eqns(forward, shape.consts)
     elements = {v: i for i, v in enumerate(shape.split(forward.invars)[2])}
-    kept, again = _kept(forward, residuals, invariant, elements)
+    kept, again = kept_values(forward, residuals, invariant, elements)
     used = {a for e in again for a in e.invars if type(a) is Var} | set(residuals)
     made = {v for e in again for v in e.outvars}
     fixed = [v for v in invariant if v in used and v not in made]
@@ -313,7 +313,7 @@ CHEAP = frozenset(
 )
 
 
-def _kept(
+def kept_values(
     forward: Jaxpr, residuals: Sequence[Var], invariant: Sequence[Var], elements: dict[Var, int]
 ) -> tuple[list[Var], list[Eqn]]:
     """What a turn has to keep for its residuals, and the equations that make the rest again."""

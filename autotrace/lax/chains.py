@@ -19,10 +19,11 @@ which the order of products is the transform's and not the user's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..core.jaxpr import Jaxpr, Var
+from ..core.primitive import Primitive
 from ..transforms.evaluate import run_eqns
 from ..transforms.simplify import simplify_jaxpr
 from ..transforms.stage import live_eqns, stage
@@ -47,7 +48,7 @@ def shortened(jaxpr: Jaxpr, first: int, count: int) -> Jaxpr:
     if not numbers:
         return jaxpr
     simple = simplify_jaxpr(jaxpr)
-    chains = _chains(simple, carried)
+    chains = chains_of(simple, carried)
     forms = _supports(simple, carried)
     chosen = []
     for i, (atom, chain) in enumerate(zip(simple.outvars[:count], chains, strict=True)):
@@ -57,11 +58,11 @@ def shortened(jaxpr: Jaxpr, first: int, count: int) -> Jaxpr:
     if not chosen:
         return jaxpr
     made = _rewritten(simple, carried, chosen)
-    shorter = sum(_chains(made, made.invars[first : first + count])) < sum(chains)
+    shorter = sum(chains_of(made, made.invars[first : first + count])) < sum(chains)
     return made if shorter and 4 * len(made.eqns) <= 5 * len(simple.eqns) else jaxpr
 
 
-def _chains(jaxpr: Jaxpr, carried: Sequence[Var]) -> list[int]:
+def chains_of(jaxpr: Jaxpr, carried: Sequence[Var]) -> list[int]:
     """For each carried value how many operations one after another make it of carried values that
     are made of it in their turn."""
     longest: dict[Any, dict[Var, int]] = {v: {v: 0} for v in carried}
@@ -124,7 +125,7 @@ def _product(x: dict, y: dict) -> dict:
 
 #: From the forms of the operands to that of the result: of a value the coefficients by what they
 #: belong to, and what does not depend on carried values under None.
-_FORMS = {
+_FORMS: dict[Primitive, Callable[..., dict]] = {
     add_p: _sum,
     sub_p: lambda x, y: _sum(x, _negative(y)),
     neg_p: _negative,

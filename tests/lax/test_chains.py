@@ -8,7 +8,7 @@ import pytest
 import autotrace as at
 from autotrace import lax
 from autotrace.core.avals import ShapedArray
-from autotrace.lax.chains import _chains, shortened
+from autotrace.lax.chains import chains_of, shortened
 from autotrace.testing import check_grads
 from autotrace.transforms.evaluate import eval_jaxpr
 from autotrace.transforms.stage import stage
@@ -21,7 +21,7 @@ def _staged(body, count):
 
 
 def _chain(jaxpr, count):
-    return _chains(jaxpr, jaxpr.invars[:count])
+    return chains_of(jaxpr, jaxpr.invars[:count])
 
 
 def _logistic(c, r, x):
@@ -85,7 +85,7 @@ def test_gradient_of_a_recurrence():
     jaxpr = at.make_jaxpr(at.grad(_map, (0, 1)), simplify=True)(3.5, 0.3)
     back = jaxpr.eqns[-1].params
     consts, carry = back["shape"]
-    assert max(_chains(back["jaxpr"], back["jaxpr"].invars[consts : consts + carry])) == 1
+    assert max(chains_of(back["jaxpr"], back["jaxpr"].invars[consts : consts + carry])) == 1
     check_grads(_map, (3.1, 0.3), order=2)
     rates = np.linspace(2.5, 3.4, 5)
     by_lane = [at.grad(_map)(r, 0.3) for r in rates]
