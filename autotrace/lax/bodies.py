@@ -19,6 +19,7 @@ from ..transforms.batch import Axis
 from ..transforms.derived import batched, jvp_of, scatter_outputs, split_linear, transposed
 from ..transforms.evaluate import eval_jaxpr, run_eqns
 from ..transforms.stage import live_eqns, stage
+from .chains import shortened
 from .loop_sums import Term, terms_of
 from .structural import batched_at
 
@@ -261,7 +262,7 @@ def linear_body(jaxpr: Jaxpr, shape: Shape, ins: Flags, outs: Flags) -> LinearBo
     residuals = forward.outvars[count:]
     eqns, invariant = _invariant_eqns(forward, shape.consts)
     elements = {v: i for i, v in enumerate(shape.split(forward.invars)[2])}
-    kept, again = _kept(forward, residuals, invariant, elements)
+    kept, again = kept_values(forward, residuals, invariant, elements)
     used = {a for e in again for a in e.invars if type(a) is Var} | set(residuals)
     made = {v for e in again for v in e.outvars}
     fixed = [v for v in invariant if v in used and v not in made]
@@ -312,7 +313,7 @@ CHEAP = frozenset(
 )
 
 
-def _kept(
+def kept_values(
     forward: Jaxpr, residuals: Sequence[Var], invariant: Sequence[Var], elements: dict[Var, int]
 ) -> tuple[list[Var], list[Eqn]]:
     """What a turn has to keep for its residuals, and the equations that make the rest again."""
@@ -455,7 +456,8 @@ def transposed_body(
         return [*after_sums, *filled(spread, carry, linear_avals[1]), *made]
 
     avals = [aval for group in groups for aval in group]
-    body = stage(run, avals, "transpose")
+    first = len(known[0])
+    body = shortened(stage(run, avals, "transpose"), first, sum(consts) + sum(carry))
     return TransposedBody(body, consts, carry, elements, later, factors)
 
 

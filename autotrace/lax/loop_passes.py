@@ -11,6 +11,7 @@ from ..core.primitive import Primitive
 from ..transforms.simplify import Inline, simplify_jaxpr
 from ..transforms.stage import live_eqns
 from .bodies import CHEAP, Flags, Shape, chosen, rearranged, settle
+from .fission import divided_scan
 
 _simplified: weakref.WeakKeyDictionary[Jaxpr, weakref.ref[Jaxpr] | Jaxpr] = (
     weakref.WeakKeyDictionary()
@@ -160,7 +161,7 @@ def simplify_scan(primitive: Primitive, args: Sequence[Any], params: dict) -> In
     kept = loop.fix_carry()
     loop.drop_inputs()
     if loop.jaxpr is jaxpr:
-        return None
+        return divided_scan(primitive, args, params)
     # What has been changed here is simple; it is not to come here again and again.
     _simplified[loop.jaxpr] = weakref.ref(loop.jaxpr)
     outvars = [Var(a) for a in primitive.out_avals([a.aval for a in args], params)]
