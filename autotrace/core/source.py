@@ -6,6 +6,8 @@ object and the instruction offset, and the line number is worked out only when s
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import linecache
 import os
 import sys
@@ -59,6 +61,16 @@ class Location(NamedTuple):
     def text(self) -> str:
         """The source line, stripped, or an empty string where it cannot be read."""
         return linecache.getline(self.filename, self.lineno).strip()
+
+    @property
+    def expression(self) -> str:
+        """The part of the source that is being evaluated, where it is within one line that can be
+        read; else an empty string."""
+        first, last, start, stop = list(self.code.co_positions())[self.offset // 2]
+        if first is None or first != last or start is None or stop is None:
+            return ""
+        line = linecache.getline(self.filename, first).encode()
+        return line[start:stop].decode(errors="replace")
 
     def __str__(self) -> str:
         return f"{self.filename}:{self.lineno} ({self.code.co_name})"
@@ -116,6 +128,45 @@ def user_location() -> Location | None:
             return Location(code, frame.f_lasti)
         frame = frame.f_back  # type: ignore[assignment]
     return None
+
+
+def call_from_outside(package: str) -> tuple[str, str, Location] | None:
+    """The call of a package's that the innermost frames are in, where a user's code made it.
+
+    Args:
+      package: the name of a top-level package.
+
+    Returns:
+      The module that has what was called, as ``scipy.stats``; the call's function as the user's
+      code has it, as ``norm.pdf``, or its name where the code cannot be read; and the call's place.
+      None where the innermost frame outside of this library is not the package's.
+    """
+    frame = sys._getframe(1)
+    inner = None
+    module = ""
+    while frame is not None:
+        parts = (frame.f_globals.get("__package__") or "").split(".")
+        if parts[0] == package:
+            if len(parts) > 1 and not parts[1].startswith("_"):
+                module = ".".join(parts[:2])
+            inner = frame
+        elif inner is None and not is_internal(frame.f_code.co_filename):
+            return None
+        elif inner is not None and not is_internal(frame.f_code.co_filename):
+            break
+        frame = frame.f_back  # type: ignore[assignment]
+    if inner is None or frame is None:
+        return None
+    location = Location(frame.f_code, frame.f_lasti)
+    return module or package, _called(location) or inner.f_code.co_name, location
+
+
+def _called(location: Location) -> str:
+    """What a call at a place calls, as the source has it, where that can be read."""
+    with contextlib.suppress(SyntaxError):
+        call = ast.parse(location.expression, mode="eval").body
+        return ast.unparse(call.func) if isinstance(call, ast.Call) else ""
+    return ""
 
 
 def describe(location: Location | None) -> str:
