@@ -393,7 +393,7 @@ class Plan:
             made = rule(self, args, out, eqn.params)
         elif eqn.primitive.name in _REDUCTIONS and out is not None:
             made = self._reduce(eqn, args[0], out)
-        elif out is not None and len(eqn.outvars) == 1:
+        elif args and out is not None and len(eqn.outvars) == 1:
             made = self._elementwise(eqn, args, out)
         else:
             made = None

@@ -24,6 +24,7 @@ from autotrace.core.primitive import Primitive, primitives
 from autotrace.core.trace import get_aval
 from autotrace.lax.bodies import Shape
 from autotrace.lax.checkpointing import nothing_saveable
+from autotrace.lax.drawing import Draw
 from autotrace.lax.families import def_partials, elementwise
 from autotrace.lax.matrix_functions import FUNCTIONS
 from autotrace.lax.sweeping import Sweep
@@ -81,7 +82,7 @@ UNIT = {"low": -0.9, "high": 0.9}
 
 _jaxpr = stage(lambda x, y: [x * y, at.lax.sin(x)], [ShapedArray((3,), "f8")] * 2)
 _other_jaxpr = stage(lambda x, y: [x + y, at.lax.cos(y)], [ShapedArray((3,), "f8")] * 2)
-_vector, _count = ShapedArray((3,), "f8"), ShapedArray((), "i8")
+_vector, _scalar, _count = ShapedArray((3,), "f8"), ShapedArray((), "f8"), ShapedArray((), "i8")
 _scan_body = stage(lambda a, c, x: [at.lax.sin(c * a) + x, c * x], [_vector, _vector, _vector])
 _scan_body_alone = stage(lambda a, c: [at.lax.sin(c) * a, c + a], [_vector, _vector])
 
@@ -351,6 +352,8 @@ EXAMPLES: dict[str, Example] = {
         },
         differentiate=(),
     ),
+    # A generator that draws the same number each time.
+    "draw": Example((), {"draw": Draw(np.random, "normal", (4.0, 0.0), {}), "result": _scalar}),
     "debug_callback": Example((real(3),), {"callback": lambda x: None}, differentiate=()),
 }
 
@@ -678,7 +681,8 @@ def test_unbatched_collective_axis_is_an_error():
 #: Primitives without a kernel for real numbers: docs/compiling.md has this list.
 HOST_STEPS = {
     "sort", "top_k", "nonzero", "gcd", "lcm", "nextafter", "polygamma", "real",
-    "imag", "conj", "complex", "pure_callback", "debug_callback", "eigh", "eig", "svd",
+    "imag", "conj", "complex", "pure_callback", "debug_callback", "draw", "eigh", "eig",
+    "svd",
     "adjugate", "pinv", "sylvester", "banded_solve", "matrix_function", "frechet", "unitary_form",
     "bessel_i", "lu_pivots_to_permutation", "fft", "dct", "special", "polar",
 }  # fmt: skip

@@ -13,8 +13,9 @@ import numpy as np
 from ..core import tree
 from ..core.avals import is_inexact
 from ..core.errors import NonDifferentiableError, located
-from ..core.trace import Tracer, active_traces, get_aval
+from ..core.trace import Tracer, active_traces, any_staging, get_aval
 from ..core.tree import TreeDef
+from ..lax.generators import standing_in
 from ..transforms.backends import own
 from ..transforms.held import HeldTracer, lend
 from ..transforms.stage import as_numpy
@@ -159,7 +160,11 @@ class FlatFunction:
             args = full
             if named:
                 named = _lent(named)
-        out = self.fun(*args, **named)
+        if any_staging():
+            with standing_in(self.fun):
+                out = self.fun(*args, **named)
+        else:
+            out = self.fun(*args, **named)
         if self.has_aux:
             if not isinstance(out, tuple) or len(out) != 2:
                 raise TypeError(

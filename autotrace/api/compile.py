@@ -18,6 +18,7 @@ from ..core.errors import ConcretizationError, located
 from ..core.jaxpr import Jaxpr
 from ..core.trace import Tracer, active_traces, get_aval
 from ..lax.calls import jit_p
+from ..lax.generators import is_generator, original, stand_in
 from ..transforms.backends import (
     Executable,
     compile_counts,
@@ -35,7 +36,6 @@ from .arguments import (
     signature_of,
 )
 from .differentiate import aval_like
-from .generators import check_no_generator, watching_generators
 from .inspect import ShapeDtypeStruct
 from .paths import Follow, Paths
 from .staged import Call, Shortcut, StagedProgram, checking, leaf_key, staging
@@ -289,14 +289,18 @@ class JitFunction:
         positions: list[int] = []
         for index, arg in enumerate(args):
             is_static = index in self._static_numbers or index - len(args) in self._static_numbers
-            if is_static:
+            if is_generator(arg):  # what it draws is an effect of the program
+                static.append((index, original(arg)))
+            elif is_static:
                 static.append((index, _hashable(arg, f"{what}static argument {index}")))
             else:
                 dynamic.append(arg)
                 positions.append(index)
         keywords = {}
         for name, arg in kwargs.items():
-            if name in self._static_names:
+            if is_generator(arg):
+                static.append((name, original(arg)))
+            elif name in self._static_names:
                 static.append((name, _hashable(arg, f"{what}static argument {name!r}")))
             else:
                 keywords[name] = arg
@@ -307,8 +311,6 @@ class JitFunction:
         try:
             leaves, in_tree = flatten_arrays((dynamic, keywords), what, positions)
         except TypeError as error:
-            for leaf in tree.leaves((dynamic, keywords)):
-                check_no_generator(leaf, f"{what}an argument")
             raise TypeError(
                 f"{error}"
                 if "What to do" in str(error)
@@ -352,8 +354,7 @@ class JitFunction:
             self._max_paths,
             self._counts,
         )
-        with watching_generators(self.__wrapped__):
-            program, result = paths.begin(call.leaves, self._backend)
+        program, result = paths.begin(call.leaves, self._backend)
         return (paths, result) if program is None else (program, _PENDING)
 
     def _stage(self, call: Call) -> StagedProgram:
@@ -361,8 +362,7 @@ class JitFunction:
         flat = self._flat(call.in_tree, call.static)
         avals: Sequence[ShapedArray] = call.key[1]  # type: ignore[index]
         self._counts["traces"] += 1
-        with watching_generators(self.__wrapped__):
-            jaxpr, closed_over = hoist_tracers(stage(flat, avals, "jit"))
+        jaxpr, closed_over = hoist_tracers(stage(flat, avals, "jit"))
         return StagedProgram(jaxpr, flat.out_tree, closed_over)
 
     def _flat(self, in_tree: tree.TreeDef, static: tuple) -> FlatFunction:
@@ -371,18 +371,19 @@ class JitFunction:
 
         def with_static(dynamic: list, keywords: dict) -> Any:
             given = iter(dynamic)
-            numbered = {k: v for k, v in static if isinstance(k, int)}
+            values = [(k, stand_in(v) if is_generator(v) else v) for k, v in static]
+            numbered = {k: v for k, v in values if isinstance(k, int)}
             count = len(dynamic) + len(numbered)
             args = [numbered[i] if i in numbered else next(given) for i in range(count)]
-            named = {k: v for k, v in static if isinstance(k, str)}
+            named = {k: v for k, v in values if isinstance(k, str)}
             return fun(*args, **keywords, **named)
 
         with_static.__name__ = name_of(fun)
+        with_static.__wrapped__ = fun  # type: ignore[attr-defined]
         return FlatFunction(with_static, in_tree)
 
 
 def _hashable(value: Any, what: str) -> Any:
-    check_no_generator(value, what)
     try:
         hash(value)
     except TypeError:

@@ -127,6 +127,37 @@ def user_location() -> Location | None:
     return None
 
 
+def call_from_outside(package: str) -> tuple[str, str, Location] | None:
+    """The call of a package's that the innermost frames are in, where a user's code made it.
+
+    Args:
+      package: the name of a top-level package.
+
+    Returns:
+      The module that has what was called, as ``scipy.stats``; the call's function as the user's
+      code has it, as ``norm.pdf``, or its name where the code cannot be read; and the call's place.
+      None where the innermost frame outside of this library is not the package's.
+    """
+    frame = sys._getframe(1)
+    inner = None
+    module = ""
+    while frame is not None:
+        parts = (frame.f_globals.get("__package__") or "").split(".")
+        if parts[0] == package:
+            if len(parts) > 1 and not parts[1].startswith("_"):
+                module = ".".join(parts[:2])
+            inner = frame
+        elif inner is None and not is_internal(frame.f_code.co_filename):
+            return None
+        elif inner is not None and not is_internal(frame.f_code.co_filename):
+            break
+        frame = frame.f_back  # type: ignore[assignment]
+    if inner is None or frame is None:
+        return None
+    called = ".".join(callee_names(frame))
+    return module or package, called or inner.f_code.co_name, Location(frame.f_code, frame.f_lasti)
+
+
 def describe(location: Location | None) -> str:
     """One or two lines for an error message: the place, and the source line where readable."""
     if location is None:

@@ -28,7 +28,7 @@ from .errors import (
     TracerArrayError,
     located,
 )
-from .source import taker
+from .source import call_from_outside, taker
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -337,6 +337,19 @@ class Tracer:
         return np.asarray(self.concrete(".tolist()")).tolist()
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        scipys = call_from_outside("scipy")
+        if scipys is not None:
+            module, called, place = scipys
+            raise TracerArrayError(
+                located(
+                    f"SciPy's {called} ({module}) got a traced value of {self.aval} under "
+                    f"{self.owner.transform}, and asks no one how to compute with it",
+                    f"What to do: call the function of the same name in autotrace.{module}, as far "
+                    "as it is there; it takes\nordinary arrays too. For code that cannot be "
+                    "traced, use autotrace.pure_callback.",
+                    place,
+                )
+            )
         raise TracerArrayError(
             located(
                 f"NumPy tried to turn a traced value of {self.aval} under {self.owner.transform} "

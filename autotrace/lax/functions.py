@@ -16,6 +16,7 @@ from ..core.trace import Tracer, get_aval, innermost_staging
 from ..core.tree import TreeDef
 from ..transforms.stage import as_numpy, check_output, hoist_tracers, stage
 from .calls import call_compiled
+from .generators import standing_in
 
 
 class Function(NamedTuple):
@@ -62,7 +63,9 @@ def as_function(
 
     def flat(*leaves: Any) -> list[Any]:
         rest = iter(leaves)
-        out = fun(*(tree.unflatten(t, [next(rest) for _ in range(t.num_leaves)]) for t in trees))
+        args = [tree.unflatten(t, [next(rest) for _ in range(t.num_leaves)]) for t in trees]
+        with standing_in(fun):
+            out = fun(*args)
         outs, out_tree = tree.flatten(out)
         out_trees.append(out_tree)
         return [check_output(x, f"{what}: {name_of(fun)}") for x in outs]

@@ -395,8 +395,13 @@ def _traced_ufunc(ufunc: np.ufunc, inputs: tuple, kwargs: dict) -> Any:
     for name in ("order", "subok"):  # which make no difference to values
         given.pop(name, None)
     if given.pop("where", True) is not True:
-        raise unsupported(
-            f"{_name(ufunc)} with where= and without out=, of which some is undefined"
+        raise TypeError(
+            located(
+                f"{_name(ufunc)} with where= and without out= is not supported on traced values: "
+                "elements where it is False would be whatever was in memory",
+                "What to do: say what they are, by out=, or by "
+                f"np.where(mask, {_name(ufunc)}(...), other).",
+            )
         )
     inputs = lowered(inputs)
     if any(value is not None for value in loop.values()):

@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 
 from ..core.source import callee_names, is_internal
-from ..core.trace import active_traces, while_tracing
+from ..core.trace import active_traces, any_staging, while_tracing
+from ..lax import generators
 from ..transforms.held import holding
 from . import applying, grids
 from .creation import made_here
@@ -57,6 +58,12 @@ def _classify(filename: str) -> bool:
     return users
 
 
+def _is_users_frame(frame: FrameType) -> bool:
+    filename = frame.f_code.co_filename
+    users = _is_users.get(filename)
+    return _classify(filename) if users is None else users
+
+
 class _StandIn:
     """One of NumPy's functions, as long as something is traced."""
 
@@ -68,11 +75,7 @@ class _StandIn:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if holding():
             frame = sys._getframe(1)
-            filename = frame.f_code.co_filename
-            users = _is_users.get(filename)
-            if users is None:
-                users = _classify(filename)
-            if users and _calls_by_name(frame, self._name):
+            if _is_users_frame(frame) and _calls_by_name(frame, self._name):
                 return self._held(*args, **kwargs)
         return self.__wrapped__(*args, **kwargs)
 
@@ -113,6 +116,25 @@ class _InPlace(_StandIn):
         return self._held(*args, **kwargs)
 
 
+class _Draws(_StandIn):
+    """A method of NumPy's global generator, or what makes a generator of a random seed."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if holding() and any_staging() and _is_users_frame(sys._getframe(1)):
+            return self._held(*args, **kwargs)
+        return self.__wrapped__(*args, **kwargs)
+
+    def __reduce__(self) -> tuple:
+        return (_original, ("numpy.random", self._name))
+
+
+def _generator_made_here(seed: Any = None) -> Any:
+    """``np.random.default_rng`` in a program: what has no seed is made once, and draws anew in each
+    call; what has one gives each call the same numbers."""
+    made = _originals[np.random]["default_rng"](seed)
+    return generators.stand_in(made) if seed is None or generators.original(seed) is made else made
+
+
 def _original(module: str, name: str) -> Callable:
     return _originals[sys.modules[module]][name]
 
@@ -130,6 +152,21 @@ _lock = threading.Lock()
 _threads = 0
 
 
+def _prepare_random() -> None:
+    """Make the stand-ins of ``numpy.random``, which NumPy imports when it is first used."""
+    functions = {**generators.of_module(), "default_rng": _generator_made_here}
+    _originals[np.random] = {name: getattr(np.random, name) for name in functions}
+    _stand_ins[np.random] = {n: _Draws(getattr(np.random, n), f) for n, f in functions.items()}
+
+
+def _random_imported() -> None:
+    with _lock:
+        if np.random not in _stand_ins:
+            _prepare_random()
+            if _threads:
+                _put({np.random: _stand_ins[np.random]})
+
+
 def _put(functions: dict[ModuleType, dict[str, Any]]) -> None:
     for module, by_name in functions.items():
         module.__dict__.update(by_name)
@@ -140,6 +177,8 @@ def _begin() -> None:
     with _lock:
         _threads += 1
         if _threads == 1:
+            if "numpy.random" in sys.modules and np.random not in _stand_ins:
+                _prepare_random()
             _put(_stand_ins)
 
 
@@ -180,3 +219,4 @@ def install() -> None:
     for module, by_name in _stand_ins.items():
         _originals[module] = {name: getattr(module, name) for name in by_name}
     while_tracing(_begin, _end)
+    generators.when_imported.append(_random_imported)

@@ -191,6 +191,14 @@ class Form:
             return [self.of(value.__func__), self.of(value.__self__)]
         if kind is functools.partial:
             return [self.of(value.func), self.of(value.args), self.of(value.keywords)]
+        if "numpy.random" in sys.modules and isinstance(
+            value, np.random.Generator | np.random.RandomState
+        ):
+            # A stand-in, whose draws are equations. Of others the state would count.
+            drawn_from = getattr(value, "__wrapped__", None)
+            if drawn_from is None:
+                raise NoProofError
+            return id(drawn_from)
         if kind.__module__.startswith("autotrace."):
             wrapped = getattr(value, "__wrapped__", None)
             return self._traced(value) if wrapped is None else (id(value), self.of(wrapped))

@@ -6,6 +6,9 @@ import pickle
 
 import numpy as np
 import pytest
+import scipy.linalg
+import scipy.stats
+from scipy.stats import norm
 
 import autotrace as at
 from autotrace.core.trace import Tracer, active_traces
@@ -268,3 +271,14 @@ def test_weak_type():
 
 def test_nothing_traced_at_rest():
     assert active_traces() == []
+
+
+def test_a_function_of_scipys_names_ours():
+    for f, match in (
+        (lambda x: norm(0.0, 1.0).pdf(x), r"norm\(0.0, 1.0\).pdf \(scipy.stats\)"),
+        (lambda x: scipy.stats.zscore([x, x]), r"scipy.stats.zscore \(scipy.stats\)"),
+        (lambda x: scipy.linalg.expm(np.eye(2) * x), r"scipy.linalg.expm \(scipy.linalg\)"),
+    ):
+        for transform in (at.grad, at.jit):
+            with pytest.raises(at.TracerArrayError, match=rf"(?s){match}.*test_trace.*autotrace.s"):
+                transform(f)(1.0)
