@@ -175,17 +175,20 @@ def _callee(code: CodeType, offset: int) -> tuple[str, ...]:
     first_line, last_line, first, last = list(code.co_positions())[offset // 2]
     if last_line is None or last is None:
         return ()
+    # A set, since the test of a loop is compiled twice.
     names = sorted(
-        ((p.end_lineno, p.end_col_offset), step.argval)
-        for step in dis.get_instructions(code)
-        if (p := step.positions) is not None
-        and step.opname.startswith("LOAD")
-        and isinstance(step.argval, str)
-        and step.argrepr != repr(step.argval)  # a constant
-        and (p.lineno, p.col_offset) == (first_line, first)
-        and p.end_lineno is not None
-        and p.end_col_offset is not None
-        and (p.end_lineno, p.end_col_offset) < (last_line, last)
+        {
+            ((p.end_lineno, p.end_col_offset), step.argval)
+            for step in dis.get_instructions(code)
+            if (p := step.positions) is not None
+            and step.opname.startswith("LOAD")
+            and isinstance(step.argval, str)
+            and step.argrepr != repr(step.argval)  # a constant
+            and (p.lineno, p.col_offset) == (first_line, first)
+            and p.end_lineno is not None
+            and p.end_col_offset is not None
+            and (p.end_lineno, p.end_col_offset) < (last_line, last)
+        }
     )
     return tuple([name for _, name in names])
 

@@ -477,6 +477,7 @@ def test_random_programs(backend, taken):
 
     @settings(max_examples=examples, suppress_health_check=checks, deadline=None)
     @given(_blocks(), st.lists(_POINT, min_size=2, max_size=4))
+    @np.errstate(all="ignore")  # a program may overflow
     def check(lines, points):
         plain = _function(lines)
         f = jit(plain)

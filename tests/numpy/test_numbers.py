@@ -136,6 +136,13 @@ def test_asked_by_the_user():
     assert at.grad(f)(2.0) == 36.0
     assert table == [2.0]
 
+    def loops(x):
+        while float(np.sum(x)) < 20:  # a test that is compiled twice
+            x = x * 2
+        return x
+
+    assert at.grad(loops)(2.0) == 16.0
+
 
 def test_only_derivatives_are_lost():
     assert at.jit(lambda x: sin(x))(0.5) == math.sin(0.5)
