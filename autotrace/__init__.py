@@ -45,7 +45,7 @@ from .lax.checkpointing import checkpoint_name
 __version__ = "0.1.0"
 
 #: The public modules that are imported when first asked for, so that ``import autotrace`` is cheap.
-_LAZY = ("nn", "random", "scipy")
+_LAZY = ("nn", "random", "scipy", "visualize")
 
 
 def __getattr__(name: str) -> ModuleType:
@@ -105,6 +105,7 @@ __all__ = [
     "threads",
     "tree",
     "value_and_grad",
+    "visualize",
     "vjp",
     "vmap",
 ]

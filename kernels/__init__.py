@@ -6,7 +6,7 @@ Stages, one module each: a simplified jaxpr -> kernel drafts (``fusion``) -> the
 """
 
 from .build import counts
-from .describe import STAGES
+from .describe import STAGES, explained
 from .program import Program
 from .runtime import check_layout
 
@@ -15,4 +15,4 @@ check_layout()
 #: What ``jit`` asks a backend for: from a jaxpr to an executable.
 compile_jaxpr = Program
 
-__all__ = ["STAGES", "Program", "compile_jaxpr", "counts"]
+__all__ = ["STAGES", "Program", "compile_jaxpr", "counts", "explained"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
+from ..transforms.backends import Explained, Step
 from .build import llvm_text
 from .expressions import HostStep, Routine
 from .llvm import engine
@@ -12,6 +15,9 @@ from .program import Program
 from .source import python_source
 from .structure import Structured
 from .tiling import Group
+
+#: How many primitives of a kernel are named.
+_MOST_NAMES = 8
 
 
 def _fusion(program: Program) -> str:
@@ -26,12 +32,9 @@ def _fusion(program: Program) -> str:
             lines.append(f"host step {step.name}{where}: NumPy's implementation")
         elif isinstance(step, Structured):
             for level, what in step.description:
-                text = what if isinstance(what, str) else _kernel_line(program, what)
-                lines.append("  " * level + text)
-        elif isinstance(step, Routine):
-            lines.append(f"{step.library} {step.name}")
+                lines.append("  " * level + _line(program, what))
         else:
-            lines.append(_kernel_line(program, step))
+            lines.append(_line(program, step))
     if not lines:
         return "nothing to compute"
     if program.arena:
@@ -41,6 +44,12 @@ def _fusion(program: Program) -> str:
 
 def _count(n: int, noun: str) -> str:
     return f"{n} {noun}{'s' if n != 1 else ''}"
+
+
+def _line(program: Program, what: str | Lowered | Routine) -> str:
+    if isinstance(what, Lowered):
+        return _kernel_line(program, what)
+    return what if isinstance(what, str) else f"{what.library} {what.name}"
 
 
 def _kernel_line(program: Program, low: Lowered) -> str:
@@ -57,7 +66,40 @@ def _kernel_line(program: Program, low: Lowered) -> str:
         parts.append(f"{later} for later steps")
     if low.piece:
         parts.append(f"shared among threads by {low.piece} of {low.stop}")
-    return f"kernel over {low.space}: {', '.join(parts)}"
+    return f"kernel over {low.space}: {', '.join(parts)}{_of(low)}"
+
+
+def _of(low: Lowered) -> str:
+    """Which operations a kernel computes."""
+    if not low.kernel.operations and all(r.kind == "store" for r in low.kernel.results):
+        return ": copy"
+    names = Counter(eqn.primitive.name for eqn in low.eqns)
+    told = [name if n == 1 else f"{n} {name}" for name, n in names.items()]
+    if len(told) > _MOST_NAMES:
+        told[_MOST_NAMES:] = ["..."]
+    return f": {', '.join(told)}" if told else ""
+
+
+def explained(program: Program) -> Explained:
+    """The program's jaxpr, and which of its equations run together."""
+    steps = [_step(program, step) for step in program.steps]
+    bodies = program.plan.bodies
+    return Explained(program.jaxpr, steps, bodies, _fusion(program))
+
+
+def _step(program: Program, step: Any) -> Step:
+    if isinstance(step, Group):
+        members = [_step(program, low) for low, _ in step.members]
+        return Step("together", f"{step.tile} of {step.stop} rows at a time", [], members)
+    if isinstance(step, Lowered):
+        return Step("kernel", _kernel_line(program, step), step.eqns, [])
+    eqns = [] if step.eqn is None else [step.eqn]
+    if isinstance(step, HostStep):
+        return Step("host", f"host step {step.name}: NumPy's implementation", eqns, [])
+    if isinstance(step, Routine):
+        return Step("routine", _line(program, step), eqns, [])
+    inner = [_step(program, what) for _, what in step.description if not isinstance(what, str)]
+    return Step("loop", f"{step.name}, in machine code", eqns, inner)
 
 
 def _source(program: Program) -> str:

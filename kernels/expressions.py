@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.jaxpr import Eqn
 from ..core.source import Location
 from .build import Source
 from .views import View
@@ -63,11 +64,13 @@ class Counter:
 class Node:
     """An elementwise operation on expressions of one shape."""
 
-    __slots__ = ("args", "dtype", "expression", "heavy", "shape", "weight")
+    __slots__ = ("args", "dtype", "eqn", "expression", "heavy", "shape", "weight")
 
     def __init__(
         self, expression: str, args: list[Any], dtype: np.dtype, shape: tuple[int, ...], heavy: bool
     ):
+        #: The equation that it computes, or a part of it.
+        self.eqn: Eqn | None = None
         self.expression = expression
         self.args = args
         self.dtype = dtype
@@ -101,7 +104,7 @@ Expression = Leaf | Number | Counter | Node
 class Root:
     """An expression that goes to memory through a view; see ``loops.Result`` for the rest."""
 
-    __slots__ = ("expression", "factor", "fold", "kind", "offset", "skip", "slot", "view")
+    __slots__ = ("eqn", "expression", "factor", "fold", "kind", "offset", "skip", "slot", "view")
 
     def __init__(
         self,
@@ -120,6 +123,8 @@ class Root:
         self.view = view
         self.kind = kind
         self.fold = fold
+        #: The equation that asked for it.
+        self.eqn: Eqn | None = None
         self.factor = factor
         self.offset = offset
         self.skip = skip
@@ -157,6 +162,7 @@ class HostStep:
     Attributes:
       call: takes arrays and scalars for ``args``, leaves and numbers; returns a list.
       slots: where its results go.
+      eqn: the equation that it computes.
       keeps_arguments: whether it may hand its arguments to someone who keeps them, or return
         what someone keeps.
       location: the user's line.
@@ -177,6 +183,7 @@ class HostStep:
         self.slots = slots
         self.keeps_arguments = keeps_arguments
         self.location = location
+        self.eqn: Eqn | None = None
 
     @property
     def leaves(self) -> list[Leaf]:
@@ -199,6 +206,7 @@ class Routine:
       slots: what it writes.
       library: what it calls.
       piece: how much of its range a thread takes at a time; 0 where it runs in one piece.
+      eqn: the equation that it computes, or a part of it.
     """
 
     def __init__(
@@ -222,6 +230,7 @@ class Routine:
         self.work = work
         self.slots = slots
         self.piece = piece
+        self.eqn: Eqn | None = None
 
     @property
     def may_fail(self) -> bool:
@@ -245,6 +254,7 @@ class Control:
     name = ""
     slots: list[int]
     reads: list[int]
+    eqn: Eqn | None = None
 
     def uses(self) -> list[int]:
         """The slots that it reads or writes, as far as others do."""
@@ -365,12 +375,16 @@ def reindex(
             return Number(e.value, shape)
         args = [visit(a) for a in e.args]
         if not isinstance(e, Lookup):
-            return Node(e.expression, args, e.dtype, shape, e.heavy)
+            return made(Node(e.expression, args, e.dtype, shape, e.heavy), e)
         leaf, guarded = Leaf(e.leaf.slot, change(e.leaf.view), e.dtype), e.guarded
         if guard is not None:
             args[1:] = [_both(guard, args[1]) if guarded else guard]
             guarded = True
-        return Lookup(leaf, args, guarded)
+        return made(Lookup(leaf, args, guarded), e)
+
+    def made(node: Node, like: Node) -> Node:
+        node.eqn = like.eqn
+        return node
 
     return visit(expression)
 

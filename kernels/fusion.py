@@ -142,6 +142,9 @@ class Plan:
         self._heavy: dict[tuple[int, ...], int] = {}
         #: Where planning is in each jaxpr that it is in: the last use of each variable, and now.
         self._scopes: list[tuple[dict[Var, float], int]] = []
+        #: The equation that is being planned, and by its identity the jaxprs that it runs.
+        self._eqn: Eqn | None = None
+        self.bodies: dict[int, list[Jaxpr]] = {}
         self.inputs = [self._bind_leaf(v, s) for v, s in zip(jaxpr.invars, layouts, strict=True)]
         self.consts: list[tuple[int, Any]] = []
         outs = self.inline(jaxpr, [self._env[v] for v in jaxpr.invars])
@@ -158,7 +161,7 @@ class Plan:
         Raises:
           NoKernelError: when something in it has no kernel; then nothing is left of it.
         """
-        names = ("steps", "_written_at", "_read_at", "_stored", "_heavy", "_owned")
+        names = ("steps", "_written_at", "_read_at", "_stored", "_heavy", "_owned", "_eqn")
         outside = {name: getattr(self, name) for name in names}
         temporaries, consts = dict(self.temporaries), len(self.consts)
         self.steps, self._owned = [], set(owned)
@@ -327,6 +330,8 @@ class Plan:
             self.steps.append(KernelDraft(shape, reduced, alone))
         draft = self.steps[position]
         assert isinstance(draft, KernelDraft)
+        root.eqn = self._eqn
+        self._attribute(root.reads)
         draft.roots.append(root)
         draft.heavy |= heavy
         self.last_draft = draft
@@ -344,12 +349,16 @@ class Plan:
         """
         if self._depth and isinstance(step, HostStep):
             raise NoKernelError(step.name)
+        step.eqn = self._eqn
         self._read_at.update(dict.fromkeys(step.uses(), len(self.steps)))
         self._written_at.update(dict.fromkeys(step.slots, len(self.steps)))
         self.steps.append(step)
 
     def inline(self, jaxpr: Jaxpr, args: Sequence[Expression]) -> list[Expression]:
         """A jaxpr's outputs; what it computes is not shared with the same operations outside."""
+        outer = self._eqn
+        if outer is not None:
+            self.bodies.setdefault(id(outer), []).append(jaxpr)
         self._env.update(zip(jaxpr.invars, args, strict=True))
         self.consts += [
             (self._bind_leaf(v), c) for v, c in zip(jaxpr.constvars, jaxpr.consts, strict=True)
@@ -360,12 +369,24 @@ class Plan:
         last.update((a, math.inf) for a in jaxpr.outvars if type(a) is Var)
         for now, eqn in enumerate(jaxpr.eqns):
             self._scopes.append((last, now))
+            self._eqn = eqn
             self._visit(eqn)
+            self._attribute([self._env[v] for v in eqn.outvars if v in self._env])
             self._scopes.pop()
             for a in eqn.invars:
                 if type(a) is Var and last[a] == now:
                     self._env.pop(a, None)
+        self._eqn = outer
         return [self._read(a) for a in jaxpr.outvars]
+
+    def _attribute(self, expressions: Sequence[Expression]) -> None:
+        """Note what the operations that are new in expressions are for."""
+        todo = list(expressions)
+        while todo:
+            e = todo.pop()
+            if isinstance(e, Node) and e.eqn is None:
+                e.eqn = self._eqn
+                todo += e.args
 
     def _visit(self, eqn: Eqn) -> None:
         args = [self._read(a) for a in eqn.invars]
@@ -379,6 +400,7 @@ class Plan:
                 self._env.update(zip(eqn.outvars, found, strict=True))
                 return
             except NoKernelError:
+                self.bodies.pop(id(eqn), None)
                 if self._depth:
                     raise
         if eqn.primitive.name in _ROUTINES:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..core.jaxpr import Eqn
 from .build import Source
 from .expressions import Counter, Expression, KernelDraft, Leaf, Lookup, Node, Number, Root
 from .loops import Kernel, Operand, Operation, Result, level_of
@@ -121,6 +122,15 @@ class Lowered:
         stored = all(r.kind == "store" for r in self._draft.roots if r.slot == out)
         return stored and len(views) == 1
 
+    @property
+    def eqns(self) -> list[Eqn]:
+        """The equations that it computes, the last ones perhaps in part only."""
+        roots = self._draft.roots
+        found = _topological([e for r in roots for e in r.reads], self._draft.stored)
+        eqns = [e.eqn for e in found if isinstance(e, Node)]
+        eqns += [r.eqn for r in roots if not (r.kind == "store" and isinstance(r.expression, Node))]
+        return list({id(eqn): eqn for eqn in eqns if eqn is not None}.values())
+
     @functools.cached_property
     def work(self) -> int:
         """A rough count of nanoseconds on one thread."""
@@ -211,7 +221,9 @@ def lower(
             part = new_array((pieces, *sizes), root.expression.dtype)
             before = strides[first_root + i]
             view = View(part.shape, (0, *(before[1 + d] for d in kept)), root.view.offset)
-            folded.roots.append(Root(part, root.slot, view, "reduce", root.fold))
+            last = Root(part, root.slot, view, "reduce", root.fold)
+            last.eqn = root.eqn
+            folded.roots.append(last)
             steps = [part.view.strides[0]] + [0] * len(shape)
             for d, stride in zip(kept, part.view.strides[1:], strict=True):
                 steps[1 + d] = stride

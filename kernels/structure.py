@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.jaxpr import Eqn
 from . import team
 from .build import Helper, Source
 from .expressions import REGISTERS, Branch, Control, KernelDraft, Leaf, Loop, Loops, Routine
@@ -48,7 +49,7 @@ class Structured:
     """A loop or a branch as a step of a program.
 
     Attributes:
-      source, table, patches, slots, work: as those of a ``Routine``.
+      source, table, patches, slots, work, eqn: as those of a ``Routine``.
       kernels: the large kernels within: they are functions of their own, whose addresses stand in
         the table at the positions ``calls``.
       threads: the positions in the table of the number of threads and of the team's address, 0
@@ -58,8 +59,9 @@ class Structured:
     piece = 0
     stop = 1
 
-    def __init__(self, name: str, writer: _Writer, slots: list[int]):
+    def __init__(self, name: str, writer: _Writer, slots: list[int], eqn: Eqn | None):
         self.name = name
+        self.eqn = eqn
         self.source = writer.source()
         self.table = writer.table
         self.patches = writer.patches
@@ -68,7 +70,7 @@ class Structured:
         self.kernels = [low for low, _ in writer.shared]
         self.calls = [at for _, at in writer.shared]
         self.threads = writer.threads
-        #: What it does: for each line how deep it stands, and a text or a kernel.
+        #: What it does: for each line how deep it stands, and a text, a kernel or a routine.
         self.description = writer.description
 
     def uses(self) -> list[int]:
@@ -80,7 +82,7 @@ def structured(step: Control, plan: Plan) -> Structured:
     """Write a loop or a branch out."""
     writer = _Writer(plan, step)
     writer.steps([step], 1)
-    return Structured(step.name, writer, step.slots)
+    return Structured(step.name, writer, step.slots, step.eqn)
 
 
 def _pointer_dtype(dtype: Any) -> str:
@@ -147,7 +149,7 @@ class _Writer:
         self.checked = False
         #: The numbers that the sources of routines name.
         self.names: dict[str, int] = {}
-        self.description: list[tuple[int, str | Lowered]] = []
+        self.description: list[tuple[int, str | Lowered | Routine]] = []
         self.level = 0
 
     # --- text -----------------------------------------------------------------------------------
@@ -259,7 +261,7 @@ class _Writer:
             self.line("pass")
         self.turns = outer
 
-    def describe(self, what: str | Lowered) -> None:
+    def describe(self, what: str | Lowered | Routine) -> None:
         self.description.append((self.level, what))
 
     def helper(self, prefix: str, text: str, old: str, **fields: Any) -> str:
@@ -329,7 +331,7 @@ class _Writer:
         return self.dtype(slot) if slot in self.plan.temporaries else "uint8"
 
     def routine(self, step: Routine) -> None:
-        self.describe(f"{step.library} {step.name}")
+        self.describe(step)
         self.work += self.turns * step.work
         base = self.region(step.table, step.patches)
         name = self.helper("routine_", step.source.text, "routine", dtypes=step.source.dtypes)

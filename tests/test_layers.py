@@ -10,7 +10,7 @@ import pytest
 pytestmark = pytest.mark.source_tree
 PACKAGE = Path(__file__).parent.parent / "autotrace"
 #: From the bottom to the top; a layer imports from itself and from those before it.
-LAYERS = ["core", "transforms", "lax", "numpy", "api", "scipy", "random", "nn"]
+LAYERS = ["core", "transforms", "visualize", "lax", "numpy", "api", "scipy", "random", "nn"]
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -23,8 +23,8 @@ from ..transforms.backends import (
     Executable,
     compile_counts,
     compile_jaxpr,
+    explained,
     get_backend,
-    stages_of,
 )
 from ..transforms.stage import as_numpy, hoist_tracers, stage
 from .arguments import (
@@ -36,6 +36,7 @@ from .arguments import (
     signature_of,
 )
 from .differentiate import aval_like
+from .explained import Explanation
 from .inspect import ShapeDtypeStruct
 from .paths import Follow, Paths
 from .staged import Call, Shortcut, StagedProgram, checking, leaf_key, staging
@@ -231,15 +232,19 @@ class JitFunction:
         """As ``trace(...).lower()``."""
         return self.trace(*args, **kwargs).lower()
 
-    def explain(self, *args: Any, **kwargs: Any) -> str:
+    def explain(self, *args: Any, **kwargs: Any) -> Explanation:
         """What a call would run: as ``lower(...).as_text("fusion")``, and which backend. Of a
         function whose Python asks for values: the questions, with the user's lines, the answers
         that calls have met, and the paths; the call is run where there are none yet.
 
+        Returns:
+          A string. ``to_svg()`` draws it, ``to_dot()`` does for Graphviz, and notebooks show the
+          equations of each step: see ``autotrace.visualize``.
+
         >>> import numpy as np
-        >>> print(jit(lambda x: np.sum(np.sin(x) ** 2), backend="numba").explain(np.ones(7)))
+        >>> print(jit(lambda x: np.sum(np.sin(x)), backend="numba").explain(np.ones(7)))
         backend numba
-        kernel over (7,): 1 loop, 1 read, 2 operations, 1 sum, 1 for later steps
+        kernel over (7,): 1 loop, 1 read, 1 operation, 1 sum, 1 for later steps: sin, reduce_sum
         memory for intermediate values: 8 bytes, kept for later calls
         """
         key = self._sort(args, kwargs, abstract=True).key
@@ -252,9 +257,9 @@ class JitFunction:
                 self(*args, **kwargs)
         found = self._programs.get(key)
         if isinstance(found, Paths):
-            return f"backend {self._backend}\n{found.describe()}"
-        stage = "fusion" if "fusion" in stages_of(self._backend) else "source"
-        return f"backend {self._backend}\n{lowered.as_text(stage)}"
+            return Explanation(f"backend {self._backend}\n{found.describe()}", found.nodes())
+        program = explained(compile_jaxpr(lowered.jaxpr, self._backend), self._backend)
+        return Explanation(f"backend {self._backend}\n{program.text}", program)
 
     def stats(self) -> dict[str, int]:
         """What calls of this function have cost beyond running.

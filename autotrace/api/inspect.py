@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -150,10 +151,21 @@ class DerivativeTable:
         self.mode = mode
         self.rows = rows
 
-    def __repr__(self) -> str:
+    def _cells(self) -> list[tuple[str, ...]]:
+        """The heading and the rows as text."""
         last = "tangent" if self.mode == "forward" else "cotangent"
-        cells = [("variable", "equation", "primal", last)]
-        cells += [(n, e, _short(v), _short(t)) for n, e, v, t in self.rows]
+        heading = ("variable", "equation", "primal", last)
+        return [heading, *((n, e, _short(v), _short(t)) for n, e, v, t in self.rows)]
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for tag, cells in zip(["th", *["td"] * len(self.rows)], self._cells(), strict=True):
+            shown = (f"<{tag}>{escape(cell)}</{tag}>" for cell in cells)
+            rows.append(f"<tr>{''.join(shown)}</tr>")
+        return f'<table style="font-family:monospace">{"".join(rows)}</table>'
+
+    def __repr__(self) -> str:
+        cells = self._cells()
         widths = [max(len(row[i]) for row in cells) for i in range(4)]
         lines = [
             "  ".join(

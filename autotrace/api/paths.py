@@ -152,7 +152,7 @@ class Paths:
         if self._warned:
             return
         self._warned = True
-        nodes = [node for node in self._nodes() if isinstance(node, Node)]
+        nodes = [node for node in self.nodes() if isinstance(node, Node)]
         most = max(nodes, key=lambda node: len(node.children))
         location = most.question.location
         _warn(
@@ -169,7 +169,7 @@ class Paths:
             location,
         )
 
-    def _nodes(self) -> list[Node | End]:
+    def nodes(self) -> list[Node | End]:
         """Each node and end, parents first."""
         found: dict[int, Node | End] = {}
         waiting: list[Node | End] = [] if self.tree.root is None else [self.tree.root]
@@ -183,7 +183,7 @@ class Paths:
 
     def describe(self) -> str:
         """The questions with their answers so far, and the paths."""
-        nodes = self._nodes()
+        nodes = self.nodes()
         questions = [node for node in nodes if isinstance(node, Node)]
         arrivals = Counter(id(after) for node in questions for after in node.children.values())
         guards: dict[tuple, list[Node]] = {}

@@ -12,7 +12,7 @@ from ..core import tree
 from ..core.avals import SCALAR_TYPES
 from ..core.config import config
 from ..core.errors import located
-from ..core.jaxpr import check_pickles
+from ..core.jaxpr import Jaxpr, check_pickles
 from ..core.trace import get_aval
 from ..transforms.backends import Executable, compile_jaxpr, stages_of
 from ..transforms.simplify import simplify_jaxpr
@@ -60,6 +60,11 @@ class Lowered:
     def __init__(self, traced: Traced):
         self._traced = traced
         self.out_info = traced.out_info
+
+    @property
+    def jaxpr(self) -> Jaxpr:
+        """The program as it was traced."""
+        return self._traced.jaxpr
 
     def __reduce__(self) -> tuple:
         return Lowered, (self._traced,)

@@ -16,6 +16,7 @@ import numpy as np
 from .avals import ShapedArray, aval_of
 from .errors import JaxprTypeError, located
 from .primitive import Primitive
+from .showing import Drawable
 from .source import Location
 from .trace import Tracer, get_aval
 
@@ -74,14 +75,17 @@ class Eqn:
         self.location = location
 
     def __repr__(self) -> str:
-        return "\n".join(_Printer().eqn(self))
+        return "\n".join(Printer().eqn(self))
 
     def __reduce__(self) -> tuple:
         return (Eqn, (self.primitive, self.invars, self.outvars, self.params, self.location))
 
 
-class Jaxpr:
+class Jaxpr(Drawable):
     """A function of arrays as a list of equations.
+
+    ``print`` shows all of it, ``repr`` and notebooks the beginning of a long one; ``to_svg`` and
+    ``to_dot`` draw it.
 
     Attributes:
       constvars, consts: the variables of the constants and their values.
@@ -119,10 +123,18 @@ class Jaxpr:
         return any(eqn.primitive.effectful or _calls_effects(eqn) for eqn in self.eqns)
 
     def __str__(self) -> str:
-        return "\n".join(_Printer().jaxpr(self))
+        return "\n".join(Printer().jaxpr(self))
 
     def __repr__(self) -> str:
-        return str(self)
+        lines = Printer().jaxpr(self)
+        if len(lines) <= _MOST_LINES:
+            return "\n".join(lines)
+        left_out = f"    ... {len(lines) - _MOST_LINES} more lines; print(jaxpr) shows them all ..."
+        return "\n".join([*lines[: _MOST_LINES - 10], left_out, *lines[-10:]])
+
+
+#: How many lines the ``repr`` of a jaxpr has at most.
+_MOST_LINES = 500
 
 
 def _calls_effects(eqn: Eqn) -> bool:
@@ -179,8 +191,29 @@ def var_name(index: int) -> str:
             return name
 
 
-class _Printer:
-    """Names variables in the order in which they are met."""
+def plain_params(eqn: Eqn) -> str:
+    """The parameters of an equation as text, without jaxprs and functions."""
+    shown = [
+        f"{name}={value}"
+        for name, value in sorted(eqn.params.items())
+        if value is not None and not callable(value) and not _has_jaxprs(value)
+    ]
+    return " ".join(shown)
+
+
+def nested_params(eqn: Eqn) -> list[tuple[str, Any]]:
+    """The parameters of an equation that are jaxprs or tuples with jaxprs in them."""
+    return [(name, value) for name, value in sorted(eqn.params.items()) if _has_jaxprs(value)]
+
+
+def _has_jaxprs(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return any(isinstance(v, Jaxpr) for v in value)
+    return isinstance(value, Jaxpr)
+
+
+class Printer:
+    """A jaxpr as text. Variables are named in the order in which they are met."""
 
     def __init__(self) -> None:
         self.names: dict[Any, str] = {}
@@ -214,24 +247,23 @@ class _Printer:
         return [f"{head} let", *(f"    {line}" for line in body), f"  in {result} }}"]
 
     def eqn(self, eqn: Eqn) -> list[str]:
-        params, nested = [], []
-        for name, value in sorted(eqn.params.items()):
+        params = plain_params(eqn)
+        nested = []
+        for name, value in nested_params(eqn):
             if isinstance(value, Jaxpr):
-                lines = _Printer().jaxpr(value)
+                lines = Printer().jaxpr(value)
                 nested += [f"  {name}={lines[0]}", *(f"  {line}" for line in lines[1:])]
-            elif isinstance(value, tuple) and any(isinstance(v, Jaxpr) for v in value):
+            else:
                 nested.append(f"  {name}=(")
-                nested += [f"    {line}" for v in value for line in _Printer().jaxpr(v)]
+                nested += [f"    {line}" for v in value for line in Printer().jaxpr(v)]
                 nested.append("  )")
-            elif value is not None and not callable(value):
-                params.append(f"{name}={value}")
         left = self.binders(eqn.outvars) or "_"
         right = " ".join(self.atom(a) for a in eqn.invars)
         if not nested:
-            bracket = f"[{' '.join(params)}]" if params else ""
+            bracket = f"[{params}]" if params else ""
             return [f"{left} = {eqn.primitive.name}{bracket} {right}".rstrip()]
         return [
-            f"{left} = {eqn.primitive.name}[{' '.join(params)}",
+            f"{left} = {eqn.primitive.name}[{params}",
             *(f"  {line}" for line in nested),
             f"] {right}".rstrip(),
         ]

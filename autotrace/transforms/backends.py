@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,39 @@ from .stage import as_numpy
 
 Executable = Callable[..., list[Any]]
 Backend = Callable[[Jaxpr], Executable]
+
+
+class Step(NamedTuple):
+    """A step of a compiled program.
+
+    Attributes:
+      kind: ``"kernel"``, ``"routine"`` (of a library), ``"host"`` (NumPy's or SciPy's function),
+        ``"loop"`` (or a branch), ``"together"`` (kernels that take turns over blocks of rows).
+      title: what it is, in a line.
+      eqns: the equations that it computes; two kernels may both compute one.
+      steps: the steps that it is made of.
+    """
+
+    kind: str
+    title: str
+    eqns: list[Eqn]
+    steps: list[Step]
+
+
+class Explained(NamedTuple):
+    """A compiled program as those see it who look at it.
+
+    Attributes:
+      jaxpr: what was compiled.
+      steps: what runs, in order.
+      bodies: by the identity of an equation the jaxprs that it runs, as they were compiled.
+      text: the steps as text.
+    """
+
+    jaxpr: Jaxpr
+    steps: list[Step]
+    bodies: dict[int, list[Jaxpr]]
+    text: str
 
 
 class Interpreter:
@@ -136,6 +169,7 @@ def get_backend(name: str) -> Backend:
         module = importlib.import_module(_MODULES[name])
         _stages[name] = module.STAGES
         _counters[name] = module.counts
+        _explainers[name] = module.explained
         _backends[name] = module.compile_jaxpr
     return _backends[name]
 
@@ -146,6 +180,15 @@ def stages_of(name: str) -> dict[str, Callable[[Any], str]]:
     return _stages[name]
 
 
+def explained(executable: Any, name: str) -> Explained:
+    """What a backend's executable runs."""
+    get_backend(name)
+    return _explainers[name](executable)
+
+
+_explainers: dict[str, Callable[[Any], Explained]] = {
+    "numpy": lambda executable: Explained(executable.jaxpr, [], {}, executable.source)
+}
 _counters: dict[str, Callable[[], dict[str, int]]] = {}
 
 
