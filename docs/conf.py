@@ -28,6 +28,16 @@ myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
 html_math_renderer = "mathml"
 
+#: What pages are about: names of these namespaces lead to the reference.
+autolink_namespaces = {
+    "control_flow": ["autotrace.lax"],
+    "linear_algebra": ["autotrace.scipy.linalg"],
+    "nn": ["autotrace.nn"],
+    "numpy_coverage": ["autotrace.numpy", "autotrace.numpy.linalg", "autotrace.numpy.fft"],
+    "random": ["autotrace.random"],
+    "special_functions": ["autotrace.scipy.special", "autotrace.scipy.stats"],
+}
+
 autodoc_typehints = "none"
 autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"

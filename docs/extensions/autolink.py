@@ -1,19 +1,24 @@
 """Links that pages need not write.
 
-Inline code that is a public name leads to its entry in the reference: ``jit``, ``lax.scan``, in the
-reference the names of a page's own namespace, and names with an underscore that only one namespace
-has. And a link whose text is a file's name, as code-hosting sites show it, has the page's title.
+Inline code that is a public name leads to its entry in the reference: ``jit``, ``lax.scan``, names
+of the namespaces that a page is about (in the reference its own, else ``autolink_namespaces``), and
+names with an underscore that only one namespace has. And a link whose text is a file's name, as
+code-hosting sites show it, has the page's title.
 """
 
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.nodes import make_refnode
+
+#: The arguments of a call.
+_CALL = re.compile(r"\([\w ,=*.]*\)$")
 
 
 def _described(node: nodes.Node | None) -> Iterator[str]:
@@ -53,11 +58,12 @@ class NameLinks(SphinxPostTransform):
                 literal.replace_self(link)
 
     def _candidates(self, text: str) -> Iterator[str]:
-        name = text.removesuffix("()").removeprefix("autotrace.").removeprefix("at.")
+        name = _CALL.sub("", text).removeprefix("autotrace.").removeprefix("at.")
         if not name.startswith(("numpy.", "scipy.")) or text.startswith(("autotrace.", "at.")):
             yield f"autotrace.{name}"
-        _, _, namespace = self.env.docname.partition("api/")
-        if namespace not in ("", "autotrace.numpy") and len(name) > 2:
+        _, _, own = self.env.docname.partition("api/")
+        own = "" if own == "autotrace.numpy" else own  # NumPy's names are those of arguments, too
+        for namespace in (own, *self.config.autolink_namespaces.get(self.env.docname, ())):
             yield f"{namespace}.{name}"
         homes = self._homes.get(name, set())
         if "_" in name.strip("_") and len(homes) == 1:
@@ -82,6 +88,7 @@ class TitleLinks(SphinxPostTransform):
 
 
 def setup(app: Sphinx) -> dict:
+    app.add_config_value("autolink_namespaces", {}, "env")
     app.add_post_transform(NameLinks)
     app.add_post_transform(TitleLinks)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

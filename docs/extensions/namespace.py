@@ -84,7 +84,16 @@ class Namespace(SphinxDirective):
         lines = text.splitlines()
         for title, members in group(module, read_groups(list(self.content))).items():
             lines += _section(name, module, title, members)
+            self._note_other_names(name, module, members)
         return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
+
+    def _note_other_names(self, name: str, module: ModuleType, members: list[str]) -> None:
+        """Let links to a second name lead to the entry of the first."""
+        for member in members:
+            home = _home(name, module, member)
+            if home is not None and home.startswith(f"{name}."):
+                python = self.env.domains["py"]
+                python.note_object(f"{name}.{member}", "data", home, aliased=True)
 
 
 def _link_pages(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]):

@@ -316,7 +316,7 @@ What the numbers leave out:
 
 - `pow` for float32 computes in float64, which is as fast as two-part float32 arithmetic and
   rounds correctly but for one result in some thousands.
-- `sin`, `cos` and `tan` of arguments beyond 2**45 (2**15 for float32) and `lgamma` of negative
+- `sin`, `cos` and `tan` of arguments beyond `2**45` (`2**15` for float32) and `lgamma` of negative
   ones are the C library's, one number at a time; the loop around them stays a vector loop, and
   its other numbers cost the same as ever.
 - The relative error of `digamma` next to its negative zeros, and of `logaddexp` and `logaddexp2`
