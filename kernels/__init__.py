@@ -9,10 +9,11 @@ from .build import counts
 from .describe import STAGES, explained
 from .program import Program
 from .runtime import check_layout
+from .scalars import def_kernel
 
 check_layout()
 
 #: What ``jit`` asks a backend for: from a jaxpr to an executable.
 compile_jaxpr = Program
 
-__all__ = ["STAGES", "Program", "compile_jaxpr", "counts", "explained"]
+__all__ = ["STAGES", "Program", "compile_jaxpr", "counts", "def_kernel", "explained"]

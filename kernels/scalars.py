@@ -6,13 +6,15 @@ A lowering is a Python expression over ``{0}``, ``{1}``, ...; the names in it ar
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..core.primitive import Primitive
 from . import vecmath
-from .llvm.language import builds
+from .llvm.language import BUILTINS, builds
 from .threefry import threefry2x32
 from .vecmath.core import (
     bits,
@@ -249,3 +251,37 @@ _SPECIAL: dict[str, Callable[[list[np.dtype], np.dtype, dict], str | None]] = {
     "signbit": _signbit,
     "stop_gradient": lambda dtypes, out, params: "{0}",
 }
+
+
+def def_kernel(primitive: Primitive, expression: str, kinds: str = "f") -> None:
+    """Give an elementwise primitive from outside of this package a kernel.
+
+    Args:
+      primitive: one that is ``elementwise``.
+      expression: its value as a Python expression over ``{0}``, ``{1}``, ... for the operands'
+        elements: arithmetic, comparisons, ``select(test, x, y)``, ``abs``, and the functions of
+        ``NAMESPACE``. Parameters of the primitive have no part in it.
+      kinds: the kinds of dtypes (NumPy's letters ``f``, ``i``, ``u``, ``b``) of operands and result
+        that it is for; with others the primitive stays a host step. A Python float takes on the
+        dtype that it meets.
+
+    Raises:
+      TypeError: for a primitive that is not elementwise.
+      ValueError: where it has a kernel already, or the expression names something unknown.
+    """
+    name = primitive.name
+    if not primitive.elementwise:
+        raise TypeError(f"def_kernel takes elementwise primitives, got {name}")
+    if any(name in table for table in (_SPECIAL, _FLOAT, _WHOLE, _TRUTH, vecmath.TABLE)):
+        raise ValueError(f"the primitive {name} has a kernel already")
+    text = expression.format(*(f"x{i}" for i in range(expression.count("{"))))
+    names = {node.id for node in ast.walk(ast.parse(text, mode="eval")) if type(node) is ast.Name}
+    operand = {f"x{i}" for i in range(expression.count("{"))}
+    unknown = sorted(names - operand - set(NAMESPACE) - set(BUILTINS) - {"abs", "min", "max", "np"})
+    if unknown:
+        raise ValueError(f"def_kernel of {name}: there is no {', '.join(unknown)} in kernels")
+
+    def write(dtypes: list[np.dtype], out: np.dtype, params: dict) -> str | None:
+        return f"({expression})" if all(d.kind in kinds for d in (*dtypes, out)) else None
+
+    _SPECIAL[name] = write

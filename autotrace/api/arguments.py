@@ -103,7 +103,8 @@ def flatten_arrays(
                 place = _place(args, index, what, positions)
                 raise TypeError(located(f"{place}: {fault[0]}", fault[1]))
         elif type(leaf) is int and not _INT64.min <= leaf <= _INT64.max:
-            raise OverflowError(located(f"{what}: Python integer {leaf} does not fit int64"))
+            place = _place(args, index, what, positions)
+            raise OverflowError(located(f"{place}: Python integer {leaf} does not fit int64"))
     return leaves, treedef
 
 
