@@ -31,7 +31,7 @@ LEAST = 10.0
 LANCZOS1_DEVIATIONS = 2.5
 COLUMNS = "jacobian", "+ newton", "deviations"
 #: The short form: some of each level, and of each kind of model.
-SHORT = "Misra1a", "Hahn1", "Lanczos1", "ENSO", "MGH09", "BoxBOD", "Bennett5"
+SHORT = "Lanczos1", "ENSO", "MGH09", "BoxBOD", "Bennett5"
 
 
 # --- models: plain NumPy ----------------------------------------------------------------------

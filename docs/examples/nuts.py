@@ -303,12 +303,12 @@ def effective_size(chains: np.ndarray) -> np.ndarray:
 
 
 def fit(report: Report, density: Callable, natural: Callable, size: int, short: bool) -> np.ndarray:
-    """Four chains, and what there is to say of them.
+    """Some chains, and what there is to say of them.
 
     Returns:
       The draws, of shape (chains, draws, quantities).
     """
-    count, warmup, draws = 4, *((200, 200) if short else (1000, 2000))
+    count, warmup, draws = (2, 200, 300) if short else (4, 1000, 2000)
     rng = np.random.default_rng(SEED)
     samplers = [Sampler(density, child) for child in rng.spawn(count)]
     with Timer() as timer:
