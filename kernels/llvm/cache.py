@@ -15,6 +15,7 @@ import functools
 import hashlib
 import os
 import tempfile
+import time
 from pathlib import Path
 
 import llvmlite
@@ -23,6 +24,8 @@ from .engine import processor
 
 #: The folder is cut back to half of this when it is found larger, the longest unused files first.
 _MOST_BYTES = 256 * 1024 * 1024
+#: Which is looked for once in so many seconds, by one process: of 60,000 files it takes a second.
+_SECONDS_BETWEEN = 3600
 _DIGEST = 32
 
 
@@ -38,10 +41,21 @@ def directory() -> Path | None:
     folder = Path(chosen) / "kernels"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _cut_back(folder)
     except OSError:
         return None
+    with contextlib.suppress(OSError):  # a folder that cannot be written to can be read
+        if _is_due(folder.with_name("looked_at")):
+            _cut_back(folder)
     return folder
+
+
+def _is_due(stamp: Path) -> bool:
+    """Whether it is long ago that a file was touched; then it is touched."""
+    with contextlib.suppress(FileNotFoundError):
+        if abs(time.time() - stamp.stat().st_mtime) < _SECONDS_BETWEEN:
+            return False
+    stamp.touch(mode=0o600)
+    return True
 
 
 def _cut_back(folder: Path) -> None:

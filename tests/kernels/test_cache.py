@@ -269,6 +269,19 @@ def test_a_folder_that_is_too_large_is_cut_back(folder_of_files):
     assert [file.name for file in sorted(folder.iterdir())] == [f"k{age:03}" for age in range(5)]
 
 
+def test_the_size_is_looked_at_now_and_then(folder_of_files):
+    folder = folder_of_files(11)
+    assert cache.directory() == folder
+    folder_of_files(11)
+    cache.directory.cache_clear()  # as another process
+    assert cache.directory() == folder
+    assert len(list(folder.iterdir())) == 11
+    os.utime(folder.with_name("looked_at"), (1e9, 1e9))
+    cache.directory.cache_clear()
+    assert cache.directory() == folder
+    assert len(list(folder.iterdir())) == 5
+
+
 def test_a_folder_that_is_not_too_large_is_left_alone(folder_of_files):
     folder = folder_of_files(10)
     assert cache.directory() == folder
