@@ -27,7 +27,6 @@ from .errors import (
     TracerArrayError,
     located,
 )
-
 from .source import call_from_outside
 
 if TYPE_CHECKING:

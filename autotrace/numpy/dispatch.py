@@ -399,8 +399,8 @@ def _traced_ufunc(ufunc: np.ufunc, inputs: tuple, kwargs: dict) -> Any:
             located(
                 f"{_name(ufunc)} with where= and without out= is not supported on traced values: "
                 "elements where it is False would be whatever was in memory",
-                f"What to do: say what they are, by out=, or by np.where(mask, {_name(ufunc)}(...), "
-                "other).",
+                f"What to do: say what they are, by out=, or by "
+                f"np.where(mask, {_name(ufunc)}(...), other).",
             )
         )
     inputs = lowered(inputs)
