@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test lint docs bench dist wheel-test clean
+.PHONY: demo test lint docs bench bench-all bench-report bench-compare dist wheel-test clean
 
 # One stamp for each set of extras, renewed when pyproject.toml changes.
 $(VENV)/bin/python:
@@ -62,12 +62,32 @@ $(PYTENSOR)/.installed: pyproject.toml
 	$(PYTENSOR)/bin/python -m pip install --quiet "pytensor>=3"
 	@touch $@
 
-## Measure against the other libraries, side by side, and write docs/benchmarks.md; and programs
-## against plain NumPy, and write docs/numpy_programs.md.
-bench: $(VENV)/.extra-test $(VENV)/.extra-bench $(PYTENSOR)/.installed
-	BENCH_PYTENSOR=$(abspath $(PYTENSOR)/bin/python) \
-	$(RUN) -m pytest bench -q --benchmark-only --table docs/benchmarks.md \
-		--programs docs/numpy_programs.md
+# Measuring needs the other libraries; looking at results does not.
+BENCH_TOOLS := $(VENV)/.extra-test $(VENV)/.extra-bench $(PYTENSOR)/.installed
+BENCH := BENCH_PYTENSOR=$(abspath $(PYTENSOR)/bin/python) $(RUN) -m pytest -q --benchmark-only
+RESULTS := docs/benchmarks/results.json
+REPORT := $(RUN) -m bench.report $(RESULTS) --readme README.md && $(RUN) -m bench.pictures $(RESULTS)
+# ONLY=name: the rows of that name, in the file that is there. CONTINUE=1: those it does not have.
+CHOICE = $(if $(ONLY),--keep -k "$(ONLY)") $(if $(CONTINUE),--missing)
+
+## Measure beside the other libraries, in about ten minutes: docs/benchmarks, README's table.
+bench: $(BENCH_TOOLS)
+	$(BENCH) bench/test_machine.py bench/test_rows.py --results $(RESULTS) $(CHOICE); \
+	status=$$?; $(REPORT) && exit $$status
+
+## The same with all rows, all libraries in each and more rounds; and docs/numpy_programs.md.
+bench-all: $(BENCH_TOOLS)
+	BENCH_TIME_LIMIT=600 $(BENCH) bench --all --results $(RESULTS) $(CHOICE) \
+		--programs docs/numpy_programs.md; \
+	status=$$?; $(REPORT) && exit $$status
+
+## Make the pages and pictures of the results that are there.
+bench-report: $(VENV)/.extra-bench
+	$(REPORT)
+
+## Fail if NEW is slower than OLD beyond noise: make bench-compare OLD=a.json NEW=b.json
+bench-compare: | $(VENV)/bin/python
+	$(RUN) -m bench.compare $(OLD) $(NEW)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache

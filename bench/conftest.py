@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import statistics
+import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from bench import programs, report, timing, workers
+from bench import machine, programs, results, rows, timing, workers
+from bench.libraries import OURS, TITLES
 
 collect_ignore = ["libraries"]  # not all can be imported here; doctests would be looked for
 _lines: list[str] = []
 _elapsed = 0.0
-_TABLE = pytest.StashKey[report.Table]()
+_SESSION = pytest.StashKey["Session"]()
 
 
 def reported_time() -> float:
@@ -23,10 +24,78 @@ def reported_time() -> float:
 
 def pytest_addoption(parser) -> None:
     group = parser.getgroup("autotrace")
-    group.addoption("--rounds", type=int, help="rounds for each benchmark")
-    group.addoption("--table", type=Path, help="the page to write when all rows were measured")
+    group.addoption("--rounds", type=int, help="rounds for each benchmark, at most")
+    group.addoption("--all", action="store_true", help="all rows, all libraries, more rounds")
+    group.addoption("--libraries", help="these only, by their names in bench/libraries: a,b,...")
+    group.addoption("--results", type=Path, help="the JSON file to write")
+    group.addoption("--keep", action="store_true", help="renew the measured rows of that file only")
+    group.addoption("--missing", action="store_true", help="measure what is not in that file yet")
     group.addoption("--first-calls", type=int, default=1, help="first calls of each program")
-    group.addoption("--programs", type=Path, help="the same, on programs written for plain NumPy")
+    group.addoption("--programs", type=Path, help="the page on programs written for plain NumPy")
+
+
+class Session:
+    """What was measured so far, and the processes of the libraries."""
+
+    def __init__(self, config: pytest.Config):
+        self.config = config
+        self.path: Path | None = config.getoption("results")
+        self.everything: bool = config.getoption("all")
+        keep = config.getoption("keep") or config.getoption("missing")
+        self.found = self._begin(keep)
+        self._processes: dict[tuple[str, int], workers.Worker] = {}
+
+    def _begin(self, keep: bool) -> dict:
+        old = results.load(self.path) if keep and self.path and self.path.exists() else {}
+        names = self.config.getoption("libraries")
+        versions, missing = workers.installed(names.split(",") if names else TITLES)
+        return {
+            "date": machine.today(),
+            "set": "all" if self.everything else "default",
+            "machine": old.get("machine", {}) | machine.description(),
+            "versions": versions,
+            "missing": {name: why.splitlines()[0] for name, why in missing.items()},
+            "rows": old.get("rows", {}),
+        }
+
+    def workers(self, threads: int) -> dict[str, workers.Worker]:
+        """The process of each library that is installed."""
+        for name in self.found["versions"]:
+            if (name, threads) not in self._processes:
+                self._processes[name, threads] = workers.Worker(
+                    name, workers.kept_caches(), threads=threads
+                )
+        return {name: p for (name, count), p in self._processes.items() if count == threads}
+
+    def record(self, key: str, row: dict) -> None:
+        self.found["rows"][key] = {**row, "date": machine.today()}
+        self.save()
+
+    def save(self) -> None:
+        if self.path is not None:
+            order = [key for key in rows.BY_KEY if key in self.found["rows"]]
+            self.found["rows"] = {key: self.found["rows"][key] for key in order}
+            results.save(self.found, self.path)
+
+    def stop(self) -> None:
+        for process in self._processes.values():
+            process.stop()
+
+
+def pytest_collection_modifyitems(config, items) -> None:
+    """Leave out rows that are measured with ``--all`` only, and those that were measured."""
+    everything, path = config.getoption("all"), config.getoption("results")
+    done: set[str] = set()
+    if config.getoption("missing") and path and path.exists():
+        old = results.load(path)["rows"]
+        done = {key for key, row in old.items() if results.median(row, OURS) is not None}
+    kept, left = [], []
+    for item in items:
+        row = getattr(item, "callspec", None) and item.callspec.params.get("row")
+        out = row and (row.key in done or not (row.default or everything))
+        (left if out else kept).append(item)
+    items[:] = kept
+    config.hook.pytest_deselected(items=left)
 
 
 def pytest_itemcollected(item) -> None:
@@ -34,59 +103,65 @@ def pytest_itemcollected(item) -> None:
 
 
 @pytest.fixture
-def measure(benchmark, request) -> Callable[[Mapping[str, timing.Timer], int], dict[str, float]]:
-    """A function of timers and a number of rounds: the median of each.
+def measure(benchmark, request) -> Callable[..., dict[str, list[float]]]:
+    """A function of timers and a number of rounds: what each gave in each round.
 
-    The rounds of the first are also given to pytest-benchmark, which keeps its statistics.
+    The rounds of the first are also given to pytest-benchmark, which keeps its statistics. Timers
+    that fail give NaN.
     """
 
-    def run(timers: Mapping[str, timing.Timer], rounds: int) -> dict[str, float]:
+    def run(
+        timers: Mapping[str, timing.Timer], rounds: int, unit: str = "s"
+    ) -> dict[str, list[float]]:
         taken: list[dict[str, float]] = []
         session = timing.interleaved(timers)
 
         def one_round() -> None:
             global _elapsed
             taken.append(next(session))
-            _elapsed += next(iter(taken[-1].values()))
+            _elapsed += next(iter(taken[-1].values()), 0.0)
 
         rounds = min(rounds, request.config.getoption("rounds") or rounds)
         benchmark.pedantic(one_round, rounds=rounds, iterations=1)
-        medians = {name: statistics.median(t[name] for t in taken) for name in timers}
+        samples = {name: [t[name] for t in taken] for name in timers}
+        medians = {name: results.cell(s)["median"] for name, s in samples.items() if _whole(s)}
         benchmark.extra_info.update(medians)
-        first, *others = medians
-        parts = [f"{first} {timing.readable(medians[first])}"]
-        parts += [
-            f"{name} {timing.readable(medians[name])} ({medians[first] / medians[name]:.2f})"
-            for name in others
+        ours = next(iter(medians.values()), math.nan)
+        parts = [
+            f"{name} {timing.readable(m, unit)}" + (f" ({ours / m:.2f})" if i and m else "")
+            for i, (name, m) in enumerate(medians.items())
         ]
         _lines.append(f"{request.node.name}: " + ", ".join(parts))
-        return medians
+        return samples
 
     return run
 
 
+def _whole(samples: list[float]) -> bool:
+    return not any(map(math.isnan, samples))
+
+
 @pytest.fixture
 def compare(measure) -> Callable:
-    """A function ``(jobs, rounds, calls)`` for jobs in this process; see ``measure``."""
+    """A function ``(jobs, rounds, calls)`` for jobs in this process: the medians."""
 
     def run(
         jobs: Mapping[str, Callable[[], object]], rounds: int = 15, calls: int = 50
     ) -> dict[str, float]:
         timers = {name: timing.in_process(job, calls) for name, job in jobs.items()}
-        return measure(timers, rounds)
+        return {name: results.cell(s)["median"] for name, s in measure(timers, rounds).items()}
 
     return run
 
 
 @pytest.fixture(scope="session")
-def table(request) -> Iterator[report.Table]:
-    """The table, to be filled by the rows; written at the end where ``--table`` says."""
-    table = report.Table(*workers.installed())
-    yield table
-    request.config.stash[_TABLE] = table
-    path = request.config.getoption("table")
-    if path is not None and table.complete():
-        path.write_text(table.page(), encoding="utf-8")
+def session(request) -> Iterator[Session]:
+    """What is measured, to be filled by the rows; written after each, where ``--results`` says."""
+    session = Session(request.config)
+    yield session
+    request.config.stash[_SESSION] = session
+    session.save()
+    session.stop()
 
 
 @pytest.fixture(scope="session")
@@ -99,25 +174,16 @@ def programs_page(request) -> Iterator[programs.Page]:
         path.write_text(page.text(), encoding="utf-8")
 
 
-@pytest.fixture(scope="session")
-def libraries(table) -> Iterator[dict[str, workers.Worker]]:
-    """The process of each library that is installed."""
-    processes = {name: workers.Worker(name) for name in table.versions}
-    yield processes
-    for process in processes.values():
-        process.stop()
-
-
 def pytest_terminal_summary(terminalreporter, config) -> None:
     if _lines:
         terminalreporter.section("interleaved medians (ratio: the first to the other)")
         for line in _lines:
             terminalreporter.write_line(line)
-    table = config.stash.get(_TABLE, None)
-    if table is not None:
-        for note in table.notes():
-            terminalreporter.write_line(note)
-        path = config.getoption("table")
-        if path is not None:
-            written = "written" if table.complete() else "not written: rows are missing"
-            terminalreporter.write_line(f"{path}: {written}")
+    session = config.stash.get(_SESSION, None)
+    if session is not None:
+        for key, row in session.found["rows"].items():
+            for name, cell in row["cells"].items():
+                if "fails" in cell:
+                    terminalreporter.write_line(f"{TITLES[name]} failed in {key}: {cell['fails']}")
+        for name, why in session.found["missing"].items():
+            terminalreporter.write_line(f"{TITLES[name]} is left out: {why}")

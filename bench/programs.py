@@ -13,7 +13,7 @@ import numpy_programs
 from numpy_programs.program import Program
 
 import autotrace
-from bench.report import conditions
+from bench import machine
 from bench.timing import readable
 
 PAGE = """\
@@ -127,8 +127,13 @@ class Page:
 
     def _conditions(self) -> list[str]:
         rounds = max((f.rounds for f in self.facts.values()), default=0)
+        about = machine.description()
+        versions = [f"{m.__name__} {m.__version__}" for m in USED]
         return [
-            *conditions([f"{m.__name__} {m.__version__}" for m in USED]),
+            f"- Date: {machine.today()}",
+            f"- Machine: {about['processor']}, {about['cores']} cores; {about['system']}; "
+            f"Python {about['python']}",
+            f"- Versions: {', '.join(versions)}, SciPy {about['scipy']}",
             f"- Backend: {autotrace.config.backend}. Rounds: {rounds}; of first calls as many as "
             "`--first-calls` says, by default one.",
             f"- Load of the machine at the end: {os.getloadavg()[0]:.1f}; above 1, other work took "

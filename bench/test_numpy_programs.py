@@ -47,7 +47,7 @@ def first_call(program, folder):
         cwd=workers.ROOT,
         env={
             **workers.environment(),
-            **workers.SETTINGS,
+            **workers.settings(),
             **workers.disk_caches(folder),
             "PYTHONPATH": str(workers.ROOT / "tests"),
         },

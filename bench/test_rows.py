@@ -1,31 +1,54 @@
-"""The rows of the table in docs/benchmarks.md."""
+"""The rows of the tables in docs/benchmarks."""
 
 from __future__ import annotations
 
-import statistics
+import math
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
+import mpmath
 import numpy as np
 import pytest
 
+import autotrace
+from bench import results as found
 from bench import rows
-from bench.libraries import COMPILED, OURS, TITLES, plain
+from bench.libraries import COMPILED, OURS, SLOW_COMPILERS, TITLES, common, plain
+from bench.libraries.autotrace import NP
 from bench.rows.row import Row
-from bench.workers import Worker, WorkerError, disk_caches
+from bench.workers import FREE_ALLOCATION, Worker, WorkerError, disk_caches
 
-ROUNDS, SLOW_ROUNDS = 15, 5
+#: By default, and with --all.
+ROUNDS, MORE_ROUNDS = 7, 15
+#: Of rows where a turn is a process, a compilation or a second.
+SLOW_ROUNDS, MORE_SLOW_ROUNDS = 3, 5
 #: A turn of a library lasts about so long, in seconds.
 TURN = 0.01
 MOST_CALLS = 20_000
+#: A call of so many seconds is not made for the processor's caches only.
+LONG = 0.1
+#: Processes that compile at the same time, before anything is timed.
+PREPARED_AT_ONCE = 2
+#: A number and, where it is a time, the processor's.
+Timer = Callable[[], tuple[float, float | None]]
 
 
 def reference(row: Row) -> list[np.ndarray]:
-    """NumPy's results in float64."""
-    inputs = [np.asarray(x, np.float64) if np.ndim(x) else x for x in row.inputs()]
-    results = plain.build(row)(tuple(inputs))()
-    return [np.asarray(x) for x in ([results] if row.single else results)]
+    """The results in float64: NumPy's, or where nobody has written derivatives by hand, those of
+    autotrace without its compiler. The other libraries then check these."""
+    inputs = tuple(
+        np.asarray(x, np.float64) if np.ndim(x) and x.dtype.kind == "f" else x for x in row.inputs()
+    )
+    has = row.libraries is None or "plain" in row.libraries
+    job = plain.build(row) if has else None
+    if job is None:
+        hvp = lambda f: lambda x, v: autotrace.hvp(f, (x,), (v,))  # noqa: E731
+        work = common.derived(row, row.make(NP), autotrace.value_and_grad, hvp)
+        job = common.job_maker(row, autotrace.jit(work, backend="numpy"))
+    outputs = job(inputs)()
+    return [np.asarray(x) for x in ([outputs] if row.single else outputs)]
 
 
 def check_samples(results: list[np.ndarray], expected: list[np.ndarray], dtype: type) -> None:
@@ -42,24 +65,34 @@ def check(results: list[np.ndarray], expected: list[np.ndarray], dtype: np.dtype
     tolerance = {8: 1e-10, 4: 1e-5}[dtype.itemsize]
     assert len(results) == len(expected)
     for result, wanted in zip(results, expected, strict=True):
-        assert result.shape == wanted.shape and result.dtype == dtype
-        np.testing.assert_allclose(
-            result, wanted, rtol=tolerance, atol=tolerance * np.max(np.abs(wanted))
-        )
+        assert result.shape == wanted.shape, f"shape {result.shape} in place of {wanted.shape}"
+        if wanted.dtype.kind == "f":
+            assert result.dtype == dtype, f"{result.dtype} in place of {dtype}"
+        largest = np.max(np.abs(wanted), initial=0.0)
+        np.testing.assert_allclose(result, wanted, rtol=tolerance, atol=tolerance * largest)
 
 
 @contextmanager
-def steady(row: Row, worker: Worker) -> Iterator[tuple[list, Callable]]:
+def steady(row: Row, worker: Worker) -> Iterator[tuple[list, Timer]]:
     """The results, and a timer for calls after the first."""
     results = worker.ask("results")
-    seconds, _ = worker.ask("time", 2)
-    calls = min(max(int(TURN / seconds), 1), MOST_CALLS)
-    worker.ask("time", calls)
-    yield results, lambda: worker.ask("time", calls)
+    turn: tuple[int, bool] | None = None
+
+    def timer() -> tuple[float, float]:
+        nonlocal turn
+        if turn is None:  # found out here, when nothing else runs
+            seconds, _ = worker.ask("time", 1, False)
+            if seconds < TURN:
+                seconds, _ = worker.ask("time", 2)
+            turn = min(max(int(TURN / seconds), 1), MOST_CALLS), seconds < LONG
+            worker.ask("time", *turn)
+        return worker.ask("time", *turn)
+
+    yield results, timer
 
 
 @contextmanager
-def new_inputs(row: Row, worker: Worker) -> Iterator[tuple[list, Callable]]:
+def new_inputs(row: Row, worker: Worker) -> Iterator[tuple[list, Timer]]:
     """The results for the usual inputs, and a timer for calls with new ones."""
     with Worker(worker.name, one_core=True) as own:
         own.ask("prepare", row.key)
@@ -68,17 +101,17 @@ def new_inputs(row: Row, worker: Worker) -> Iterator[tuple[list, Callable]]:
 
 
 @contextmanager
-def first_call(row: Row, worker: Worker) -> Iterator[tuple[list, Callable]]:
+def first_call(row: Row, worker: Worker) -> Iterator[tuple[list, Timer]]:
     """The results, and a timer for first calls of new processes."""
     with tempfile.TemporaryDirectory() as kept:
 
         def in_new_process(folder: str, command: str) -> object:
             with Worker(worker.name, disk_caches(folder), one_core=True) as new:
-                seconds = new.ask("time_first_call", row.key)
+                seconds = new.ask("time_first_call", row.key, row.kind == "import")
                 return seconds if command == "time" else new.ask(command)
 
         def timer() -> object:
-            if row.first_call == "warm":
+            if row.kind != "cold":
                 return in_new_process(kept, "time")
             with tempfile.TemporaryDirectory() as empty:
                 return in_new_process(empty, "time")
@@ -86,53 +119,165 @@ def first_call(row: Row, worker: Worker) -> Iterator[tuple[list, Callable]]:
         yield in_new_process(kept, "results"), timer
 
 
-def kind(row: Row) -> tuple[Callable, int]:
-    """How a row is measured, and the number of rounds."""
-    if row.new_inputs:
-        return new_inputs, SLOW_ROUNDS
-    if row.first_call:
-        return first_call, SLOW_ROUNDS
-    return steady, SLOW_ROUNDS if row.slow else ROUNDS
+@contextmanager
+def compilation(row: Row, worker: Worker) -> Iterator[tuple[list, Timer]]:
+    """The results, and a timer for first calls in a process that has compiled others."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Worker(worker.name, disk_caches(folder), one_core=True) as own,
+    ):
+        own.ask("prepare", row.key)
+        rounds = iter(range(1, 1000))
+        yield own.ask("results"), lambda: own.ask("time_compile", next(rounds))
+
+
+@contextmanager
+def memory(row: Row, worker: Worker) -> Iterator[tuple[list, Timer]]:
+    """The results, and a "timer" of bytes: each in a new process, since processes keep memory."""
+
+    def timer() -> object:
+        with Worker(worker.name, FREE_ALLOCATION) as own:
+            own.ask("prepare", row.key)
+            return own.ask("memory")
+
+    yield worker.ask("results"), timer
+
+
+@contextmanager
+def accuracy(row: Row, worker: Worker) -> Iterator[tuple[list, Timer]]:
+    """The results, and a "timer" of the largest error in units of the last place."""
+    results = worker.ask("results")
+    (points,) = row.inputs()
+    (values,) = results
+
+    def timer() -> tuple[float, None]:
+        return largest_error(values, points, getattr(mpmath, row.exact)), None
+
+    yield results, timer
+
+
+def largest_error(values: np.ndarray, points: np.ndarray, exact: Callable) -> float:
+    """In units of the last place of the exact value."""
+    worst = 0.0
+    with mpmath.workprec(120):
+        for value, point in zip(values.tolist(), points.tolist(), strict=True):
+            wanted = exact(mpmath.mpf(point))
+            unit = float(np.spacing(abs(values.dtype.type(float(wanted)))))
+            worst = max(worst, float(abs(mpmath.mpf(value) - wanted)) / unit)
+    return worst
+
+
+WAYS = {
+    "steady": steady,
+    "new_inputs": new_inputs,
+    "cold": first_call,
+    "warm": first_call,
+    "import": first_call,
+    "compile": compilation,
+    "memory": memory,
+    "ulp": accuracy,
+}
+
+
+def rounds_of(row: Row, everything: bool) -> int:
+    if row.kind == "ulp":
+        return 1
+    if row.slow or row.kind != "steady":
+        return MORE_SLOW_ROUNDS if everything else SLOW_ROUNDS
+    return MORE_ROUNDS if everything else ROUNDS
+
+
+def takes_part(row: Row, name: str, everything: bool) -> bool:
+    if row.kind in ("cold", "warm", "compile") and name not in COMPILED:
+        return False
+    return everything or row.compilers or name not in SLOW_COMPILERS
+
+
+class Contest:
+    """The libraries that do a row, as long as they do not fail."""
+
+    def __init__(self, row: Row, stack: ExitStack):
+        self.row, self.stack = row, stack
+        self.problems: dict[str, str] = {}
+        self.usages: dict[str, list[float]] = {}
+        self.timers: dict[str, Callable[[], float]] = {}
+        self.expected = reference(row)
+        arrays = [np.asarray(x) for x in row.inputs()]
+        self.dtype = next(x.dtype for x in arrays if x.dtype.kind == "f" or len(arrays) == 1)
+
+    def prepare(self, processes: dict[str, Worker]) -> None:
+        """Compile and check all, some at once; those that do not have the row are left out."""
+        with ThreadPoolExecutor(PREPARED_AT_ONCE) as pool:
+            pending = {name: pool.submit(self._enter, p) for name, p in processes.items()}
+        for name, future in pending.items():
+            try:
+                timer = future.result()
+            except (WorkerError, AssertionError) as error:
+                self.fails(name, error)
+            else:
+                if timer is not None:
+                    self.timers[name] = self._of_numbers(name, timer)
+
+    def fails(self, name: str, error: Exception) -> None:
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        self.problems[name] = lines[0].strip()[:200] if lines else type(error).__name__
+
+    def _enter(self, worker: Worker) -> Timer | None:
+        if not worker.ask("prepare", self.row.key):
+            return None
+        results, timer = self.stack.enter_context(WAYS[self.row.kind](self.row, worker))
+        if self.row.sampled:
+            check_samples(results, self.expected, self.row.sampled)
+        elif self.row.kind != "ulp":
+            check(results, self.expected, self.dtype)
+        return timer
+
+    def _of_numbers(self, name: str, timer: Timer) -> Callable[[], float]:
+        def number() -> float:
+            if name in self.problems:
+                return math.nan
+            try:
+                taken, processor = timer()
+            except WorkerError as error:
+                self.fails(name, error)
+                return math.nan
+            if processor is not None:
+                self.usages.setdefault(name, []).append(processor / taken)
+            return taken
+
+        return number
 
 
 @pytest.mark.parametrize("row", rows.ALL, ids=lambda row: row.key)
-def test_row(row, measure, libraries, table):
-    """Peers that fail are noted; wrong results, and a failure of autotrace, fail the test."""
-    expected = reference(row)
-    dtype = np.asarray(row.inputs()[0]).dtype
-    way, rounds = kind(row)
-    usages: dict[str, list[float]] = {}
-
-    def timer_of(name: str, ask: Callable[[], tuple[float, float]]) -> Callable[[], float]:
-        def timer() -> float:
-            seconds, processor = ask()
-            usages.setdefault(name, []).append(processor / seconds)
-            return seconds
-
-        return timer
-
-    with ExitStack() as stack:
-        timers = {}
-        for name, worker in libraries.items():
-            if row.first_call and name not in COMPILED:
-                continue
-            try:
-                if worker.ask("prepare", row.key):
-                    results, ask = stack.enter_context(way(row, worker))
-                    if row.sampled:
-                        check_samples(results, expected, row.sampled)
-                    else:
-                        check(results, expected, dtype)
-                    timers[TITLES[name]] = timer_of(name, ask)
-            except (WorkerError, AssertionError) as error:
-                table.problems[row.key, name] = str(error).strip()
-        medians = measure(timers, rounds)
-
-    table.seconds[row.key] = {
-        name: medians[title] for name, title in TITLES.items() if title in medians
+def test_row(row, measure, session):
+    """Peers that fail are noted; a failure of autotrace is too, and fails the test."""
+    processes = {
+        name: worker
+        for name, worker in session.workers(row.threads).items()
+        if takes_part(row, name, session.everything)
     }
-    table.rounds[row.key] = max(map(len, usages.values()), default=0)
-    for name, values in usages.items():
-        table.usage[row.key, name] = statistics.median(values)
-    problems = {name: p for (key, name), p in table.problems.items() if key == row.key}
-    assert OURS not in problems, problems[OURS]
+    with ExitStack() as stack:
+        contest = Contest(row, stack)
+        contest.prepare(processes)
+        timers = {TITLES[name]: timer for name, timer in contest.timers.items()}
+        samples = measure(timers, rounds_of(row, session.everything), row.unit)
+    cells = {}
+    for name, title in TITLES.items():
+        if name in contest.problems:
+            cells[name] = {"fails": contest.problems[name]}
+        elif title in samples:
+            cells[name] = found.cell(samples[title], contest.usages.get(name, ()))
+    facts = {
+        "family": rows.FAMILY_OF[row.key],
+        "title": row.title,
+        "unit": row.unit,
+        "kind": row.kind,
+        "rounds": max(map(len, samples.values()), default=0),
+    }
+    for name in ("curve", "x", "flops", "traffic"):
+        if getattr(row, name) is not None:
+            facts[name] = getattr(row, name)
+    if row.threads > 1:
+        facts["threads"] = row.threads
+    session.record(row.key, {**facts, "cells": cells})
+    assert OURS not in contest.problems, contest.problems[OURS]

@@ -40,9 +40,16 @@ def interleaved(timers: Mapping[str, Timer]) -> Iterator[dict[str, float]]:
         yield {name: timer() for name, timer in timers.items()}
 
 
-def readable(seconds: float) -> str:
+UNITS = {
+    "s": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9},
+    "B": {"GB": 1e9, "MB": 1e6, "kB": 1e3, "B": 1.0},
+    "ulp": {"ulp": 1.0},
+}
+
+
+def readable(number: float, unit: str = "s") -> str:
     """With three digits."""
-    units = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-    unit = next((unit for unit, size in units.items() if seconds >= size), "ns")
-    number = seconds / units[unit]
-    return f"{number:.{0 if number >= 100 else 1 if number >= 10 else 2}f} {unit}"
+    units = UNITS[unit]
+    name = next((name for name, size in units.items() if number >= size), list(units)[-1])
+    number /= units[name]
+    return f"{number:.{0 if number >= 100 else 1 if number >= 10 else 2}f} {name}"

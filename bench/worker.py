@@ -6,6 +6,8 @@ Started by ``workers``, with the library's name, the number of an open pipe, and
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import importlib
 import os
 import sys
@@ -13,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -30,6 +33,7 @@ class Worker:
 
     def __init__(self, name: str):
         self.name = name
+        self.started = time.process_time(), time.perf_counter()
         self.library = importlib.import_module(f"bench.libraries.{name}")
         self.row: Row | None = None
         self.bind: Callable | None = None
@@ -50,8 +54,9 @@ class Worker:
         results = self.job()
         return [numpy.asarray(x) for x in ([results] if self.row.single else results)]
 
-    def time(self, calls: int) -> tuple[float, float]:
-        self.job()  # what others left in the processor's caches is not this library's concern
+    def time(self, calls: int, warm_up: bool = True) -> tuple[float, float]:
+        if warm_up:
+            self.job()  # what others left in the processor's caches is not its concern
         return _timed(self.job, calls)
 
     def time_new_inputs(self, round_: int) -> tuple[float, float]:
@@ -61,8 +66,8 @@ class Worker:
         new = self.row.new_inputs(round_)
         return _timed(lambda: [self.bind(inputs)() for inputs in new], 1)
 
-    def time_first_call(self, key: str) -> tuple[float, float]:
-        """From the library's import to the first result."""
+    def time_first_call(self, key: str, with_import: bool = False) -> tuple[float, float]:
+        """From the library's import to the first result; or from before the import."""
         inputs = rows.BY_KEY[key].inputs()
 
         def first():
@@ -71,7 +76,49 @@ class Worker:
             self.job = self.bind(inputs)
             self.job()
 
+        if with_import:
+            first()
+            used, start = self.started
+            return time.perf_counter() - start, time.process_time() - used
         return _timed(first, 1)
+
+    def time_compile(self, round_: int) -> tuple[float, float]:
+        """The first call of a function that this process has not seen."""
+        row = self.row.but(make=self.row.variant(round_))
+
+        def first():
+            self.job = self.library.build(row)(row.inputs())
+            self.job()
+
+        return _timed(first, 1)
+
+    def memory(self) -> tuple[float, None]:
+        """The bytes that the process has more during a call than before the first with such sizes.
+
+        What a library keeps from call to call counts, since it is taken from others; what it
+        loads in a first call with small inputs does not.
+        """
+        self.bind(self.row.small_inputs())()
+        job = self.bind(self.row.inputs())
+        _give_back()
+        before = _resident("VmRSS")
+        job()
+        _give_back()
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        job()
+        return float(_resident("VmHWM") - before), None
+
+
+def _give_back() -> None:
+    """Have the C library give unused memory back, so that its keeping some does not count."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+
+
+def _resident(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith(name))
+    return int(line.split()[1]) * 1024
 
 
 def _timed(job: Callable[[], Any], calls: int) -> tuple[float, float]:

@@ -11,36 +11,43 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
-from bench.libraries import TITLES
-
 ROOT = Path(__file__).resolve().parent.parent
 #: Interpreters for libraries that are not installed with the others, set by the Makefile.
 INTERPRETERS = {"pytensor": os.environ.get("BENCH_PYTENSOR", sys.executable)}
-#: One thread for each library. JAX makes as many as NPROC says, whatever XLA's flags.
-THREADS = dict.fromkeys(
-    "AUTOTRACE_NUM_THREADS OMP_NUM_THREADS OPENBLAS_NUM_THREADS MKL_NUM_THREADS "
-    "NUMBA_NUM_THREADS NPROC TORCHINDUCTOR_COMPILE_THREADS".split(),
-    "1",
-)
 #: Large arrays come from memory that the process has already. Whether glibc would ask for new pages
 #: depends on what ran before, and may cost more than the work.
 ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
-SETTINGS = {
-    **THREADS,
-    **ALLOCATION,
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
-    "JAX_ENABLE_X64": "1",
-    "JAX_PLATFORMS": "cpu",
-}
+#: For measuring memory: what is unused goes back.
+FREE_ALLOCATION = dict.fromkeys(ALLOCATION, str(2**17))
 #: Settings of the machine at hand that would have a library work as on another processor.
 DROPPED = frozenset(("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "NVPL_BLAS_DEBUG_CPU_TYPE"))
-#: No answer takes longer, or the process has to go.
-TIME_LIMIT = 600.0
+#: No answer takes longer, in seconds, or the process has to go.
+TIME_LIMIT = float(os.environ.get("BENCH_TIME_LIMIT", "180"))
+
+
+def settings(threads: int = 1) -> dict[str, str]:
+    """Environment variables for all libraries, among them how many threads they may have.
+
+    JAX makes as many as NPROC says, whatever XLA's flags.
+    """
+    limits = (
+        "AUTOTRACE_NUM_THREADS OMP_NUM_THREADS OPENBLAS_NUM_THREADS MKL_NUM_THREADS "
+        "NUMBA_NUM_THREADS NPROC"
+    )
+    eigen = "true" if threads > 1 else "false"
+    return {
+        **dict.fromkeys(limits.split(), str(threads)),
+        **ALLOCATION,
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",
+        "XLA_FLAGS": f"--xla_cpu_multi_thread_eigen={eigen}",
+        "JAX_ENABLE_X64": "1",
+        "JAX_PLATFORMS": "cpu",
+    }
 
 
 def disk_caches(folder: str) -> dict[str, str]:
@@ -54,6 +61,16 @@ def disk_caches(folder: str) -> dict[str, str]:
         "PYTENSOR_FLAGS": f"base_compiledir={folder}/pytensor",
         "NUMBA_CACHE_DIR": f"{folder}/numba",
     }
+
+
+def kept_caches() -> dict[str, str]:
+    """Settings that keep what the slow compilers make in this clone, from run to run.
+
+    For rows that are timed after the compilation; the others have folders of their own.
+    """
+    names = ("TORCHINDUCTOR_CACHE_DIR", "PYTENSOR_FLAGS")
+    found = disk_caches(str(ROOT / "build" / "bench-caches"))
+    return {name: found[name] for name in names}
 
 
 def environment() -> dict[str, str]:
@@ -74,10 +91,14 @@ class Worker:
     """
 
     def __init__(
-        self, name: str, settings: Mapping[str, str] | None = None, one_core: bool = False
+        self,
+        name: str,
+        more: Mapping[str, str] | None = None,
+        one_core: bool = False,
+        threads: int = 1,
     ):
         self.name = name
-        self.settings = settings or {}
+        self.settings = {**settings(threads), **(more or {})}
         self.one_core = one_core
         self._process: subprocess.Popen | None = None
 
@@ -109,7 +130,7 @@ class Worker:
                 [interpreter, "-m", "bench.worker", self.name, str(theirs.fileno())]
                 + ["one-core"] * self.one_core,
                 cwd=ROOT,
-                env={**environment(), **SETTINGS, **self.settings},
+                env={**environment(), **self.settings},
                 pass_fds=[theirs.fileno()],
                 stdout=output,
                 stderr=output,
@@ -130,11 +151,11 @@ class Worker:
         self.stop()
 
 
-def installed() -> tuple[dict[str, str], dict[str, str]]:
+def installed(names: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
     """The versions of the libraries that can be had, and why the others cannot."""
     versions: dict[str, str] = {}
     missing: dict[str, str] = {}
-    for name in TITLES:
+    for name in names:
         with Worker(name) as worker:
             try:
                 versions[name] = worker.ask("version")

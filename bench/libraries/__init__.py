@@ -21,4 +21,6 @@ TITLES = {
 }
 OURS, REFERENCE = "autotrace", "c"
 #: Those whose first call differs from others.
+#: Those that take many seconds to compile: by default they do chosen rows only.
+SLOW_COMPILERS = ("torch_compile", "pytensor")
 COMPILED = ("autotrace", "jax", "torch_compile", "pytensor", "numba")

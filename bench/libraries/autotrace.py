@@ -14,11 +14,17 @@ NP = common.namespace(
     numpy,
     cho_solve=lambda factor, b: autotrace.scipy.linalg.cho_solve((factor, True), b),
     erf=autotrace.lax.erf,
+    gammaln=autotrace.scipy.special.gammaln,
+    hessian=autotrace.hessian,
+    jacobian=autotrace.jacrev,
+    jacobian_forward=autotrace.jacfwd,
+    jvps=lambda f, x, vs: autotrace.vmap(lambda v: autotrace.jvp(f, (x,), (v,))[1])(vs),
     jacobians=lambda f, argnums: autotrace.vmap(autotrace.jacrev(f, argnums)),
     lax=autotrace.lax,
     nn=autotrace.nn,
     random=autotrace.random,
     sigmoid=autotrace.lax.logistic,
+    special=autotrace.scipy.special,
     vmap=autotrace.vmap,
 )
 

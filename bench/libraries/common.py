@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from bench.rows.models import STEP
+from bench.rows.dense import STEP
 from bench.rows.row import Row
 
 

@@ -12,6 +12,11 @@ NP = common.namespace(
     jax.numpy,
     cho_solve=lambda factor, b: jax.scipy.linalg.cho_solve((factor, True), b),
     erf=jax.scipy.special.erf,
+    gammaln=jax.scipy.special.gammaln,
+    hessian=jax.hessian,
+    jacobian=jax.jacrev,
+    jacobian_forward=jax.jacfwd,
+    jvps=lambda f, x, vs: jax.vmap(lambda v: jax.jvp(f, (x,), (v,))[1])(vs),
     jacobians=lambda f, argnums: jax.vmap(jax.jacrev(f, argnums)),
     lax=jax.lax,
     nn=jax.nn,
@@ -22,6 +27,7 @@ NP = common.namespace(
     sigmoid=jax.nn.sigmoid,
     softmax=jax.nn.softmax,
     softplus=jax.nn.softplus,
+    special=jax.scipy.special,
     vmap=jax.vmap,
 )
 

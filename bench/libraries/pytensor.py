@@ -13,6 +13,9 @@ VERSION = pytensor.__version__
 NP = common.namespace(
     pytensor.tensor,
     asarray=pytensor.tensor.as_tensor_variable,
+    hessian=lambda f: lambda x, *more: pytensor.gradient.hessian(f(x, *more), x),
+    jacobian=lambda f: lambda x, *more: pytensor.gradient.jacobian(f(x, *more), x),
+    special=pytensor.tensor,
     log_softmax=pytensor.tensor.special.log_softmax,
     relu=lambda x: pytensor.tensor.maximum(x, 0),
     softmax=pytensor.tensor.special.softmax,

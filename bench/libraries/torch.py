@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy
 import torch
 
@@ -12,6 +14,14 @@ NP = common.namespace(
     torch,
     cho_solve=lambda factor, b: torch.cholesky_solve(b[:, None], factor)[:, 0],
     cross_entropy=torch.nn.functional.cross_entropy,
+    arcsin=torch.asin,
+    arctan=torch.atan,
+    gammaln=torch.special.gammaln,
+    hessian=torch.func.hessian,
+    jacobian=torch.func.jacrev,
+    jacobian_forward=torch.func.jacfwd,
+    jvps=lambda f, x, vs: torch.func.vmap(lambda v: torch.func.jvp(f, (x,), (v,))[1])(vs),
+    special=torch.special,
     jacobians=lambda f, argnums: torch.func.vmap(torch.func.jacrev(f, argnums)),
     lax=common.python_loops(torch.stack),
     layer_norm=torch.nn.functional.layer_norm,
@@ -19,7 +29,7 @@ NP = common.namespace(
     softplus=torch.nn.functional.softplus,
     vmap=common.whole_batch,
 )
-torch.set_num_threads(1)
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 
 
 def to_tensor(x):

@@ -102,6 +102,35 @@ def matrix_and_weights() -> tuple:
     return x @ x.T + 200 * numpy.eye(200), rng.normal(size=(200, 200))
 
 
+def log_determinant(np):
+    return lambda x: np.linalg.slogdet(x)[1]
+
+
+def eigenvalues(np):
+    """The sum of the eigenvalues' squares, weighted, and so of all eigenvectors' products."""
+    return lambda x, w: np.sum(w * np.linalg.eigh(x)[0] ** 2)
+
+
+def eigenvalues_by_hand(x, w):
+    values, vectors = numpy.linalg.eigh(x)
+    return (vectors * (2 * w * values)) @ vectors.T
+
+
+def _eigenvalues_of_symmetric(np):
+    """The libraries differ in which triangle the gradient goes to, if nothing says so."""
+    f = eigenvalues(np)
+    return lambda x, w: f(0.5 * (x + np.swapaxes(x, 0, 1)), w)
+
+
+def inverse(np):
+    return lambda x: np.linalg.inv(x)
+
+
+def inverse_by_hand(x, w):
+    y = numpy.linalg.inv(x)
+    return -y.T @ w @ y.T
+
+
 GAUSSIAN_PROCESS = Row(
     key="gaussian_process",
     title="Gaussian process, 200 points, marginal likelihood: value and gradient",
@@ -136,6 +165,33 @@ ROWS = [
         wanted="gradient",
         by_hand=cholesky_by_hand,
         own=dict.fromkeys(("jax", "torch", "autograd"), weighted(_symmetric)),
+        libraries=LIBRARIES,
+    ),
+    Row(
+        key="logdet_gradient",
+        title="log determinant, 200 x 200: gradient",
+        make=log_determinant,
+        inputs=lambda: matrix_and_weights()[:1],
+        wanted="gradient",
+        by_hand=lambda x: numpy.linalg.inv(x).T,
+        libraries=LIBRARIES,
+    ),
+    Row(
+        key="eigh_gradient",
+        title="eigenvalues, 100 x 100 symmetric: gradient of the sum of weighted squares",
+        make=_eigenvalues_of_symmetric,
+        inputs=lambda: (matrix_and_weights()[0][:100, :100], numpy.linspace(1, 2, 100)),
+        wanted="gradient",
+        by_hand=eigenvalues_by_hand,
+        libraries=LIBRARIES,
+    ),
+    Row(
+        key="inverse_gradient",
+        title="inverse, 200 x 200: gradient of a weighted sum",
+        make=weighted(inverse),
+        inputs=matrix_and_weights,
+        wanted="gradient",
+        by_hand=inverse_by_hand,
         libraries=LIBRARIES,
     ),
 ]

@@ -1,4 +1,4 @@
-"""Long vectors, element by element, and their sums."""
+"""Long vectors, element by element."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import numpy
 from scipy import special
 
-from .row import Row, total, weighted
+from .row import Row, total
 
 N = 100_000
 RATE = 0.05
@@ -65,10 +65,6 @@ def chain_gradient_by_hand(x):
     return (1 - y * y) / (1 + y * y) ** 2 * ((numpy.cos(e) + x) * e_by_x + e)
 
 
-def cumulative_sum(np):
-    return lambda x: np.cumsum(x, 0)
-
-
 def unrolled(np):
     """A loop of 100 steps in Python, which tracing unrolls."""
 
@@ -96,13 +92,8 @@ def unrolled_by_hand(a, b):
     return z.sum(), by_a + bar, by_b
 
 
-def sum_of_squares(np):
-    return lambda x: np.sum(x * x)
-
-
-def _vectors(*shape: int) -> tuple:
-    rng = numpy.random.default_rng(0)
-    return rng.normal(size=shape), rng.normal(size=shape)
+def vector(size: int = N, dtype=numpy.float64) -> tuple:
+    return (numpy.random.default_rng(0).normal(size=size).astype(dtype),)
 
 
 def _angles() -> tuple:
@@ -116,33 +107,30 @@ BLACK_SCHOLES = Row(
     make=black_scholes,
     inputs=options,
     c="black_scholes",
+    compilers=True,
 )
 CHAIN = Row(
     key="chain",
     title="12 operations with tanh, exp, sin, 10^5",
     make=chain,
-    inputs=lambda: _vectors(N)[:1],
+    inputs=vector,
     c="chain",
+    compilers=True,
 )
-CUMULATIVE_SUM = Row(
-    key="cumsum",
-    title="cumsum, 10^5",
-    make=cumulative_sum,
-    inputs=lambda: _vectors(N)[:1],
-    c="cumulative_sum",
-)
-SUM_OF_SQUARES = Row(
-    key="sum_of_squares",
-    title="sum of squares, 10^5",
-    make=sum_of_squares,
-    inputs=lambda: _vectors(N)[:1],
-    c="sum_of_squares",
+CHAIN_GRADIENT = CHAIN.but(
+    key="chain_gradient",
+    title="12 operations, 10^5: gradient",
+    make=total(chain),
+    wanted="gradient",
+    by_hand=chain_gradient_by_hand,
+    c="chain_gradient",
 )
 ROWS = [
     BLACK_SCHOLES,
     BLACK_SCHOLES.but(
         key="black_scholes_float32",
         title="Black-Scholes price, 10^5, float32",
+        compilers=False,
         inputs=lambda: options(numpy.float32),
     ),
     BLACK_SCHOLES.but(
@@ -155,31 +143,12 @@ ROWS = [
         c="black_scholes_gradient",
     ),
     CHAIN,
-    CHAIN.but(
-        key="chain_gradient",
-        title="12 operations, 10^5: gradient",
-        make=total(chain),
-        wanted="gradient",
-        by_hand=chain_gradient_by_hand,
-        c="chain_gradient",
-    ),
-    SUM_OF_SQUARES,
-    SUM_OF_SQUARES.but(
-        key="sum_of_squares_gradient",
-        title="sum of squares, 10^5: gradient",
-        wanted="gradient",
-        by_hand=lambda x: 2 * x,
-        c="sum_of_squares_gradient",
-    ),
-    CUMULATIVE_SUM,
-    CUMULATIVE_SUM.but(
-        key="cumsum_gradient",
-        title="gradient of sum(w * cumsum(x))",
-        make=weighted(cumulative_sum),
-        inputs=lambda: _vectors(N),
-        wanted="gradient",
-        by_hand=lambda x, w: numpy.cumsum(w[::-1])[::-1],
-        c="cumulative_sum_gradient",
+    CHAIN_GRADIENT,
+    CHAIN_GRADIENT.but(
+        key="chain_gradient_float32",
+        title="12 operations, 10^5: gradient, float32",
+        compilers=False,
+        inputs=lambda: vector(N, numpy.float32),
     ),
     Row(
         key="unrolled",

@@ -7,7 +7,7 @@ import itertools
 import numpy
 from numpy.lib.stride_tricks import sliding_window_view
 
-from .models import STEP
+from .dense import STEP
 from .row import Row
 
 #: NumPy, and the libraries that have convolutions.
@@ -199,9 +199,9 @@ def attention_by_hand(q, k, v):
     return 0.5 * numpy.sum(out * out), *(x.swapaxes(1, 2) for x in bars)
 
 
-def _attention_inputs() -> tuple:
+def attention_inputs(length: int = LENGTH) -> tuple:
     rng = numpy.random.default_rng(3)
-    return tuple(rng.normal(size=(BATCH, LENGTH, HEADS, SIZE)) for _ in range(3))
+    return tuple(rng.normal(size=(BATCH, length, HEADS, SIZE)) for _ in range(3))
 
 
 def _conv_inputs() -> tuple:
@@ -215,7 +215,10 @@ def _single(inputs):
 def _in_both(row: Row) -> list[Row]:
     """A row for float64 and one for float32."""
     single = row.but(
-        key=f"{row.key}_float32", title=f"{row.title}, float32", inputs=_single(row.inputs)
+        key=f"{row.key}_float32",
+        title=f"{row.title}, float32",
+        inputs=_single(row.inputs),
+        traffic=row.traffic and row.traffic / 2,
     )
     return [row, single]
 
@@ -228,12 +231,14 @@ CONV_ROW = Row(
     by_hand=conv_by_hand,
     own={"torch": _torch_conv},
     libraries=LIBRARIES,
+    flops=2 * 8 * 32 * 32 * 32 * 16 * 9,
+    traffic=8 * (8 * 16 * 32 * 32 + 8 * 32 * 32 * 32 + 32 * 16 * 9),
 )
 ATTENTION_ROW = Row(
     key="attention",
     title="attention, 4 x 128 positions, 4 heads of 32: value and gradient",
     make=attention,
-    inputs=_attention_inputs,
+    inputs=attention_inputs,
     wanted="value_and_grad",
     argnums=(0, 1, 2),
     by_hand=attention_by_hand,
@@ -242,7 +247,7 @@ ATTENTION_ROW = Row(
 )
 # JAX's own has its softmax in float32.
 ATTENTION_FLOAT32_ROW = _in_both(ATTENTION_ROW)[1].but(
-    own={**ATTENTION_ROW.own, "jax": _attention_of_libraries}
+    compilers=True, own={**ATTENTION_ROW.own, "jax": _attention_of_libraries}
 )
 ROWS = list(
     itertools.chain(
@@ -256,6 +261,7 @@ ROWS = list(
                 wanted="value_and_grad",
                 argnums=(0, 1),
                 by_hand=squares_by_hand,
+                flops=3 * CONV_ROW.flops,
             )
         ),
         [
@@ -279,6 +285,7 @@ ROWS = list(
                 by_hand=net_step_by_hand,
                 own={"torch": net(_torch_conv, _torch_pool, _torch_relu)},
                 libraries=LIBRARIES,
+                compilers=True,
             ),
         ],
         [ATTENTION_ROW, ATTENTION_FLOAT32_ROW],

@@ -1,4 +1,4 @@
-"""Reductions along an axis of a matrix, and what is made of them."""
+"""Reductions of vectors and along an axis of a matrix, and what is made of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy
 from .row import Row, by_library, weighted
 
 SHAPE = (1000, 1000)
+N = 100_000
 
 
 def softmax(np):
@@ -71,6 +72,27 @@ def own_logsumexp(axis: int) -> dict:
     }
 
 
+def cumulative_sum(np):
+    return lambda x: np.cumsum(x, 0)
+
+
+def sum_of_squares(np):
+    return lambda x: np.sum(x * x)
+
+
+def variance(np):
+    return lambda x: np.var(x, 0)
+
+
+def variance_gradient_by_hand(x, w):
+    return 2 / len(x) * w * (x - numpy.mean(x, 0))
+
+
+def _vectors() -> tuple:
+    rng = numpy.random.default_rng(0)
+    return rng.normal(size=N), rng.normal(size=N)
+
+
 def _matrices() -> tuple:
     rng = numpy.random.default_rng(0)
     return rng.normal(size=SHAPE), rng.normal(size=SHAPE)
@@ -82,7 +104,15 @@ def _matrix() -> tuple:
 
 def _pair(name: str, make, own: dict, by_hand) -> list[Row]:
     key = name.replace(" ", "_")
-    value = Row(key=key, title=f"{name}, 1000 x 1000", make=make, inputs=_matrix, own=own, c=key)
+    value = Row(
+        key=key,
+        title=f"{name}, 1000 x 1000",
+        make=make,
+        inputs=_matrix,
+        own=own,
+        c=key,
+        compilers=True,
+    )
     gradient = value.but(
         key=f"{key}_gradient",
         title=f"{name}, 1000 x 1000: gradient of a weighted sum",
@@ -96,7 +126,45 @@ def _pair(name: str, make, own: dict, by_hand) -> list[Row]:
     return [value, gradient]
 
 
+CUMULATIVE_SUM = Row(
+    key="cumsum",
+    title="cumsum, 10^5",
+    make=cumulative_sum,
+    inputs=lambda: _vectors()[:1],
+    c="cumulative_sum",
+    flops=N,
+    traffic=16 * N,
+)
+SUM_OF_SQUARES = Row(
+    key="sum_of_squares",
+    title="sum of squares, 10^5",
+    make=sum_of_squares,
+    inputs=lambda: _vectors()[:1],
+    c="sum_of_squares",
+    flops=2 * N,
+    traffic=8 * N,
+)
 ROWS = [
+    SUM_OF_SQUARES,
+    SUM_OF_SQUARES.but(
+        key="sum_of_squares_gradient",
+        flops=N,
+        traffic=16 * N,
+        title="sum of squares, 10^5: gradient",
+        wanted="gradient",
+        by_hand=lambda x: 2 * x,
+        c="sum_of_squares_gradient",
+    ),
+    CUMULATIVE_SUM,
+    CUMULATIVE_SUM.but(
+        key="cumsum_gradient",
+        title="gradient of sum(w * cumsum(x))",
+        make=weighted(cumulative_sum),
+        inputs=_vectors,
+        wanted="gradient",
+        by_hand=lambda x, w: numpy.cumsum(w[::-1])[::-1],
+        c="cumulative_sum_gradient",
+    ),
     *_pair("softmax", softmax, SOFTMAX, softmax_gradient_by_hand),
     *_pair("layer norm", layer_norm, LAYER_NORM, layer_norm_gradient_by_hand),
     *(
@@ -109,5 +177,14 @@ ROWS = [
             c=("logsumexp_columns", "logsumexp_rows")[axis],
         )
         for axis in (0, 1)
+    ),
+    Row(
+        key="variance_gradient",
+        title="variances of the columns of 1000 x 1000: gradient of a weighted sum",
+        make=weighted(variance),
+        inputs=lambda: (_matrices()[0], _matrices()[1][0]),
+        wanted="gradient",
+        by_hand=variance_gradient_by_hand,
+        own={"torch": weighted(lambda np: lambda x: np.var(x, 0, correction=0))},
     ),
 ]

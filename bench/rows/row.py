@@ -10,6 +10,19 @@ from typing import Any
 Maker = Callable[[Any], Callable]
 
 
+#: What can be measured, and its unit.
+KINDS = {
+    "steady": "s",  # a call, after many
+    "new_inputs": "s",  # calls with inputs of new shapes
+    "cold": "s",  # a new process's first call after the library's import, with no disk caches
+    "warm": "s",  # the same with disk caches
+    "import": "s",  # import and first call, with disk caches
+    "compile": "s",  # the first call of a function, in a process that has compiled others
+    "memory": "B",  # what the process has more of during a call
+    "ulp": "ulp",  # the largest error of a function's values
+}
+
+
 @dataclass(frozen=True)
 class Row:
     """One job for all libraries.
@@ -37,13 +50,33 @@ class Row:
     libraries: tuple[str, ...] | None = None
     #: Whether a call takes some libraries a second, so that there are few rounds.
     slow: bool = False
-    #: For a row whose time is that of calls with inputs of new shapes: those of each round.
+    #: What is measured, a key of ``KINDS``.
+    kind: str = "steady"
+    #: For the kind "new_inputs": those of each round.
     new_inputs: Callable[[int], list[tuple]] | None = None
-    #: For a row whose time is that of a new process's first call: "cold" or "warm", which is what
-    #: the library's caches on disk are.
-    first_call: str | None = None
+    #: For the kind "compile": a program of another structure for each round.
+    variant: Callable[[int], Maker] | None = None
+    #: For the kind "memory": small inputs, for what a first call loads and keeps.
+    small_inputs: Callable[[], tuple] | None = None
+    #: For the kind "ulp": mpmath's name of the function.
+    exact: str | None = None
+    threads: int = 1
+    #: Whether it is measured by default.
+    default: bool = True
+    #: Whether the libraries that take many seconds to compile are measured by default, too.
+    compilers: bool = False
+    #: The picture with this row, and where on its horizontal axis.
+    curve: str | None = None
+    x: float | None = None
+    #: Arithmetic operations, and bytes read and written at least, for the roofline.
+    flops: float | None = None
+    traffic: float | None = None
     #: The dtype of a result that is random: of it, mean and deviation are what must be the same.
     sampled: type | None = None
+
+    @property
+    def unit(self) -> str:
+        return KINDS[self.kind]
 
     def maker(self, library: str) -> Maker:
         return self.own.get(library, self.make)

@@ -7,7 +7,7 @@ import numpy
 from .row import Row
 
 N = 1_000_000
-SHAPE = 2.5
+SHAPE, RATE = 2.5, 10.0
 
 
 def uniform(np):
@@ -20,6 +20,14 @@ def normal(np):
 
 def gamma(np):
     return lambda key: np.random.gamma(key, SHAPE, (N,), numpy.float64)
+
+
+def poisson(np):
+    return lambda key: np.random.poisson(key, RATE, (N,))
+
+
+def permutation(np):
+    return lambda key: np.random.permutation(key, N)
 
 
 def _numpys(draw):
@@ -67,6 +75,28 @@ ROWS = [
             "plain": _numpys(lambda generator: generator.standard_gamma(SHAPE, N)),
             "torch": _torchs(lambda np: np._standard_gamma(np.full((N,), SHAPE, dtype=np.float64))),
         },
+        slow=True,
+    ),
+    UNIFORM.but(
+        key="poisson_numbers",
+        title="a million numbers of Poisson distribution",
+        make=poisson,
+        own={
+            "plain": _numpys(lambda generator: generator.poisson(RATE, N)),
+            "torch": _torchs(lambda np: np.poisson(np.full((N,), RATE)).to(np.int64)),
+        },
+        sampled=numpy.int64,
+        slow=True,
+    ),
+    UNIFORM.but(
+        key="permutation",
+        title="a permutation of a million",
+        make=permutation,
+        own={
+            "plain": _numpys(lambda generator: generator.permutation(N)),
+            "torch": _torchs(lambda np: np.randperm(N)),
+        },
+        sampled=numpy.int64,
         slow=True,
     ),
 ]

@@ -1,11 +1,10 @@
-"""Models with matrix products: logistic regression and a multilayer perceptron."""
+"""A multilayer perceptron."""
 
 from __future__ import annotations
 
 import itertools
 
 import numpy
-from scipy import special
 
 from .row import Row
 
@@ -14,38 +13,8 @@ STEP = 0.1
 SIZES = (784, 256, 256, 10)
 BATCH = 128
 WEIGHTS = tuple(range(6))
-
-
-def logistic(np):
-    def f(w, x, y):
-        z = x @ w
-        return np.mean(np.logaddexp(0.0, z) - y * z)
-
-    return f
-
-
-def _softplus_logistic(np):
-    def f(w, x, y):
-        z = x @ w
-        return np.mean(np.softplus(z) - y * z)
-
-    return f
-
-
-LOGISTIC = dict.fromkeys(("jax", "torch", "pytensor"), _softplus_logistic)
-
-
-def logistic_by_hand(w, x, y):
-    z = x @ w
-    value = numpy.mean(numpy.logaddexp(0.0, z) - y * z)
-    return value, (special.expit(z) - y) @ x / len(y)
-
-
-def _observations() -> tuple:
-    rng = numpy.random.default_rng(0)
-    x = rng.normal(size=(10_000, 50))
-    w = 0.2 * rng.normal(size=50)
-    return w, x, (rng.uniform(size=10_000) < special.expit(x @ w[::-1])).astype(float)
+#: Of the weights, but for the biases.
+NUMBERS = sum(a * b for a, b in itertools.pairwise(SIZES))
 
 
 def mlp(np):
@@ -128,13 +97,6 @@ def training_inputs(dtype=numpy.float64) -> tuple:
     return *weights(dtype), *batch(BATCH, dtype)
 
 
-def new_sizes(round_: int) -> list[tuple]:
-    """Batches of twenty sizes, other ones in each of the first nine rounds."""
-    sizes = [size for size in range(64, 257) if size != BATCH]
-    sizes = numpy.random.default_rng(0).permutation(sizes)[20 * round_ : 20 * (round_ + 1)]
-    return [(*weights(), *batch(int(size))) for size in sizes]
-
-
 STEP_ROW = Row(
     key="mlp_step",
     title="MLP 784-256-256-10, batch 128: a training step",
@@ -145,38 +107,25 @@ STEP_ROW = Row(
     by_hand=mlp_step_by_hand,
     own=MLP,
     c="mlp_step",
+    compilers=True,
+    flops=BATCH * (6 * NUMBERS - 2 * SIZES[0] * SIZES[1]),  # the inputs have no cotangent
+    traffic=8 * (2 * NUMBERS + BATCH * SIZES[0]),
 )
 GRADIENT_ROW = STEP_ROW.but(wanted="value_and_grad", by_hand=mlp_by_hand, c="mlp_gradient")
 ROWS = [
-    Row(
-        key="logistic",
-        title="logistic regression, 10^4 x 50: value and gradient",
-        make=logistic,
-        inputs=_observations,
-        wanted="value_and_grad",
-        by_hand=logistic_by_hand,
-        own=LOGISTIC,
-        c="logistic_gradient",
-    ),
     STEP_ROW,
     STEP_ROW.but(
         key="mlp_step_float32",
         title="MLP 784-256-256-10, batch 128: a training step, float32",
         inputs=lambda: training_inputs(numpy.float32),
+        traffic=STEP_ROW.traffic / 2,
     ),
-    GRADIENT_ROW.but(
-        key="new_sizes",
-        title="MLP, value and gradient: 20 new batch sizes in all",
-        new_inputs=new_sizes,
-    ),
-    GRADIENT_ROW.but(
-        key="first_call_cold",
-        title="MLP, value and gradient: first call, no disk cache",
-        first_call="cold",
-    ),
-    GRADIENT_ROW.but(
-        key="first_call_warm",
-        title="MLP, value and gradient: first call, with a disk cache",
-        first_call="warm",
+    STEP_ROW.but(
+        key="mlp_step_small",
+        title="MLP 784-256-256-10, batch 8: a training step, float32",
+        inputs=lambda: (*weights(numpy.float32), *batch(8, numpy.float32)),
+        c=None,
+        compilers=False,
+        flops=None,
     ),
 ]

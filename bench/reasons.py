@@ -1,0 +1,33 @@
+"""Why another library is faster in a row: what limits autotrace there, in a sentence or two.
+
+Shown beside the row under "Where others are faster" in docs/benchmarks/index.md as long as one is.
+A row that is not here is shown as not looked into yet.
+"""
+
+from __future__ import annotations
+
+_RANDOM = (
+    "Numbers from keys (threefry, as JAX's) cost more arithmetic than the state of NumPy's "
+    "generator, which goes on from number to number."
+)
+REASONS = {
+    "softmax_gradient": "Five kernels over each block of rows, where compiled PyTorch makes one "
+    "loop over a row that stays in vector registers.",
+    "layer_norm_gradient": "Nine kernels over each block of rows; and divisions by a row's scalar "
+    "stay divisions, since multiplying by the reciprocal rounds differently.",
+    "new_sizes": "A new size compiles nothing, but a call with new shapes is traced and planned "
+    "anew, once for each, in Python; PyTensor's and PyTorch's programs do not look at shapes.",
+    "first_call_cold": "Some twenty kernels are compiled one after the other through LLVM's "
+    "binding, and what compiles them is imported first; JAX's compiler is one call of C++.",
+    "uniform": _RANDOM,
+    "normal": _RANDOM + " NumPy's ziggurat needs one table look-up for most numbers; the inverse "
+    "of the error function is evaluated for each here.",
+    "gamma": _RANDOM + " Rejection is a loop for each number, with numbers from a key of its own.",
+    "bundle": "Loops over two or three elements do not vectorise; by hand they are unrolled.",
+    "kepler_gradient": "By hand it is the formula of the implicit function. Newton's turns are "
+    "differentiated here, and each orbit's turns run three times, as numbers and not as vectors.",
+    "lorenz_gradient": "The states of all turns are kept and read again in both; what is left is "
+    "the order in which LLVM schedules a few dozen operations that wait for each other.",
+    "attention": "Most of the time is that of matrix products, which all take from BLAS; the "
+    "softmax between them makes the difference, by a few per cent.",
+}
