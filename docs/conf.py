@@ -35,6 +35,14 @@ autolink_namespaces = {
     "nn": ["autotrace.nn"],
     "numpy_coverage": ["autotrace.numpy", "autotrace.numpy.linalg", "autotrace.numpy.fft"],
     "random": ["autotrace.random"],
+    "scipy": [
+        "autotrace.scipy.fft",
+        "autotrace.scipy.signal",
+        "autotrace.scipy.interpolate",
+        "autotrace.scipy.integrate",
+        "autotrace.scipy.cluster.vq",
+        "autotrace.scipy.spatial.transform",
+    ],
     "special_functions": ["autotrace.scipy.special", "autotrace.scipy.stats"],
 }
 

@@ -59,7 +59,7 @@ class NameLinks(SphinxPostTransform):
 
     def _candidates(self, text: str) -> Iterator[str]:
         name = _CALL.sub("", text).removeprefix("autotrace.").removeprefix("at.")
-        if not name.startswith(("numpy.", "scipy.")) or text.startswith(("autotrace.", "at.")):
+        if name.split(".")[0] not in ("numpy", "scipy") or text.startswith(("autotrace.", "at.")):
             yield f"autotrace.{name}"
         _, _, own = self.env.docname.partition("api/")
         own = "" if own == "autotrace.numpy" else own  # NumPy's names are those of arguments, too

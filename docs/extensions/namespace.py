@@ -81,7 +81,7 @@ class Namespace(SphinxDirective):
         module = importlib.import_module(name)
         self.env.note_dependency(module.__file__)
         text = _PAGE.sub(r":doc:`/\1`", inspect.getdoc(module) or "")
-        lines = text.splitlines()
+        lines = [f".. py:module:: {name}", "", *text.splitlines()]
         for title, members in group(module, read_groups(list(self.content))).items():
             lines += _section(name, module, title, members)
             self._note_other_names(name, module, members)
