@@ -15,6 +15,7 @@ import functools
 import hashlib
 import os
 import tempfile
+import time
 from pathlib import Path
 
 import llvmlite
@@ -23,6 +24,9 @@ from .engine import processor
 
 #: The folder is cut back to half of this when it is found larger, the longest unused files first.
 _MOST_BYTES = 256 * 1024 * 1024
+#: How often that is looked at, in seconds. A look takes some 10 us a file, which is half a second
+#: for a folder that is nearly full: too much for each process to begin with.
+_LOOK_EVERY = 24 * 3600.0
 _DIGEST = 32
 
 
@@ -38,10 +42,21 @@ def directory() -> Path | None:
     folder = Path(chosen) / "kernels"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _cut_back(folder)
+        if _due(folder.with_name("looked-at")):
+            _cut_back(folder)
     except OSError:
         return None
     return folder
+
+
+def _due(stamp: Path) -> bool:
+    """Whether no process has looked for a while; if so, the stamp says that this one does."""
+    with contextlib.suppress(OSError):
+        if abs(time.time() - stamp.stat().st_mtime) < _LOOK_EVERY:
+            return False
+    with contextlib.suppress(OSError):  # a folder may be there to be read only
+        stamp.touch()
+    return True
 
 
 def _cut_back(folder: Path) -> None:
