@@ -40,6 +40,7 @@ from .core.errors import (
     NonDifferentiableError,
     TracerArrayError,
 )
+from .core.work import set_progress
 from .lax.checkpointing import checkpoint_name
 
 __version__ = "0.1.0"
@@ -97,6 +98,7 @@ __all__ = [
     "random",
     "scipy",
     "set_num_threads",
+    "set_progress",
     "sparse_hessian",
     "sparse_jacobian",
     "sparsity",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
+from ..core.work import note
 from .llvm import cache, engine
 from .llvm.language import BUILTINS, Translator, builds
 from .llvm.values import REGISTER, Builder, Module, Value
@@ -95,7 +96,8 @@ def addresses(sources: Iterable[Source]) -> list[int]:
             missing = [s for s in missing if s not in _addresses]
             names = {s: name_of(s) for s in missing}
             anew = [s for s in missing if not _load(s, names[s])]
-            for source, code in zip(anew, _compile(anew, names), strict=True):
+            compiled = _told(_compile(anew, names), len(missing) - len(anew), len(missing))
+            for source, code in zip(anew, compiled, strict=True):
                 _addresses[source] = engine.load(code, names[source])
                 _counts["compiled"] += 1
                 cache.write(names[source], code)
@@ -114,14 +116,23 @@ def _load(source: Source, name: str) -> bool:
     return True
 
 
-def _compile(sources: list[Source], names: dict[Source, str]) -> list[bytes]:
+def _compile(sources: list[Source], names: dict[Source, str]) -> Iterator[bytes]:
     texts = [llvm_text(s, names[s]) for s in sources]
     unroll = [s.unroll for s in sources]
     if len(texts) < 2:
-        return list(map(engine.machine_code, texts, unroll))
+        yield from map(engine.machine_code, texts, unroll)
+        return
     # LLVM runs without the interpreter's lock: two kernels compile in little more time than one.
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(engine.machine_code, texts, unroll))
+        yield from pool.map(engine.machine_code, texts, unroll)
+
+
+def _told(codes: Iterable[bytes], done: int, total: int) -> Iterator[bytes]:
+    """The same, with a word to who waits for them."""
+    note(f"{done} of {total} kernels")
+    for number, code in enumerate(codes, done + 1):
+        note(f"{number} of {total} kernels")
+        yield code
 
 
 def machine_code(source: Source, name: str) -> bytes:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.config import config
 from ..core.jaxpr import Jaxpr, check_pickles
+from ..core.work import note
 from ..transforms.evaluate import eval_jaxpr
 from ..transforms.simplify import simplify_jaxpr
 from ..transforms.stage import as_numpy
@@ -48,6 +49,7 @@ class Program:
         #: Where inputs are not in C order: the strides of each, or None.
         self.layouts = layouts or (None,) * len(self.jaxpr.invars)
         self._variants: dict[Layouts, Program] = {}
+        note(f"planning {len(self.jaxpr.eqns)} equations")
         self.plan = plan = Plan(self.jaxpr, self.layouts)
         steps: list[Lowered | Routine | HostStep | Structured] = []
         for step in plan.steps:

@@ -17,6 +17,7 @@ from ..core.config import attention, config, on_update
 from ..core.errors import ConcretizationError, located
 from ..core.jaxpr import Jaxpr
 from ..core.trace import Tracer, active_traces, get_aval
+from ..core.work import working
 from ..lax.calls import jit_p
 from ..lax.generators import is_generator, original, stand_in
 from ..transforms.backends import (
@@ -39,6 +40,7 @@ from .differentiate import aval_like
 from .explained import Explanation
 from .inspect import ShapeDtypeStruct
 from .paths import Follow, Paths
+from .reasons import log_trace, why_traced
 from .staged import Call, Shortcut, StagedProgram, checking, leaf_key, staging
 from .stages import Lowered, Traced
 
@@ -157,7 +159,7 @@ class JitFunction:
 
     def _compiled(self, jaxpr: Jaxpr, backend: str) -> Executable:
         before = compile_counts(backend)
-        executable = compile_jaxpr(jaxpr, backend)
+        executable = compile_jaxpr(jaxpr, backend, name_of(self.__wrapped__))
         for name, count in compile_counts(backend).items():
             self._counts[name] += count - before[name]
         return executable
@@ -359,6 +361,7 @@ class JitFunction:
             self._max_paths,
             self._counts,
         )
+        self._log(call)
         program, result = paths.begin(call.leaves, self._backend)
         return (paths, result) if program is None else (program, _PENDING)
 
@@ -366,9 +369,17 @@ class JitFunction:
         """Stage for a signature, whatever the values."""
         flat = self._flat(call.in_tree, call.static)
         avals: Sequence[ShapedArray] = call.key[1]  # type: ignore[index]
+        self._log(call)
         self._counts["traces"] += 1
-        jaxpr, closed_over = hoist_tracers(stage(flat, avals, "jit"))
+        with working(f"tracing {name_of(self.__wrapped__)}"):
+            jaxpr, closed_over = hoist_tracers(stage(flat, avals, "jit"))
         return StagedProgram(jaxpr, flat.out_tree, closed_over)
+
+    def _log(self, call: Call) -> None:
+        """Tell the log that it is traced for a signature."""
+        avals: Sequence[ShapedArray] = call.key[1]  # type: ignore[index]
+        programs, traces = self._programs, self._counts["traces"]
+        log_trace(name_of(self.__wrapped__), avals, lambda: why_traced(call.key, programs, traces))
 
     def _flat(self, in_tree: tree.TreeDef, static: tuple) -> FlatFunction:
         """The function of the array leaves."""

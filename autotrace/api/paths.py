@@ -22,12 +22,14 @@ from ..core.errors import ConcretizationError, located
 from ..core.jaxpr import Jaxpr
 from ..core.source import Location, describe
 from ..core.trace import Tracer, any_staging
+from ..core.work import working
 from ..lax.calls import jit_p
 from ..transforms.backends import Executable
 from ..transforms.paths import Diverged, Foreseen, PathTrace
 from ..transforms.questions import MANY_TURNS, End, Node, Segment, Tree, Values
 from ..transforms.stage import as_numpy, hoist_tracers
 from .arguments import FlatFunction, plain
+from .reasons import log_path, log_trace
 from .staged import StagedProgram, checking, clock, staging
 from .turns import Turns, outermost
 
@@ -102,15 +104,17 @@ class Paths:
         trace = PathTrace(
             self.tree, lambda s, args: self._run(s, args, backend), values, trail, keep
         )
+        job = working(f"tracing {self.name}", lambda: f"{len(trace.eqns)} equations")
         flat = self._flat()
         try:
-            with patient_collector(), trace:
+            with job, patient_collector(), trace:
                 outs = flat(*[trace.new_input(a) for a in self._avals])
                 if trace.node is None and not trail:
                     jaxpr, closed_over = hoist_tracers(trace.program(outs))
                     return StagedProgram(jaxpr, flat.out_tree, closed_over, trace.closed_over), None
                 if trace.onward is None:
                     end, results = trace.end(outs, flat.out_tree)
+                    log_path(self.name, _last_question(end), self.tree.ends)
         except (Foreseen, Exception):
             if trace.onward is None:
                 raise
@@ -121,6 +125,7 @@ class Paths:
 
     def _extend(self, values: Values, trail: list[Any], backend: str, leaves: Sequence[Any]) -> Any:
         """Trace a path that no call has taken yet, from where it leaves the known ones."""
+        log_trace(self.name, self._avals, lambda: "a path not taken before")
         try:
             return self._trace(values, trail, backend, leaves)[1]
         except Diverged as error:
@@ -419,6 +424,14 @@ class Paths:
         if any(isinstance(x, Tracer) for x in leaves):
             return results  # whoever made the tracers sees to it
         return plain(results, [*leaves, *self.tree.constants.values()])
+
+
+def _last_question(end: End) -> str:
+    """What was asked last before an end, where, and what the answer was."""
+    if end.parent is None:
+        return "it asks for nothing"
+    question = end.parent.question
+    return f"{question.asked} is {question.text(question.key(end.after))} at {question.location}"
 
 
 def _times(count: int) -> str:

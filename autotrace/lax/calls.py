@@ -39,8 +39,8 @@ jit_p = Primitive("jit", multiple_results=True, passes_zeros=True)
 
 
 @jit_p.def_impl
-def _jit_impl(*args: Any, jaxpr: Jaxpr, backend: str, **_: Any) -> list[Any]:
-    return compile_jaxpr(jaxpr, backend)(*args)
+def _jit_impl(*args: Any, jaxpr: Jaxpr, backend: str, name: str, **_: Any) -> list[Any]:
+    return compile_jaxpr(jaxpr, backend, name)(*args)
 
 
 def call_abstract(*avals: ShapedArray, jaxpr: Jaxpr, **_: Any) -> list[ShapedArray]:

@@ -10,6 +10,7 @@ may answer ``NotImplemented`` or ``Ellipsis`` and leave the call to the executab
 from __future__ import annotations
 
 import importlib
+import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from ..core.avals import float0
 from ..core.config import config
 from ..core.jaxpr import Eqn, Jaxpr, Var, check_pickles, sub_jaxprs
 from ..core.source import GENERATED
+from ..core.work import logger, logging_on, working
 from .evaluate import eval_jaxpr
 from .simplify import simplify_jaxpr
 from .stage import as_numpy
@@ -201,14 +203,32 @@ def compile_counts(name: str) -> dict[str, int]:
 _compiled: weakref.WeakKeyDictionary[Jaxpr, dict[str, Executable]] = weakref.WeakKeyDictionary()
 
 
-def compile_jaxpr(jaxpr: Jaxpr, backend: str) -> Executable:
-    """The executable of a jaxpr, made once for each backend and kept as long as the jaxpr is."""
+def compile_jaxpr(jaxpr: Jaxpr, backend: str, name: str = "a program") -> Executable:
+    """The executable of a jaxpr, made once for each backend and kept as long as the jaxpr is.
+
+    Args:
+      name: what the program is called where long work is shown.
+    """
     by_backend = _compiled.get(jaxpr)
     if by_backend is None:
         by_backend = _compiled.setdefault(jaxpr, {})
     executable = by_backend.get(backend)
     if executable is None:
-        executable = by_backend[backend] = get_backend(backend)(jaxpr)
+        executable = by_backend[backend] = _compile(jaxpr, backend, name)
+    return executable
+
+
+def _compile(jaxpr: Jaxpr, backend: str, name: str) -> Executable:
+    before, start = compile_counts(backend), time.perf_counter()
+    with working(f"compiling {name}", f"{len(jaxpr.eqns)} equations"):
+        executable = get_backend(backend)(jaxpr)
+    if logging_on():
+        made = {k: n - before[k] for k, n in compile_counts(backend).items()}
+        kernels = f", {made['compiled']} kernels anew, {made['loaded']} from disk" if made else ""
+        logger.debug(
+            "compiled %s for %s: %d equations%s, %.3f s",
+            *(name, backend, len(jaxpr.eqns), kernels, time.perf_counter() - start),
+        )
     return executable
 
 
