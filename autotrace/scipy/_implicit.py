@@ -146,6 +146,12 @@ class Problem:
         )
         return other
 
+    def calling(self, call: Callable, vector: bool = False) -> Problem:
+        """The same arguments, with the function called in another way, of a flat vector."""
+        other = copy.copy(self)
+        other._recipe = replace(self._recipe, call=call, vector=vector, structure=None)
+        return other
+
     def unravel(self, v: Any) -> Any:
         """A flat vector in the structure of the unknowns."""
         return self._recipe.unravel(v)

@@ -1,5 +1,5 @@
-"""``scipy.integrate`` on arrays and on traced values: integrals of samples, and of functions by
-fixed rules."""
+"""``scipy.integrate`` on arrays and on traced values: integrals of samples, of functions by fixed
+rules, and of differential equations."""
 
 from __future__ import annotations
 
@@ -8,13 +8,24 @@ from typing import Any
 
 import numpy as np
 from scipy import integrate as _scipy
+from scipy import optimize
 
 from .. import numpy as anp
 from ..core.errors import located
+from ..core.trace import active_traces
 from ..numpy.dispatch import implements, is_traced
 from ..numpy.manipulation import normal_axis, operand
+from ._runge_kutta import solve
 
-__all__ = ["cumulative_simpson", "cumulative_trapezoid", "fixed_quad", "simpson", "trapezoid"]
+__all__ = [
+    "cumulative_simpson",
+    "cumulative_trapezoid",
+    "fixed_quad",
+    "odeint",
+    "simpson",
+    "solve_ivp",
+    "trapezoid",
+]
 
 
 def _samples(y: Any, x: Any, axis: int) -> tuple[Any, Any]:
@@ -189,3 +200,159 @@ def fixed_quad(func: Callable, a: Any, b: Any, args: tuple = (), n: int = 5) -> 
     nodes, weights = np.polynomial.legendre.leggauss(n)
     places = (b - a) * (nodes + 1) / 2 + a
     return (b - a) / 2 * anp.sum(weights * func(places, *args), -1), None
+
+
+# --- differential equations ----------------------------------------------------------------------
+
+
+def _initial(y0: Any, what: str) -> Any:
+    y0 = operand(y0)
+    if y0.ndim > 1:
+        raise ValueError(located(f"{what}: y0 must be 1-dimensional, got shape {y0.shape}"))
+    y0 = anp.reshape(y0, (-1,))
+    return y0 if y0.dtype.kind in "fc" else anp.astype(y0, np.float64)
+
+
+def odeint(
+    func: Callable,
+    y0: Any,
+    t: Any,
+    args: Any = (),
+    *,
+    rtol: Any = None,
+    atol: Any = None,
+    h0: Any = 0.0,
+    hmax: Any = 0.0,
+    mxstep: int = 0,
+    tfirst: bool = False,
+    **settings: Any,
+) -> Any:
+    """As ``scipy.integrate.odeint``: the solution of ``dy/dt = func(y, t, *args)``.
+
+    Outside of traced code it is SciPy's (LSODA). Traced, it is one compiled loop of Dormand and
+    Prince's method of order 5 with steps of its own choice, for equations that are not stiff. Its
+    derivatives are those of the steps taken, with their lengths as constants: exact for the
+    numbers that come out, in both modes and of any order, with respect to ``y0``, ``t``, ``args``
+    and what else ``func`` uses. Under ``vmap`` each example takes steps of its own.
+
+    Args:
+      func: of the values, an array of shape ``(n,)``, and a time, to the values' slopes; with
+        ``tfirst`` the time comes first.
+      y0: the values at ``t[0]``, of shape ``(n,)``.
+      t: times in rising or falling order, of shape ``(m,)``.
+      args: further arguments of ``func``.
+      rtol, atol: the error allowed in a step; 1.49e-8 when None.
+      h0, hmax: the first step and the longest one; 0 leaves it to the method.
+      mxstep: how many steps there may be from one time to the next; beyond, values are NaN. 0: as
+        many as SciPy allows, and in traced code 100,000.
+      settings: SciPy's other arguments, without effect in traced code, where ``full_output`` is
+        refused.
+
+    Returns:
+      An array of shape ``(m, n)``, of float64 in SciPy and of the dtype of ``y0`` in traced code.
+
+    >>> from autotrace import grad
+    >>> t = np.array([0.0, 1.0, 2.0])
+    >>> decay = lambda y, t, rate: -rate * y
+    >>> grad(lambda rate: odeint(decay, np.ones(1), t, args=(rate,))[-1, 0])(0.5).round(6)
+    np.float64(-0.735759)
+    """
+    args = tuple(args) if isinstance(args, tuple | list) else (args,)
+    if not active_traces():
+        given = {"rtol": rtol, "atol": atol, "h0": h0, "hmax": hmax, "mxstep": mxstep}
+        return _scipy.odeint(func, y0, t, args, tfirst=tfirst, **given, **settings)
+    if settings.get("full_output"):
+        raise NotImplementedError(located("odeint: in traced code without full_output"))
+
+    def slopes(time: Any, y: Any) -> Any:
+        return anp.asarray(func(time, y, *args) if tfirst else func(y, time, *args))
+
+    return solve(
+        slopes,
+        operand(t) * 1.0,
+        _initial(y0, "odeint"),
+        rtol=1.49012e-8 if rtol is None else rtol,
+        atol=1.49012e-8 if atol is None else atol,
+        first_step=h0 or None,
+        max_step=hmax or np.inf,
+        max_steps=mxstep or 100_000,
+    )
+
+
+def solve_ivp(
+    fun: Callable,
+    t_span: Any,
+    y0: Any,
+    method: Any = "RK45",
+    t_eval: Any = None,
+    dense_output: bool = False,
+    events: Any = None,
+    vectorized: bool = False,
+    args: Any = None,
+    *,
+    rtol: Any = 1e-3,
+    atol: Any = 1e-6,
+    first_step: Any = None,
+    max_step: Any = np.inf,
+    **options: Any,
+) -> Any:
+    """As ``scipy.integrate.solve_ivp``: the solution of ``dy/dt = fun(t, y, *args)``.
+
+    Outside of traced code it is SciPy's. Traced, it has the method ``"RK45"`` and the values at
+    ``t_eval``, or where that is None at both ends; see ``odeint``.
+
+    Args:
+      fun: of a time and the values, an array of shape ``(n,)``, to the values' slopes.
+      t_span: the first time and the last one.
+      y0: the values at the first.
+      t_eval: times between them, in their order.
+      args: further arguments of ``fun``.
+      rtol, atol, first_step, max_step: as for SciPy's function.
+      method, dense_output, events, vectorized, options: as for SciPy's function; in traced code
+        ``"RK45"`` and nothing.
+
+    Returns:
+      SciPy's result; in traced code with ``t``, ``y`` of shape ``(n, m)``, ``success`` and
+      ``status``. Where a value has become NaN, ``success`` is False.
+
+    Raises:
+      NotImplementedError: in traced code, with another method, events or ``dense_output``.
+
+    >>> from autotrace import grad
+    >>> f = lambda t, y, rate: -rate * y
+    >>> tight = {"rtol": 1e-9, "atol": 1e-9}
+    >>> end = lambda rate: solve_ivp(f, (0.0, 2.0), [1.0], args=(rate,), **tight).y[0, -1]
+    >>> grad(end)(0.5).round(6)
+    np.float64(-0.735759)
+    """
+    if not active_traces():
+        return _scipy.solve_ivp(
+            fun, t_span, y0, method, t_eval, dense_output, events, vectorized, args,
+            rtol=rtol, atol=atol, first_step=first_step, max_step=max_step, **options,
+        )  # fmt: skip
+    if method != "RK45" or dense_output or events is not None:
+        raise NotImplementedError(
+            located(
+                "solve_ivp: in traced code there is the method 'RK45', without events and "
+                "dense_output",
+                "What to do: call SciPy's through autotrace.pure_callback; or write the steps as a "
+                "loop.",
+            )
+        )
+    first, last = t_span
+    times = anp.stack([first, last]) if t_eval is None else operand(t_eval) * 1.0
+    places = times if t_eval is None else anp.concatenate([anp.reshape(first, 1), times])
+    given = tuple(args) if args is not None else ()
+    found = solve(
+        lambda t, y: anp.asarray(fun(t, y, *given)),
+        places * 1.0,
+        _initial(y0, "solve_ivp"),
+        rtol=rtol,
+        atol=atol,
+        first_step=first_step,
+        max_step=max_step,
+    )
+    y = found if t_eval is None else found[1:]
+    good = anp.all(anp.isfinite(y))
+    status = anp.where(good, 0, -1)
+    return optimize.OptimizeResult(t=times, y=y.T, sol=None, success=good, status=status)

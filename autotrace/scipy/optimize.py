@@ -11,13 +11,17 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from .. import numpy as anp
 from ..api.arguments import check_callable, name_of
 from ..api.differentiate import elementwise_grad, grad, jvp, value_and_grad
+from ..api.inspect import eval_shape
 from ..api.jacobians import hessian, jacfwd
 from ..api.sparse import sparse_hessian, sparse_jacobian
 from ..core.errors import located
@@ -80,10 +84,11 @@ def minimize(
     Returns:
       SciPy's ``OptimizeResult``, with ``x`` in the structure of ``x0``. In traced code it has
       ``x``, ``fun``, ``success``, ``status``, ``nit`` and ``nfev``, of which the first two have
-      derivatives with respect to ``args``, the bounds, and what else ``fun`` uses.
+      derivatives with respect to ``args``, the bounds, and what else ``fun`` and the constraints
+      use.
 
-    Raises:
-      NotImplementedError: in traced code, with constraints.
+    Under constraints the derivatives are those of the conditions of Karush, Kuhn and Tucker, with
+    the constraints that hold as equations at the minimum, which must be independent of each other.
 
     >>> import numpy as np
     >>> from autotrace import grad
@@ -103,13 +108,7 @@ def minimize(
     settings |= {"method": method, "jac": jac, "hess": hess, "hessp": hessp}
     if active_traces():
         if constraints:
-            raise NotImplementedError(
-                located(
-                    "minimize: a minimum under constraints has no derivative here",
-                    "What to do: bounds have one; or have the constraints in the function, by a "
-                    "change of variables or a penalty.",
-                )
-            )
+            return _constrained_minimum(problem, bounds, constraints, settings)
         return _traced_minimum(problem, bounds, settings)
     return problem.finished(_minimum(problem, bounds, constraints, settings))
 
@@ -192,7 +191,8 @@ def _constraint(problem: Problem, constraint: Any, method: Any) -> Any:
     jac, hess = constraint.jac, constraint.hess
     if isinstance(jac, str):  # of differences
         jac = own.compiled(jacfwd)
-    if isinstance(hess, optimize.BFGS):  # what there is when none is given
+    # What there is when none is given, and a warning where one is and is not used.
+    if isinstance(hess, optimize.BFGS) and method not in _FIRST_ORDER:
         hess = own.compiled(_weighted_hessian)
     return optimize.NonlinearConstraint(
         own.compiled(), constraint.lb, constraint.ub, jac, hess, constraint.keep_feasible
@@ -216,6 +216,120 @@ def _traced_minimum(problem: Problem, bounds: Any, settings: dict) -> Any:
     counts = ("success", "status", "nit", "nfev")
     f, x, info = find_root(problem, solve, stationary, counts, (low, high))
     return optimize.OptimizeResult(x=problem.unravel(x), fun=_scalar(f)(x), **info)
+
+
+# --- constraints ---------------------------------------------------------------------------------
+
+#: How near to its bound a constraint holds as an equation.
+_ACTIVE = 1e-4
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Calls a function of unknowns and multipliers, with some of its results.
+
+    Attributes:
+      places: those of the results that are wanted; the first result is what is minimized.
+      multipliers: how many there are.
+    """
+
+    places: int | tuple[int, ...]
+    multipliers: int
+
+    def __call__(self, fun: Callable, v: Any, *args: Any) -> Any:
+        values = fun(np.concatenate([v, np.zeros(self.multipliers)]), *args)
+        return values[np.array(self.places)]
+
+
+def _with_bounds(problem: Problem, constraint: Any) -> tuple[Callable, Any, Any]:
+    """A constraint as a function of the flat unknowns, and the bounds of its results."""
+    if isinstance(constraint, dict):
+        own = problem.of(constraint["fun"], constraint.get("args", ()))
+        return own.plain(), 0.0, 0.0 if constraint["type"] == "eq" else np.inf
+    if isinstance(constraint, optimize.LinearConstraint):
+        matrix = np.atleast_2d(constraint.A)
+        return lambda v: matrix @ v, constraint.lb, constraint.ub
+    return problem.of(constraint.fun, ()).plain(), constraint.lb, constraint.ub
+
+
+def _constrained_minimum(
+    problem: Problem, bounds: Any, constraints: Sequence[Any], settings: dict
+) -> Any:
+    """A minimum and the constraints' multipliers, as a root of the conditions for both."""
+    parts = [_with_bounds(problem, c) for c in constraints]
+    start, objective = problem.start, problem.plain()
+    shapes = [eval_shape(g, start).shape for g, _, _ in parts]
+    size, count = start.size, sum(math.prod(shape) for shape in shapes)
+    lower, upper = (
+        np.concatenate(
+            [np.ravel(anp.broadcast_to(b, s)) for b, s in zip(side, shapes, strict=True)]
+        )
+        for side in ([low for _, low, _ in parts], [high for _, _, high in parts])
+    )
+
+    def everything(z: Any) -> Any:
+        v = z[:size]
+        return np.concatenate([np.reshape(objective(v), 1), *(np.ravel(g(v)) for g, _, _ in parts)])
+
+    whole = Problem("minimize", everything, np.concatenate([start, np.zeros(count)]))
+
+    def solve(own: Problem, low: Any, high: Any, lower: Any, upper: Any) -> Any:
+        own.start = own.start[:size]
+        limits = None if low is None else optimize.Bounds(low, high)
+        method = (settings["method"] or "SLSQP").lower()
+        minimized = own.calling(_Part(0, count))
+        limited = own.calling(_Part(tuple(range(1, count + 1)), count), vector=True)
+        equal = lower == upper
+        made = [_limited(own, lower, upper, rows, method) for rows in (equal, ~equal) if rows.any()]
+        goal, derivatives = _objective(minimized, method, settings)
+        given = {**settings, **derivatives, "method": method, "bounds": limits}
+        result = optimize.minimize(goal, own.start, constraints=made, **given)
+        gradient = minimized.compiled(_gradient)(result.x)
+        values, jacobian = limited.compiled()(result.x), limited.compiled(jacfwd)(result.x)
+        free = np.ones(size, bool) if low is None else _between(result.x, low, high)
+        held = ~_between(values, lower, upper)
+        multipliers = np.zeros(count)
+        multipliers[held] = np.linalg.lstsq(jacobian[held][:, free].T, gradient[free])[0]
+        result.x = np.concatenate([result.x, multipliers])
+        return result
+
+    def conditions(f: Callable, z: Any, low: Any, high: Any, lower: Any, upper: Any) -> Any:
+        v, multipliers = z[:size], z[size:]
+
+        def lagrangian(v: Any) -> Any:
+            values = f(np.concatenate([v, multipliers]))
+            return values[0] - np.sum(multipliers * values[1:])
+
+        limited = f(z)[1:]
+        slack = _projected(multipliers, limited, lower, upper)
+        return np.concatenate([_projected(grad(lagrangian)(v), v, low, high), slack])
+
+    counts = ("success", "status", "nit", "nfev")
+    more = (*_limits(bounds, size), lower, upper)
+    f, z, info = find_root(whole, solve, conditions, counts, more)
+    return optimize.OptimizeResult(x=problem.unravel(z[:size]), fun=f(z)[0], **info)
+
+
+def _limited(
+    problem: Problem, lower: np.ndarray, upper: np.ndarray, rows: np.ndarray, method: str
+) -> Any:
+    """Some of the constraints, for SciPy."""
+    part = _Part(tuple((1 + np.flatnonzero(rows)).tolist()), rows.size)
+    own = problem.calling(part, vector=True)
+    bends = {} if method in _FIRST_ORDER else {"hess": own.compiled(_weighted_hessian)}
+    return optimize.NonlinearConstraint(
+        own.compiled(), lower[rows], upper[rows], own.compiled(jacfwd), **bends
+    )
+
+
+def _gradient(f: Callable) -> Callable:
+    return grad(_scalar(f))
+
+
+def _between(x: Any, low: Any, high: Any) -> Any:
+    """Which numbers are well within their bounds."""
+    near = _ACTIVE * (1 + np.abs(x))
+    return (x - low > near) & (high - x > near)
 
 
 def _limits(bounds: Any, size: int) -> tuple[Any, Any]:

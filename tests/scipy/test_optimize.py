@@ -206,13 +206,57 @@ def test_a_minimum_in_a_program():
     np.testing.assert_allclose(f(np.ones(3))[0], 4 * np.sin(np.ones(3)), atol=1e-6)
 
 
-def test_constrained_derivatives_are_refused():
-    def f(a):
-        constraint = {"type": "eq", "fun": lambda x: x.sum()}
-        return optimize.minimize(lambda x: np.sum((x - a) ** 2), X0, constraints=constraint).x.sum()
+def constrained(a, method="SLSQP", options=None):
+    """One equation, one inequality that holds as an equation and one that does not, and bounds."""
+    constraints = [
+        {"type": "eq", "fun": lambda x: np.sum(x) - 1},
+        {"type": "ineq", "fun": lambda x, b: b / 3 - x[0], "args": (a,)},
+        {"type": "ineq", "fun": lambda x: 10 - x @ x},
+    ]
+    target = a * np.array([1.0, 0.5, -0.3, 0.2])
+    return optimize.minimize(
+        lambda x: np.sum((x - target) ** 2 * np.arange(1.0, 5.0)) + np.sum(x**4),
+        np.zeros(4),
+        constraints=constraints,
+        bounds=[(-3, 3), (-3, 3), (0.1, None), (None, None)],
+        method=method,
+        options=options or {"ftol": 1e-14},
+    )
 
-    with pytest.raises(NotImplementedError, match="under constraints"):
-        at.grad(f)(1.0)
+
+def test_a_minimum_under_constraints():
+    weights = np.array([1.0, 3.0, 2.0, -1.0])
+    place = at.jit(lambda a: constrained(a).x)
+    slope = at.grad(lambda a: place(a) @ weights)(0.8)
+    step = 1e-3
+    expected = (constrained(0.8 + step).x - constrained(0.8 - step).x) @ weights / (2 * step)
+    np.testing.assert_allclose(place(0.8), constrained(0.8).x, atol=1e-7)
+    np.testing.assert_allclose(slope, expected, rtol=1e-4)
+    np.testing.assert_allclose(at.jacfwd(place)(0.8) @ weights, slope)
+    value = at.grad(lambda a: constrained(a).fun)
+    bend = (value(0.8 + step) - value(0.8 - step)) / (2 * step)
+    np.testing.assert_allclose(at.grad(value)(0.8), bend, rtol=1e-4)
+    tight = {"gtol": 1e-10, "xtol": 1e-12, "barrier_tol": 1e-10}
+    other = at.grad(lambda a: constrained(a, "trust-constr", tight).x @ weights)(0.8)
+    np.testing.assert_allclose(other, slope, atol=1e-4)
+
+
+def test_derivatives_in_a_constraints_bounds():
+    matrix = np.array([[1.0, -2.0]])
+
+    def nearest(b):
+        constraints = [
+            scipy.optimize.NonlinearConstraint(lambda x: x["u"] @ x["u"][::-1], -np.inf, b),
+            scipy.optimize.LinearConstraint(matrix, -b, b),
+        ]
+        found = optimize.minimize(
+            lambda x: np.sum((x["u"] - 1) ** 2), {"u": np.zeros(2)}, constraints=constraints
+        )
+        return found.x["u"] @ np.array([1.0, 2.0])
+
+    step = 1e-4
+    expected = (nearest(0.7 + step) - nearest(0.7 - step)) / (2 * step)
+    np.testing.assert_allclose(at.grad(nearest)(0.7), expected, rtol=1e-4)
 
 
 def test_minimize_scalar():
