@@ -290,9 +290,9 @@ at.grad(special.kv)(0.5, 1.0)                       # in the order
   computes them: such functions fuse with what is around them. A *host step* calls SciPy from the
   compiled program.
 - **Derivatives** are in closed form. Those of the incomplete gamma and beta functions in their
-  parameters, and of `kv` in its order, are integrals, computed to some 1e-12 by Gauss and
-  Legendre's rule; they have derivatives of all orders, too. What has none is refused with
-  `NonDifferentiableError`, which names the argument.
+  parameters, of `kv` in its order and of `vonmises.cdf` in `kappa`, are integrals, computed to some
+  1e-12 by Gauss and Legendre's rule; they have derivatives of all orders, too. What has none is
+  refused with `NonDifferentiableError`, which names the argument.
 - **Limits are values**: `xlogy(0, 0)`, `entr(0)`, `log_ndtr(-1e10)`, densities beyond their
   support (0, with a derivative of 0), Box and Cox's transform at 0.
 - Results have the dtype of SciPy's ufuncs; functions that are none, and the distributions, compute
@@ -327,9 +327,14 @@ of discrete distributions have no derivative. The columns say how `logpdf` (or `
 | --- | --- | --- | --- | --- |
 {distributions}
 
-The derivatives of `betabinom.cdf`, `hypergeom.cdf` and `logser.cdf` in their parameters, and of
-`vonmises.cdf` in `kappa`, are refused. `multivariate_normal`, `multivariate_t`, `dirichlet`,
-`wishart` and `multinomial` have their densities; `gaussian_kde` may be made of traced samples.
+The derivatives of `betabinom.cdf`, `hypergeom.cdf` and `logser.cdf` in their parameters are refused.
+
+There is no `rvs`: samples are quantiles of uniform numbers, `stats.t.ppf(random.uniform(key, shape),
+df)` with a key of `autotrace.random`, with derivatives in all parameters; the distributions that
+`autotrace.random` has itself are faster there.
+
+`multivariate_normal`, `multivariate_t`, `dirichlet`, `wishart` and `multinomial` have their
+densities; `gaussian_kde` may be made of traced samples.
 Of samples: `entropy`, `kurtosis`, `mode`, `moment`, `rankdata`, `sem`, `skew`, `zscore`.
 """
 

@@ -159,7 +159,11 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
 
 
 def zeros_like(x: Any) -> Any:
-    """Zeros of an array's (or tracer's) shape and dtype, read-only, one element of memory."""
+    """Zeros of an array's (or tracer's) shape and dtype, read-only, one element of memory.
+
+    >>> zeros_like(np.ones(2, np.float32))
+    array([0., 0.], dtype=float32)
+    """
     return uniform(x.shape, x.dtype)
 
 

@@ -171,6 +171,9 @@ def sph_legendre_p(n: Any, m: Any, theta: Any) -> Any:
 
     Raises:
       TypeError: for degrees or orders that are not integers.
+
+    >>> sph_legendre_p(1, 0, np.pi / 3).round(6)
+    array([0.244301])
     """
     n, m = _whole("sph_legendre_p", n, m)
     theta, _ = loop_operands(np.true_divide, (theta, theta))

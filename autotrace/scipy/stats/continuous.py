@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ... import lax
 from ... import numpy as anp
+from ...api.differentiate import jvp
 from ..special import (
     betainc,
     betaincc,
@@ -39,7 +41,8 @@ from ..special import (
     xlog1py,
     xlogy,
 )  # fmt: skip
-from ..special.functions import NO_RULE, row
+from ..special.functions import row
+from ..special.incomplete import in_blocks, panel
 from .distribution import Continuous, scipy_stats
 
 _LOG_2, _LOG_PI = math.log(2), math.log(math.pi)
@@ -225,10 +228,67 @@ exponnorm = Continuous(
 )
 
 
+def _log_i0e(kappa: Any) -> Any:
+    """The logarithm of ``i0e`` of numbers not below 0, with the derivatives from above at 0."""
+    at_0 = kappa == 0
+    square = kappa * kappa
+    return anp.where(
+        at_0,
+        square * (0.25 - square / 64) - kappa,
+        anp.log(i0e(anp.where(at_0, 1.0, kappa))),
+    )
+
+
 def _vonmises_logpdf(y: Any, kappa: Any) -> Any:
-    return kappa * cosm1(y) - 2 * _HALF_LOG_TWO_PI - anp.log(i0e(kappa))
+    return kappa * cosm1(y) - 2 * _HALF_LOG_TWO_PI - _log_i0e(kappa)
 
 
+def _vonmises_density(y: Any, kappa: Any, order: int = 0) -> Any:
+    """The density, or a derivative of it with respect to ``kappa``."""
+    if not order:
+        return anp.exp(_vonmises_logpdf(y, kappa))
+    k = kappa + anp.zeros_like(y)
+    return jvp(lambda k: _vonmises_density(y, k, order - 1), (k,), (anp.ones_like(k),))[1]
+
+
+@in_blocks
+def _vonmises_concentration_host(y: np.ndarray, kappa: np.ndarray, *, order: int) -> np.ndarray:
+    """A derivative of the distribution function with respect to ``kappa``.
+
+    The function is a quotient of integrals of ``exp(kappa (cos(t) - 1))``, up to ``y`` and up to pi,
+    whose derivatives have ``cos(t) - 1`` as a factor. It is computed on the side on which it is
+    less than a half.
+    """
+    good = (kappa >= 0) & np.isfinite(kappa) & np.isfinite(y)
+    kappa, y = np.where(good, kappa, 1.0), np.where(good, y, 0.0)
+    y = y - 2 * np.pi * np.round(y / (2 * np.pi))
+    sign, y = np.where(y > 0, -1.0, 1.0), -np.abs(y)
+    # 1 - cos(t) is at least 2 (t / pi)**2, and exp(-45) is nothing.
+    reach = np.minimum(np.pi * np.sqrt(22.5 / np.maximum(kappa, 1.0)), np.pi)
+
+    def integral(start: np.ndarray, power: int) -> np.ndarray:
+        def integrand(t: Any, k: Any) -> Any:
+            fall = -2 * np.sin(0.5 * t) ** 2
+            return fall**power * np.exp(k * fall)
+
+        return panel(integrand, start, np.maximum(start - reach, -np.pi) - start, kappa)
+
+    whole = [2 * integral(np.zeros_like(y), n) for n in range(order + 1)]
+    found: list[np.ndarray] = []
+    for n in range(order + 1):
+        known = sum(math.comb(n, k) * found[k] * whole[n - k] for k in range(n))
+        found.append((integral(y, n) - known) / whole[0])
+    return np.where(good, sign * found[order], np.nan)
+
+
+_vonmises_concentration: Callable = row(
+    "vonmises_concentration",
+    "x kappa",
+    lambda out, y, kappa, *, order: _vonmises_density(y, kappa, order),
+    lambda out, y, kappa, *, order: _vonmises_concentration(y, kappa, order=order + 1),
+    host=_vonmises_concentration_host,
+    title="scipy.stats.vonmises.cdf",
+)
 vonmises = Continuous(
     "vonmises",
     "kappa",
@@ -237,13 +297,13 @@ vonmises = Continuous(
     cdf=row(
         "vonmises_cdf",
         "x kappa",
-        lambda out, y, kappa: anp.exp(_vonmises_logpdf(y, kappa)),
-        NO_RULE,
+        lambda out, y, kappa: _vonmises_density(y, kappa),
+        lambda out, y, kappa: _vonmises_concentration(y, kappa, order=1),
         host=lambda y, kappa: scipy_stats.vonmises.cdf(y, kappa),
         title="scipy.stats.vonmises.cdf",
     ),
     entropy=lambda kappa: (
-        -kappa * i1e(kappa) / i0e(kappa) + 2 * _HALF_LOG_TWO_PI + anp.log(i0e(kappa)) + kappa
+        -kappa * i1e(kappa) / i0e(kappa) + 2 * _HALF_LOG_TWO_PI + _log_i0e(kappa) + kappa
     ),
 )
 
