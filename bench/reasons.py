@@ -24,10 +24,12 @@ REASONS = {
     "of the error function is evaluated for each here.",
     "gamma": _RANDOM + " Rejection is a loop for each number, with numbers from a key of its own.",
     "bundle": "Loops over two or three elements do not vectorise; by hand they are unrolled.",
-    "kepler_gradient": "By hand it is the formula of the implicit function. Newton's turns are "
-    "differentiated here, and each orbit's turns run three times, as numbers and not as vectors.",
-    "lorenz_gradient": "The states of all turns are kept and read again in both; what is left is "
-    "the order in which LLVM schedules a few dozen operations that wait for each other.",
+    "kepler_gradient": "By hand it is the formula of the implicit function. Here each orbit's "
+    "turns of Newton run three times, as numbers and not as vectors: for the solution, for what the "
+    "derivative needs of each turn, and backwards.",
+    "lorenz_gradient": "The body is Runge and Kutta's four slopes of three numbers, which wait for "
+    "each other; its coefficients as a matrix of 3 x 3 would be three times the work of going "
+    "through them backwards.",
     "attention": "Most of the time is that of matrix products, which all take from BLAS; the "
     "softmax between them makes the difference, by a few per cent.",
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -135,6 +136,7 @@ class _Writer:
         self.cared_for: set[int] = set()
         self.head: list[str] = []
         self.lines: list[str] = []
+        self.tail: list[str] = []
         self.depth = 1
         self.table: list[int] = []
         self.patches: list[tuple[int, int, int]] = []
@@ -159,7 +161,8 @@ class _Writer:
 
     def source(self) -> Source:
         head = ["def control(table, start, stop):", "    words = pointer_int64(table)"]
-        text = "\n".join([*head, *(f"    {line}" for line in self.head), *self.lines]) + "\n"
+        lines = [f"    {line}" for line in self.head], self.lines, [f"    {t}" for t in self.tail]
+        text = "\n".join(itertools.chain(head, *lines)) + "\n"
         helpers: list[tuple] = [_EXCHANGE]
         if self.shared:
             helpers = [*team.HELPERS, *helpers]
@@ -516,23 +519,33 @@ class _Writer:
     def row(self, step: Loops) -> None:
         self.loops += 1
         number = self.loops
-        malloc, free = (self.word(a) for a in _allocators())
-        count = f"count{number}"
+        count, memory, room = f"count{number}", f"memory{number}", f"room{number}"
         self.line(f"{count} = {self.element(step.turns)}")
-        self.line(f"room{number} = 1")
-        for slot, size, dtype in step.handed:
-            bytes_ = f"max({count} * {self.word(size * dtype.itemsize)}, 8)"
-            self.line(f'memory{slot} = invoke({malloc}, "int64(int64)", {bytes_})')
-            self.line(f"if memory{slot} == 0:")
-            self.line(f"    room{number} = 0")
-            self.line(f"p{slot} = pointer_{_pointer_dtype(dtype)}(memory{slot})")
-            self.pointers[slot] = f"p{slot}"
-        self.line(f"if room{number} == 0:")
+        malloc, free = (self.word(a) for a in _allocators())
+        # One block for all that is handed on, with larger numbers first, so that all are aligned.
+        # It stays for the next time in a loop around, unless that has more turns.
+        handed = sorted(step.handed, key=lambda row: -row[2].itemsize)
+        sizes = [size * dtype.itemsize for _, size, dtype in handed]
+        self.head += [f"{memory} = 0", f"{room} = -1"]
+        self.line(f"if {count} > {room}:")
+        self.line(f'    invoke({free}, "void(int64)", {memory})')
+        block = f"max({count} * {self.word(sum(sizes))}, 8)"
+        self.line(f'    {memory} = invoke({malloc}, "int64(int64)", {block})')
+        self.line(f"    {room} = {count}")
+        self.line(f"if {memory} == 0:")
+        self.line(f"    {room} = -1")
         self.line(f"    {self.status()}[0] = 2")
         self.line("else:")
         self.depth += 1
+        for n, (slot, _, dtype) in enumerate(handed):
+            at = f"{memory} + {count} * {self.word(sum(sizes[:n]))}"
+            self.line(f"p{slot} = pointer_{_pointer_dtype(dtype)}({at})")
+            self.pointers[slot] = f"p{slot}"
         for loop in step.loops:
             self.loop(loop)
         self.depth -= 1
-        for slot, _, _ in step.handed:
-            self.line(f'invoke({free}, "void(int64)", memory{slot})')
+        release = f'invoke({free}, "void(int64)", {memory})'
+        if self.turns > 1:
+            self.tail.append(release)
+        else:
+            self.line(release)

@@ -18,6 +18,7 @@ from ..core.trace import get_aval
 from ..transforms.batch import Axis
 from ..transforms.derived import batched, jvp_of, scatter_outputs, split_linear, transposed
 from ..transforms.evaluate import eval_jaxpr, run_eqns
+from ..transforms.simplify import simplify_jaxpr
 from ..transforms.stage import live_eqns, stage
 from .chains import shortened
 from .loop_sums import Term, terms_of
@@ -257,9 +258,12 @@ def linear_body(jaxpr: Jaxpr, shape: Shape, ins: Flags, outs: Flags) -> LinearBo
       outs: which outputs get one.
     """
     forward, linear, found = split_linear(jaxpr, ins)
+    # So that what is equal is kept once.
+    forward = simplify_jaxpr(forward)
     linear = completed(linear, found, outs, jaxpr.out_avals)
     count = len(jaxpr.outvars)
-    residuals = forward.outvars[count:]
+    needed = forward.outvars[count:]
+    residuals = list(dict.fromkeys(a for a in needed if type(a) is Var))
     eqns, invariant = _invariant_eqns(forward, shape.consts)
     elements = {v: i for i, v in enumerate(shape.split(forward.invars)[2])}
     kept, again = kept_values(forward, residuals, invariant, elements)
@@ -275,16 +279,17 @@ def linear_body(jaxpr: Jaxpr, shape: Shape, ins: Flags, outs: Flags) -> LinearBo
         return [env[v] for v in fixed]
 
     d_consts, d_carry, _ = (sum(part) for part in shape.split(ins))
-    tangents = linear.in_avals[len(residuals) :]
+    tangents = linear.in_avals[len(needed) :]
     first = tangents[: d_consts + d_carry]
 
-    def run(*values: Any) -> list[Any]:
-        rest = iter(values)
+    def run(*operands: Any) -> list[Any]:
+        rest = iter(operands)
         env = {v: next(rest) for v in fixed}
         given = [next(rest) for _ in first]
         env.update((v, next(rest)) for v in (*passed, *kept))
         run_eqns(again, env)
-        return eval_jaxpr(linear, [*(env[v] for v in residuals), *given, *rest])
+        values = [env[a] if type(a) is Var else a.value for a in needed]
+        return eval_jaxpr(linear, [*values, *given, *rest])
 
     groups = [[v.aval for v in fixed], first, [v.aval for v in (*passed, *kept)]]
     avals = [a for group in groups for a in group] + tangents[len(first) :]
