@@ -88,7 +88,8 @@ class Jaxpr(Drawable):
     ``to_dot`` draw it.
 
     Attributes:
-      constvars, consts: the variables of the constants and their values.
+      constvars: the variables of the constants.
+      consts: their values.
       invars: the inputs.
       eqns: the equations, in an order in which they can be run.
       outvars: the outputs: variables or literals.

@@ -20,6 +20,9 @@ from sphinx.util.nodes import make_refnode
 #: The arguments of a call.
 _CALL = re.compile(r"\([\w ,=*.]*\)$")
 
+#: Names of modules that are as often those of arguments.
+_WORDS = ("debug", "random", "testing", "tree")
+
 
 def _described(node: nodes.Node | None) -> Iterator[str]:
     """The names whose entry a node stands in: no link from there to itself."""
@@ -47,6 +50,8 @@ class NameLinks(SphinxPostTransform):
             name = next(found, None)
             if name is not None and name not in _described(literal):
                 entry = self._objects[name]
+                if entry.objtype == "module" and literal.astext() in _WORDS:
+                    continue
                 link = make_refnode(
                     self.app.builder,
                     self.env.docname,

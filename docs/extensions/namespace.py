@@ -29,7 +29,8 @@ def _directive(value: Any) -> tuple[str, list[str]]:
     if inspect.isclass(value):
         if issubclass(value, BaseException):
             return "autoexception", []
-        return "autoclass", [] if issubclass(value, tuple) else [":members:"]
+        plain = type(value) is type and not issubclass(value, tuple)
+        return "autoclass", [":members:"] if plain else []
     return ("autofunction", []) if inspect.isroutine(value) else ("autodata", [":no-value:"])
 
 
@@ -100,7 +101,19 @@ def _link_pages(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines
     lines[:] = [_PAGE.sub(r":doc:`/\1`", line) for line in lines]
 
 
+def _returns_are_prose(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]):
+    """Begin "Returns:" with an empty line of text: what its first line has before a colon would
+    be taken for a type."""
+    for number, line in enumerate(lines):
+        if line.strip() == "Returns:":
+            following = lines[number + 1]
+            indent = len(following) - len(following.lstrip())
+            lines.insert(number + 1, " " * indent + "\\")
+            break
+
+
 def setup(app: Sphinx) -> dict:
     app.connect("autodoc-process-docstring", _link_pages)
+    app.connect("autodoc-process-docstring", _returns_are_prose, priority=400)
     app.add_directive("namespace", Namespace)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

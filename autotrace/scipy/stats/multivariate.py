@@ -281,7 +281,8 @@ class gaussian_kde:  # noqa: N801  SciPy's name
       weights: of shape ``(n,)``; equal ones when None.
 
     Attributes:
-      d, n: the dimension and the number of samples.
+      d: the dimension.
+      n: the number of samples.
       factor: the bandwidth's factor.
       covariance: the kernels' covariance, of shape ``(d, d)``.
 
