@@ -1,7 +1,7 @@
 """Hyperparameters by gradient: weight decays from the derivative of a cross-validation.
 
 Run as ``python docs/examples/bilevel.py``. A logistic regression tells malignant from benign by 30
-measurements, among which are 30 columns of noise. How strongly should the weights decay? The loss in
+measurements, among 30 columns of noise. How strongly should the weights decay? The loss in
 cross-validation has a derivative, which goes through the fits by the implicit function theorem.
 """
 
