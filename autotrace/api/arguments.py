@@ -6,7 +6,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,15 @@ from ..lax.generators import standing_in
 from ..transforms.backends import own
 from ..transforms.held import HeldTracer, lend
 from ..transforms.stage import as_numpy
+
+#: For the types of transforms: of a function's arguments and result, of the first argument, of what
+#: comes beside the result, of a function as it is.
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+R = TypeVar("R")
+A = TypeVar("A")
+S = TypeVar("S")
+F = TypeVar("F", bound=Callable)
 
 
 def check_callable(fun: Any, what: str) -> None:

@@ -9,7 +9,7 @@ import threading
 import types
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any
+from typing import Any, Concatenate, Generic, overload
 
 from ..core import tree
 from ..core.avals import ShapedArray
@@ -30,6 +30,9 @@ from ..transforms.backends import (
 from ..transforms.stage import as_numpy, hoist_tracers, stage
 from .arguments import (
     FlatFunction,
+    P,
+    Q,
+    R,
     check_callable,
     flatten_arrays,
     global_name,
@@ -68,7 +71,7 @@ if hasattr(os, "register_at_fork"):
 _PENDING: Any = object()
 
 
-class JitFunction:
+class JitFunction(Generic[P, R]):
     """A function that is staged and compiled at its first call with each signature.
 
     Made by ``jit``; call it as the function itself.
@@ -76,7 +79,7 @@ class JitFunction:
 
     def __init__(
         self,
-        fun: Callable,
+        fun: Callable[P, R],
         static_argnums: int | Sequence[int] | None = None,
         static_argnames: str | Iterable[str] | None = None,
         backend: str | None = None,
@@ -117,10 +120,16 @@ class JitFunction:
         # A decorated function's name leads to this object, not to the function it wraps.
         return global_name(self) or (JitFunction, (self.__wrapped__, *self._options))
 
+    @overload
+    def __get__(self, instance: None, owner: Any = None) -> JitFunction[P, R]: ...
+    @overload
+    def __get__(
+        self: JitFunction[Concatenate[Any, Q], R], instance: object, owner: Any = None
+    ) -> Callable[Q, R]: ...
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         native = self._native
         if native is not None and not kwargs and not attention.count:
             out = native(*args)
@@ -467,6 +476,26 @@ def _donated_arguments(fun: Callable, argnums: Any, static: frozenset[int]) -> f
     return numbers
 
 
+@overload
+def jit(
+    fun: Callable[P, R],
+    *,
+    static_argnums: int | Sequence[int] | None = None,
+    static_argnames: str | Iterable[str] | None = None,
+    backend: str | None = None,
+    donate_argnums: int | Sequence[int] | None = None,
+    max_paths: int = 256,
+) -> JitFunction[P, R]: ...
+@overload
+def jit(
+    fun: None = None,
+    *,
+    static_argnums: int | Sequence[int] | None = None,
+    static_argnames: str | Iterable[str] | None = None,
+    backend: str | None = None,
+    donate_argnums: int | Sequence[int] | None = None,
+    max_paths: int = 256,
+) -> Callable[[Callable[P, R]], JitFunction[P, R]]: ...
 def jit(
     fun: Callable | None = None,
     *,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, cast
+from typing import Any, Generic, cast, overload
 
 from ..core import tree
 from ..core.avals import ShapedArray, float0, tangent_aval, zeros_of
@@ -17,7 +17,10 @@ from ..lax.checkpointing import Policy, checkpoint_p, nothing_saveable, without_
 from ..lax.structural import array
 from ..transforms.stage import as_numpy, hoist_tracers, stage
 from .arguments import (
+    F,
     FlatFunction,
+    P,
+    R,
     as_array,
     check_callable,
     copied,
@@ -33,19 +36,19 @@ from .arguments import (
 )
 
 
-class _CustomRule:
+class _CustomRule(Generic[P, R]):
     """What ``custom_jvp`` and ``custom_vjp`` share: argument handling."""
 
     _kind = ""
 
-    def __init__(self, fun: Callable, nondiff_argnums: int | Sequence[int] = ()):
+    def __init__(self, fun: Callable[P, R], nondiff_argnums: int | Sequence[int] = ()):
         check_callable(fun, self._kind)
         functools.update_wrapper(cast(Callable, self), fun)
         self.fun = fun
         self.nondiff_argnums = nondiff_argnums
         self._signature = signature_of(fun)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         raise NotImplementedError
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -103,7 +106,7 @@ class _CustomRule:
         """The function of the differentiated arguments."""
 
         def partial(*dynamic: Any) -> Any:
-            return self.fun(*complete(dynamic))
+            return cast(Callable, self.fun)(*complete(dynamic))
 
         partial.__name__ = name_of(self.fun)
         return partial
@@ -148,7 +151,7 @@ def _rule_missing(kind: str, fun: Callable, method: str) -> AttributeError:
     )
 
 
-class custom_jvp(_CustomRule):  # noqa: N801  JAX's name
+class custom_jvp(_CustomRule[P, R]):  # noqa: N801  JAX's name
     """A function whose derivative is given by a rule, in forward and in reverse mode.
 
     Args:
@@ -174,11 +177,11 @@ class custom_jvp(_CustomRule):  # noqa: N801  JAX's name
 
     _kind = "custom_jvp"
 
-    def __init__(self, fun: Callable, nondiff_argnums: int | Sequence[int] = ()):
+    def __init__(self, fun: Callable[P, R], nondiff_argnums: int | Sequence[int] = ()):
         super().__init__(fun, nondiff_argnums)
         self._jvp: Callable | None = None
 
-    def defjvp(self, jvp: Callable, symbolic_zeros: bool = False) -> Callable:
+    def defjvp(self, jvp: F, symbolic_zeros: bool = False) -> F:
         """Set the rule.
 
         Args:
@@ -206,7 +209,7 @@ class custom_jvp(_CustomRule):  # noqa: N801  JAX's name
             raise TypeError("defjvps does not go with nondiff_argnums; use defjvp")
 
         def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple:
-            out = self(*primals)
+            out = cast(Callable, self)(*primals)
             shares = [
                 rule(t, out, *primals)
                 for rule, t in zip(jvps, tangents, strict=True)
@@ -218,7 +221,7 @@ class custom_jvp(_CustomRule):  # noqa: N801  JAX's name
 
         self._jvp = jvp
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if self._jvp is None:
             raise _rule_missing("custom_jvp", self.fun, "defjvp")
         what = f"custom_jvp of {name_of(self.fun)}"
@@ -274,7 +277,7 @@ def _fit(made: Any, aval: ShapedArray, what: str) -> Any:
     return convert_element_type(array(owned(made)), aval.dtype)
 
 
-class custom_vjp(_CustomRule):  # noqa: N801  JAX's name
+class custom_vjp(_CustomRule[P, R]):  # noqa: N801  JAX's name
     """A function whose reverse-mode derivative is given by a pair of functions.
 
     Args:
@@ -298,7 +301,7 @@ class custom_vjp(_CustomRule):  # noqa: N801  JAX's name
 
     _kind = "custom_vjp"
 
-    def __init__(self, fun: Callable, nondiff_argnums: int | Sequence[int] = ()):
+    def __init__(self, fun: Callable[P, R], nondiff_argnums: int | Sequence[int] = ()):
         super().__init__(fun, nondiff_argnums)
         self._fwd: Callable | None = None
         self._bwd: Callable | None = None
@@ -316,7 +319,7 @@ class custom_vjp(_CustomRule):  # noqa: N801  JAX's name
         check_callable(bwd, "defvjp")
         self._fwd, self._bwd = fwd, bwd
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if self._fwd is None or self._bwd is None:
             raise _rule_missing("custom_vjp", self.fun, "defvjp")
         fixed, dynamic, complete = self._split(self._positional(args, kwargs))
@@ -411,6 +414,20 @@ class _VjpRule:
         ]
 
 
+@overload
+def checkpoint(
+    fun: Callable[P, R],
+    *,
+    policy: Policy | None = None,
+    static_argnums: int | Sequence[int] = (),
+) -> Callable[P, R]: ...
+@overload
+def checkpoint(
+    fun: None = None,
+    *,
+    policy: Policy | None = None,
+    static_argnums: int | Sequence[int] = (),
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 def checkpoint(
     fun: Callable | None = None,
     *,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Concatenate, Literal, overload
 
 import numpy as np
 
@@ -20,8 +20,12 @@ from ..transforms.linearize import Linear, eval_linear, linearize_flat
 from ..transforms.stage import lift_constant, stage
 from ..transforms.transpose import backward_pass, transpose_linear
 from .arguments import (
+    A,
     DerivativeCall,
     FlatFunction,
+    P,
+    R,
+    S,
     captured,
     check_callable,
     check_differentiable,
@@ -37,6 +41,32 @@ def _inexact(leaf: Any) -> bool:
     return is_inexact(get_aval(leaf).dtype)
 
 
+# A gradient has its argument's structure, so the type of the first argument is that of the result
+# where the first argument is what is differentiated.
+@overload
+def value_and_grad(
+    fun: np.ufunc,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+) -> Callable[..., tuple[Any, Any]]: ...
+@overload
+def value_and_grad(  # type: ignore[overload-overlap]
+    fun: Callable[Concatenate[A, P], R],
+    argnums: Literal[0] = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+) -> Callable[Concatenate[A, P], tuple[R, A]]: ...
+@overload
+def value_and_grad(
+    fun: Callable[P, R],
+    argnums: int | Sequence[int],
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+) -> Callable[P, tuple[R, Any]]: ...
 def value_and_grad(
     fun: Callable,
     argnums: int | Sequence[int] = 0,
@@ -153,6 +183,39 @@ def _as_gradient(ct: Any, primal: Any) -> Any:
     return float0_zeros(aval.shape) if aval.dtype == float0 else uniform(aval.shape, aval.dtype)
 
 
+@overload
+def grad(
+    fun: np.ufunc,
+    argnums: int | Sequence[int] = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+) -> Callable[..., Any]: ...
+@overload
+def grad(
+    fun: Callable[Concatenate[A, P], tuple[Any, S]],
+    argnums: Literal[0] = 0,
+    *,
+    has_aux: Literal[True],
+    holomorphic: bool = False,
+    allow_int: bool = False,
+) -> Callable[Concatenate[A, P], tuple[A, S]]: ...
+@overload
+def grad(  # type: ignore[overload-overlap]
+    fun: Callable[Concatenate[A, P], Any],
+    argnums: Literal[0] = 0,
+    has_aux: Literal[False] = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+) -> Callable[Concatenate[A, P], A]: ...
+@overload
+def grad(
+    fun: Callable[P, Any],
+    argnums: int | Sequence[int],
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+) -> Callable[P, Any]: ...
 def grad(
     fun: Callable,
     argnums: int | Sequence[int] = 0,
@@ -189,7 +252,7 @@ def grad(
     return grad_f
 
 
-def elementwise_grad(fun: Callable, argnums: int | Sequence[int] = 0) -> Callable:
+def elementwise_grad(fun: Callable[P, R], argnums: int | Sequence[int] = 0) -> Callable[P, R]:
     """The derivative of a function that works element by element.
 
     It is the gradient of the sum of the outputs, which is the elementwise derivative where each
@@ -254,6 +317,20 @@ def _check_tangents(primals: Sequence[Any], tangents: Sequence[Any], what: str) 
     return out
 
 
+@overload
+def jvp(
+    fun: Callable[..., R],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    has_aux: Literal[False] = False,
+) -> tuple[R, R]: ...
+@overload
+def jvp(
+    fun: Callable[..., tuple[R, S]],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    has_aux: Literal[True],
+) -> tuple[R, R, S]: ...
 def jvp(
     fun: Callable, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False
 ) -> tuple:
@@ -321,6 +398,14 @@ def _owned(leaves: Sequence[Any]) -> list[Any]:
     return [np.array(x) if isinstance(x, np.ndarray) else x for x in leaves]
 
 
+@overload
+def linearize(
+    fun: Callable[..., R], *primals: Any, has_aux: Literal[False] = False
+) -> tuple[R, Callable[..., R]]: ...
+@overload
+def linearize(
+    fun: Callable[..., tuple[R, S]], *primals: Any, has_aux: Literal[True]
+) -> tuple[R, Callable[..., R], S]: ...
 def linearize(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     """The value of a function at a point, and its derivative there as a function of tangents.
 
@@ -365,6 +450,14 @@ def linearize(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     return (value, f_jvp, plain_tree(flat.aux, leaves)) if has_aux else (value, f_jvp)
 
 
+@overload
+def vjp(
+    fun: Callable[..., R], *primals: Any, has_aux: Literal[False] = False
+) -> tuple[R, Callable[[Any], tuple[Any, ...]]]: ...
+@overload
+def vjp(
+    fun: Callable[..., tuple[R, S]], *primals: Any, has_aux: Literal[True]
+) -> tuple[R, Callable[[Any], tuple[Any, ...]], S]: ...
 def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     """The value of a function at a point, and its transposed derivative there.
 
@@ -432,7 +525,7 @@ class _Pullback:
         return tree.unflatten(self._in_tree, plain(made, [*cts, *self._primals]))
 
 
-def linear_transpose(fun: Callable, *primals: Any) -> Callable:
+def linear_transpose(fun: Callable, *primals: Any) -> Callable[[Any], tuple[Any, ...]]:
     """The transpose of a linear function.
 
     Args:
@@ -487,7 +580,7 @@ def aval_like(x: Any, what: str) -> Any:
         raise TypeError(located(f"{what}: {error}")) from None
 
 
-def stop_gradient(x: Any) -> Any:
+def stop_gradient(x: A) -> A:
     """The same value, taken as a constant by every derivative.
 
     Args:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from html import escape
-from typing import Any
+from typing import Any, overload
+from typing import Literal as OneOf
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from ..transforms.stage import as_numpy, stage
 from ..transforms.transpose import transpose_linear
 from .arguments import (
     FlatFunction,
+    P,
     check_callable,
     flatten_arrays,
     name_of,
@@ -82,6 +84,21 @@ def _out_struct(jaxpr: Jaxpr, out_tree: tree.TreeDef) -> Any:
     return tree.unflatten(out_tree, [ShapeDtypeStruct(a.shape, a.dtype) for a in jaxpr.out_avals])
 
 
+@overload
+def make_jaxpr(
+    fun: Callable[P, Any],
+    static_argnums: int | Sequence[int] = (),
+    return_shape: OneOf[False] = False,
+    simplify: bool = False,
+) -> Callable[P, Jaxpr]: ...
+@overload
+def make_jaxpr(
+    fun: Callable[P, Any],
+    static_argnums: int | Sequence[int] = (),
+    *,
+    return_shape: OneOf[True],
+    simplify: bool = False,
+) -> Callable[P, tuple[Jaxpr, Any]]: ...
 def make_jaxpr(
     fun: Callable,
     static_argnums: int | Sequence[int] = (),
@@ -187,7 +204,11 @@ def _short(value: Any) -> str:
         return f"{value:.6g}" if np.asarray(value).dtype.kind in "fc" else str(value)
 
 
-def explain(fun: Callable, argnums: int | Sequence[int] = 0, mode: str = "forward") -> Callable:
+def explain(
+    fun: Callable[P, Any],
+    argnums: int | Sequence[int] = 0,
+    mode: OneOf["forward", "reverse"] = "forward",
+) -> Callable[P, DerivativeTable]:
     """A function that returns, step by step, how a derivative comes about.
 
     Args:

@@ -18,7 +18,7 @@ from ..transforms.batch import Axis, batch_flat
 from ..transforms.jvp import instantiate_all, jvp_flat
 from ..transforms.linearize import linearize_flat
 from ..transforms.transpose import transpose_linear
-from .arguments import DerivativeCall, check_callable, name_of, plain, wraps
+from .arguments import DerivativeCall, P, check_callable, name_of, plain, wraps
 from .differentiate import grad, jvp
 
 
@@ -61,11 +61,11 @@ def _jacobian_tree(call: DerivativeCall, rows: Sequence[Sequence[Any]]) -> Any:
 
 
 def jacfwd(
-    fun: Callable,
+    fun: Callable[P, Any],
     argnums: int | Sequence[int] = 0,
     has_aux: bool = False,
     holomorphic: bool = False,
-) -> Callable:
+) -> Callable[P, Any]:
     """The Jacobian of a function, by forward mode: one column for each input element.
 
     Args:
@@ -121,12 +121,12 @@ def jacfwd(
 
 
 def jacrev(
-    fun: Callable,
+    fun: Callable[P, Any],
     argnums: int | Sequence[int] = 0,
     has_aux: bool = False,
     holomorphic: bool = False,
     allow_int: bool = False,
-) -> Callable:
+) -> Callable[P, Any]:
     """The Jacobian of a function, by reverse mode: one row for each output element.
 
     Args:
@@ -197,11 +197,11 @@ def _check_jacrev_output(out: Any, what: str, holomorphic: bool) -> None:
 
 
 def hessian(
-    fun: Callable,
+    fun: Callable[P, Any],
     argnums: int | Sequence[int] = 0,
     has_aux: bool = False,
     holomorphic: bool = False,
-) -> Callable:
+) -> Callable[P, Any]:
     """The Hessian of a function, by forward over reverse mode.
 
     Args:

@@ -12,6 +12,8 @@ from ..lax.structural import batched_at
 from ..transforms.batch import Axis, batch_flat
 from .arguments import (
     FlatFunction,
+    P,
+    R,
     as_array,
     captured,
     check_callable,
@@ -22,12 +24,12 @@ from .arguments import (
 
 
 def vmap(
-    fun: Callable,
+    fun: Callable[P, R],
     in_axes: Any = 0,
     out_axes: Any = 0,
     axis_name: Any = None,
     axis_size: int | None = None,
-) -> Callable:
+) -> Callable[P, R]:
     """A function of one example as a function of a batch of them.
 
     Args:
