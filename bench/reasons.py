@@ -25,8 +25,8 @@ REASONS = {
     "gamma": _RANDOM + " Rejection is a loop for each number, with numbers from a key of its own.",
     "bundle": "Loops over two or three elements do not vectorise; by hand they are unrolled.",
     "kepler_gradient": "By hand it is the formula of the implicit function. Here each orbit's "
-    "turns of Newton run three times, as numbers and not as vectors: for the solution, for what the "
-    "derivative needs of each turn, and backwards.",
+    "turns of Newton run three times, as numbers and not as vectors: for the solution, for what "
+    "the derivative needs of each turn, and backwards.",
     "lorenz_gradient": "The body is Runge and Kutta's four slopes of three numbers, which wait for "
     "each other; its coefficients as a matrix of 3 x 3 would be three times the work of going "
     "through them backwards.",

@@ -327,11 +327,12 @@ of discrete distributions have no derivative. The columns say how `logpdf` (or `
 | --- | --- | --- | --- | --- |
 {distributions}
 
-The derivatives of `betabinom.cdf`, `hypergeom.cdf` and `logser.cdf` in their parameters are refused.
+The derivatives of `betabinom.cdf`, `hypergeom.cdf` and `logser.cdf` in their parameters are
+refused.
 
-There is no `rvs`: samples are quantiles of uniform numbers, `stats.t.ppf(random.uniform(key, shape),
-df)` with a key of `autotrace.random`, with derivatives in all parameters; the distributions that
-`autotrace.random` has itself are faster there.
+There is no `rvs`: samples are quantiles of uniform numbers,
+`stats.t.ppf(random.uniform(key, shape), df)` with a key of `autotrace.random`, with derivatives in
+all parameters; the distributions that `autotrace.random` has itself are faster there.
 
 `multivariate_normal`, `multivariate_t`, `dirichlet`, `wishart` and `multinomial` have their
 densities; `gaussian_kde` may be made of traced samples.

@@ -255,8 +255,8 @@ def _vonmises_density(y: Any, kappa: Any, order: int = 0) -> Any:
 def _vonmises_concentration_host(y: np.ndarray, kappa: np.ndarray, *, order: int) -> np.ndarray:
     """A derivative of the distribution function with respect to ``kappa``.
 
-    The function is a quotient of integrals of ``exp(kappa (cos(t) - 1))``, up to ``y`` and up to pi,
-    whose derivatives have ``cos(t) - 1`` as a factor. It is computed on the side on which it is
+    The function is a quotient of integrals of ``exp(kappa (cos(t) - 1))``, up to ``y`` and up to
+    pi, whose derivatives have ``cos(t) - 1`` as a factor. It is computed on the side on which it is
     less than a half.
     """
     good = (kappa >= 0) & np.isfinite(kappa) & np.isfinite(y)
