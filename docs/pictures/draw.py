@@ -175,6 +175,7 @@ def pipeline() -> str:
 LAYERS = {
     "core": "pytrees, types, tracers, primitives, jaxprs, errors",
     "transforms": "traces and interpreters: what is done with rules and with programs",
+    "visualize": "programs as pictures and as text that folds",
     "lax": "the primitives, by family, each with its rules",
     "numpy": "NumPy's functions, operators and methods on traced values",
     "api": "grad, vmap, jit and the others, as users call them",
