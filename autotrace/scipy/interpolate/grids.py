@@ -12,8 +12,10 @@ from ...core.errors import located
 from ...numpy.dispatch import is_traced
 from ...numpy.indexing import getitem
 from ...numpy.manipulation import operand
+from .bsplines import make_interp_spline
 
-_METHODS = ("linear", "nearest")
+#: The degree of the splines by which a method interpolates; None where it uses a cell's corners.
+_METHODS = {"linear": None, "nearest": None, "slinear": 1, "cubic": 3, "quintic": 5}
 
 
 def _check_method(method: str) -> str:
@@ -21,8 +23,8 @@ def _check_method(method: str) -> str:
         raise ValueError(
             located(
                 f"Method '{method}' is not defined",
-                f"What to do: use one of {_METHODS}; SciPy has others, for values that are not "
-                "traced.",
+                f"What to do: use one of {', '.join(_METHODS)}; SciPy has others, for values that "
+                "are not traced.",
             )
         )
     return method
@@ -39,7 +41,10 @@ def _coordinates(xi: Any, ndim: int) -> Any:
 
 
 class RegularGridInterpolator:
-    """As ``scipy.interpolate.RegularGridInterpolator``, linear or to the nearest point.
+    """As ``scipy.interpolate.RegularGridInterpolator``, but for the method "pchip".
+
+    By splines it is a linear map of the values, found for each dimension: its work is that of a
+    product of places and grid points.
 
     Differentiable in the places, the values and the grid; a pytree.
 
@@ -47,7 +52,8 @@ class RegularGridInterpolator:
       points: for each dimension the grid's coordinates, in ascending order (or descending, where
         not traced).
       values: an array of shape ``(len(points[0]), ..., len(points[-1]), ...)``.
-      method: "linear" or "nearest".
+      method: "linear", "nearest", "slinear", "cubic" or "quintic"; the last three by splines of
+        degree 1, 3 and 5 in each dimension.
       bounds_error: whether places outside the grid are an error. It is a question for values, as an
         ``if`` is, so that under ``vmap`` it must be False.
       fill_value: what is outside the grid; where None, what the outermost cells have there.
@@ -126,8 +132,10 @@ class RegularGridInterpolator:
                     f"RegularGridInterpolator has dimension {ndim}"
                 )
             )
+        degree = _METHODS[method]
         inside: Any = True
         indices, weights = [], []
+        out = self.values
         for d, axis in enumerate(self.grid):
             place = places[..., d]
             within = (axis[0] <= place) & (place <= axis[-1])
@@ -136,6 +144,9 @@ class RegularGridInterpolator:
                     located(f"One of the requested xi is out of bounds in dimension {d}")
                 )
             inside = inside & within
+            if degree is not None:
+                out = _along(axis, out, place, degree, d)
+                continue
             below = anp.clip(anp.searchsorted(axis, place) - 1, 0, max(axis.shape[0] - 2, 0))
             above = anp.minimum(below + 1, axis.shape[0] - 1)
             start = anp.take(axis, below)
@@ -149,13 +160,38 @@ class RegularGridInterpolator:
             indices.append(anp.expand_dims(index, tuple(e for e in range(ndim) if e != d)))
             weights.append(weight)
         trailing = self.values.ndim - ndim
-        out = _combined(getitem(self.values, tuple(indices)), weights, trailing)
+        if degree is None:
+            out = _combined(getitem(self.values, tuple(indices)), weights, trailing)
         missing = anp.any(anp.isnan(places), -1)
         shape = (*places.shape[:-1], *(1,) * trailing)
         if not self.bounds_error and self.fill_value is not None:
             outside = anp.reshape(anp.asarray(~inside), shape)
             out = anp.where(outside, anp.astype(operand(self.fill_value), out.dtype), out)
         return anp.where(anp.reshape(anp.asarray(missing), shape), np.nan, out)[()]
+
+
+def _along(axis: Any, values: Any, place: Any, degree: int, dimension: int) -> Any:
+    """Interpolate by splines along a dimension.
+
+    Args:
+      axis: the grid's coordinates.
+      values: in the first dimension the grid's values, after the first time after the places'
+        dimensions, which the result has first.
+      place: the coordinates of the places.
+    """
+    count = axis.shape[0]
+    if count <= degree:
+        raise ValueError(
+            located(
+                f"There are {count} points in dimension {dimension}, but splines of degree "
+                f"{degree} require at least {degree + 1} points per dimension"
+            )
+        )
+    shares = make_interp_spline(axis, np.eye(count), degree)(place)
+    if not dimension:
+        return anp.tensordot(shares, values, 1)
+    letters = "abcdefghijklmnop"[: place.ndim]
+    return anp.einsum(f"{letters}z,{letters}z...->{letters}...", shares, values)
 
 
 def _combined(corners: Any, weights: list[Any], trailing: int) -> Any:
@@ -197,8 +233,7 @@ def interpn(
     bounds_error: bool = True,
     fill_value: Any = np.nan,
 ) -> Any:
-    """As ``scipy.interpolate.interpn``, linear or to the nearest point; see
-    ``RegularGridInterpolator``.
+    """As ``scipy.interpolate.interpn``; see ``RegularGridInterpolator``.
 
     >>> import numpy as np
     >>> interpn((np.arange(3.0),), np.array([0.0, 1.0, 4.0]), np.array([0.5, 1.5]))

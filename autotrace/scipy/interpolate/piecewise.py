@@ -19,7 +19,8 @@ from ...numpy.dispatch import is_traced
 from ...numpy.manipulation import normal_axis, operand
 
 
-def _double(x: Any) -> Any:
+def double(x: Any) -> Any:
+    """An array of float64 or complex128."""
     x = operand(x)
     return anp.astype(x, np.complex128 if x.dtype.kind == "c" else np.float64)
 
@@ -55,7 +56,7 @@ class PPoly:
         _register(cls)
 
     def __init__(self, c: Any, x: Any, extrapolate: Any = None, axis: int = 0):
-        c, x = _double(c), _double(x)
+        c, x = double(c), double(x)
         if c.ndim < 2 or x.ndim != 1:
             raise ValueError(
                 located("Coefficients array must be at least 2-dimensional, and x 1-dimensional.")
@@ -72,7 +73,7 @@ class PPoly:
             )
         if not is_traced(x) and not (np.all(np.diff(x) >= 0) or np.all(np.diff(x) <= 0)):
             raise ValueError(located("`x` must be strictly increasing or decreasing."))
-        self._set(c, x, _extrapolation(extrapolate), axis)
+        self._set(c, x, extrapolation(extrapolate), axis)
 
     def _set(self, c: Any, x: Any, extrapolate: bool | str, axis: int) -> None:
         self.c, self.x, self.extrapolate, self.axis = c, x, extrapolate, axis
@@ -88,11 +89,11 @@ class PPoly:
         Returns:
           The values, with the dimensions of ``x`` in place of that along the intervals.
         """
-        extrapolate = self.extrapolate if extrapolate is None else _extrapolation(extrapolate)
+        extrapolate = self.extrapolate if extrapolate is None else extrapolation(extrapolate)
         if nu < 0:
             raise ValueError(located("Order of derivative cannot be negative"))
         poly = self.derivative(nu) if nu else self
-        places = _double(x)
+        places = double(x)
         first, last = self.x[0], self.x[-1]
         if extrapolate == "periodic":
             places = first + anp.mod(places - first, last - first)
@@ -153,7 +154,7 @@ class PPoly:
         Returns:
           An array of the values' shape, without the dimension along the intervals.
         """
-        extrapolate = self.extrapolate if extrapolate is None else _extrapolation(extrapolate)
+        extrapolate = self.extrapolate if extrapolate is None else extrapolation(extrapolate)
         whole = _made(PPoly, self.antiderivative().c, self.x, False, 0)
         if extrapolate != "periodic":
             return whole(b, extrapolate=extrapolate) - whole(a, extrapolate=extrapolate)
@@ -167,7 +168,8 @@ class PPoly:
         return up_to(b) - up_to(a)
 
 
-def _extrapolation(extrapolate: Any) -> bool | str:
+def extrapolation(extrapolate: Any) -> bool | str:
+    """What is beyond the ends: True, False or "periodic"."""
     if extrapolate is None:
         return True
     return extrapolate if extrapolate == "periodic" else bool(extrapolate)
@@ -192,13 +194,13 @@ _register(PPoly)
 # --- cubic splines -------------------------------------------------------------------------------
 
 
-def _checked(x: Any, y: Any, axis: int) -> tuple[Any, Any, int]:
+def checked(x: Any, y: Any, axis: int) -> tuple[Any, Any, int]:
     """Knots, and values with their axis first.
 
     Raises:
       ValueError: when they do not fit, or the knots are not in ascending order.
     """
-    x, y = _double(x), _double(y)
+    x, y = double(x), double(y)
     if x.dtype.kind == "c":
         raise ValueError(located("`x` must contain real values."))
     axis = normal_axis(axis, y.ndim)
@@ -232,8 +234,8 @@ class CubicHermiteSpline(PPoly):
     """
 
     def __init__(self, x: Any, y: Any, dydx: Any, axis: int = 0, extrapolate: Any = None):
-        x, y, axis = _checked(x, y, axis)
-        slopes = anp.moveaxis(_double(dydx), axis, 0)
+        x, y, axis = checked(x, y, axis)
+        slopes = anp.moveaxis(double(dydx), axis, 0)
         if slopes.shape != y.shape:
             raise ValueError(located("The shapes of `y` and `dydx` must be identical."))
         self._through(x, y, slopes, axis, extrapolate)
@@ -244,7 +246,7 @@ class CubicHermiteSpline(PPoly):
         rise = (y[1:] - y[:-1]) / width
         bend = (slopes[:-1] + slopes[1:] - 2 * rise) / width
         c = [bend / width, (rise - slopes[:-1]) / width - bend, slopes[:-1], y[:-1]]
-        self._set(anp.stack(c), x, _extrapolation(extrapolate), axis)
+        self._set(anp.stack(c), x, extrapolation(extrapolate), axis)
 
 
 class PchipInterpolator(CubicHermiteSpline):
@@ -256,7 +258,7 @@ class PchipInterpolator(CubicHermiteSpline):
     """
 
     def __init__(self, x: Any, y: Any, axis: int = 0, extrapolate: Any = None):
-        x, y, axis = _checked(x, y, axis)
+        x, y, axis = checked(x, y, axis)
         if y.dtype.kind == "c":
             raise ValueError(located("`PchipInterpolator` only works with real values for `y`."))
         self._through(x, y, self._slopes(x, y), axis, extrapolate)
@@ -303,7 +305,7 @@ class Akima1DInterpolator(CubicHermiteSpline):
     ):
         if method not in ("akima", "makima"):
             raise NotImplementedError(located(f"`method`={method} is unsupported."))
-        x, y, axis = _checked(x, y, axis)
+        x, y, axis = checked(x, y, axis)
         if y.dtype.kind == "c":
             raise ValueError(located("`Akima1DInterpolator` only works with real values for `y`."))
         extrapolate = False if extrapolate is None else extrapolate
@@ -352,7 +354,7 @@ class CubicSpline(CubicHermiteSpline):
         bc_type: Any = "not-a-knot",
         extrapolate: Any = None,
     ):
-        x, y, axis = _checked(x, y, axis)
+        x, y, axis = checked(x, y, axis)
         first, last = self._conditions(bc_type, y)
         if extrapolate is None and first == "periodic":
             extrapolate = "periodic"
