@@ -30,6 +30,34 @@ REASONS = {
     "lorenz_gradient": "The body is Runge and Kutta's four slopes of three numbers, which wait for "
     "each other; its coefficients as a matrix of 3 x 3 would be three times the work of going "
     "through them backwards.",
+    "hessian_logistic": "By hand it is one product of matrices. Forward over reverse makes "
+    "two: of the examples with all directions at once, and of the cotangents with the "
+    "examples.",
+    "jacobian_layers": "By hand it is one product of matrices. Reverse mode begins with an "
+    "identity matrix, scaled, and multiplies it with the second layer as with any other "
+    "matrix.",
+    "sort_gradient": "The gradient needs the permutation. It comes from NumPy's stable sort, "
+    "so that equal elements keep their order; by hand it is NumPy's default, which is "
+    "vectorised.",
+    "interp": "A binary search for each element, as JAX makes it; both wait for loads that "
+    "depend on each other.",
+    "ndtri": "SciPy's function, called from the program: what differs from NumPy's column is "
+    "chance.",
+    "betainc": "SciPy's function, called from the program: what differs from NumPy's column "
+    "is chance.",
+    "eigh_gradient": "LAPACK takes most of the time. The rest are two products of matrices "
+    "with the eigenvectors, where by hand it is one.",
+    "permutation": "JAX's to the bit: random keys are sorted, several times over. NumPy swaps "
+    "elements in place.",
+    "memory_unrolled": "Three numbers of each step are kept, the factors of its derivative; "
+    "JAX keeps fewer and computes sines and cosines again.",
+    "memory_attention": "The weights of all pairs of positions are kept for the gradient. "
+    "PyTorch goes over blocks of them and keeps none.",
     "attention": "Most of the time is that of matrix products, which all take from BLAS; the "
     "softmax between them makes the difference, by a few per cent.",
+}
+#: Of a whole family, where a row has none of its own.
+OF_FAMILY = {
+    "Accuracy": "The errors aimed at are below 1, where a result is one of the two numbers next to "
+    "the exact value; less costs time. See [vecmath](../vecmath.md).",
 }

@@ -14,7 +14,7 @@ from typing import Any
 
 from bench import results
 from bench.libraries import OURS, REFERENCE, TITLES
-from bench.reasons import REASONS
+from bench.reasons import OF_FAMILY, REASONS
 from bench.timing import readable
 
 PAGE = """\
@@ -131,8 +131,8 @@ BUSY = 0.9
 TOLERANCE = 0.1
 
 
-def table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    rule = ["---"] + ["--:"] * (len(header) - 1)
+def table(header: Sequence[str], lines: Iterable[Sequence[str]], column: str = "--:") -> str:
+    rule = ["---"] + [column] * (len(header) - 1)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *lines))
 
 
@@ -264,7 +264,12 @@ def _cell(row: Mapping[str, Any], name: str) -> str:
         return "fails"
     spread = results.spread(cell)
     shown = f" ({100 * spread:.0f})" if spread > SHOWN_SPREAD else ""
-    return readable(cell["median"], row["unit"]) + shown
+    return _unbroken(readable(cell["median"], row["unit"]) + shown)
+
+
+def _unbroken(text: str) -> str:
+    """With spaces that a narrow cell does not break."""
+    return text.replace(" ", "\u00a0")
 
 
 def _ratio(row: Mapping[str, Any], name: str | None) -> str:
@@ -286,10 +291,14 @@ def _faster(found: Mapping[str, Any]) -> str:
             + " (within the spread)" * _overlap(ours, row["cells"][name])
             for name, t in sorted(better.items(), key=lambda pair: pair[1])
         ]
-        lines.append([row["title"], ", ".join(named), REASONS.get(key, "not looked into yet")])
+        lines.append([row["title"], ", ".join(named), _reason(key, row)])
     if not lines:
         return "There is none."
-    return table(["work", "autotrace's number divided by that of", "what limits it"], lines)
+    return table(["work", "autotrace's number divided by that of", "what limits it"], lines, "---")
+
+
+def _reason(key: str, row: Mapping[str, Any]) -> str:
+    return REASONS.get(key) or OF_FAMILY.get(row["family"], "not looked into yet")
 
 
 def _overlap(ours: Mapping[str, float], theirs: Mapping[str, float]) -> bool:
@@ -323,6 +332,7 @@ def readme_table(found: Mapping[str, Any]) -> str:
         cells = []
         for name, number in numbers.items():
             text = _cell({**row, "cells": {}}, name) if number is None else readable(number)
+            text = _unbroken(text)
             cells.append(f"**{text}**" if number and number == best else text)
         lines.append(f"| {CHOSEN[key]} | {' | '.join(cells)} |")
     header = ["", *(TITLES[name] for name in names)]

@@ -56,7 +56,7 @@ def _compile_row(count: int) -> Row:
         kind="compile",
         libraries=("autotrace", "jax", "pytensor"),
         compilers=count <= 100,
-        default=count <= 1000,
+        default=count <= 300,
         curve="compile",
         x=count,
     )
