@@ -30,7 +30,7 @@ lint: $(VENV)/.extra-lint
 
 ## Build the documentation, build/docs/html/index.html.
 docs: $(VENV)/.extra-docs
-	$(RUN) -m sphinx -q -W --keep-going -d build/docs/doctrees docs build/docs/html
+	$(RUN) -m sphinx -q -E -W --keep-going -d build/docs/doctrees docs build/docs/html
 	@echo "The pages: $(CURDIR)/build/docs/html/index.html"
 
 ## Make what is released, in dist/: a source distribution, and the wheel made of it.

@@ -73,6 +73,3 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "header_links_before_dropdown": 8,
 }
-
-# Pages are being written: each comes into the navigation when it is there.
-suppress_warnings = ["toc.not_included"]

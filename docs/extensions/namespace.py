@@ -43,32 +43,50 @@ def _home(name: str, module: ModuleType, member: str) -> str | None:
     return f"{name}.{first}" if first != member and getattr(module, first, 0) is value else None
 
 
-def _row(name: str, module: ModuleType, member: str) -> str:
+def _is_short(value: Any) -> bool:
+    """Whether a docstring is one paragraph, so that a line of the table says all."""
+    return "\n\n" not in (inspect.getdoc(value) or "").strip() and not inspect.isclass(value)
+
+
+def _signature(value: Any) -> str:
+    """How something is called, without annotations."""
+    if not inspect.isroutine(value):
+        return ""
+    signature = inspect.signature(value)
+    plain = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+    return str(signature.replace(parameters=plain, return_annotation=signature.empty))
+
+
+def _row(name: str, module: ModuleType, member: str) -> list[str]:
     value = getattr(module, member)
     home = _home(name, module, member)
+    title, text = f":py:obj:`{member} <{home or f'{name}.{member}'}>`", summary(value)
     if inspect.ismodule(value):
-        pages = public_modules(value)
-        title = ", ".join(f":doc:`{page}`" for page in pages)
-        text = summary(value)
+        title = ", ".join(f":doc:`{page}`" for page in public_modules(value))
     elif home is not None:
-        title, text = f":py:obj:`{member} <{home}>`", f"The same as :py:obj:`{home}`."
-    else:
-        title, text = f":py:obj:`{member} <{name}.{member}>`", summary(value)
-    return f"   * - {title}\n     - {text}"
+        text = f"The same as :py:obj:`{home}`."
+    elif _is_short(value):
+        kind = "function" if inspect.isroutine(value) else "data"
+        title = f".. py:{kind}:: {member}{_signature(value)}\n          :module: {name}\n"
+        text = " ".join((inspect.getdoc(value) or "").split())
+    return [f"   * - {title}", f"     - {text}"]
 
 
 def _section(name: str, module: ModuleType, title: str, members: list[str]) -> Iterator[str]:
+    """A table of the names, and an entry for each that has more to say."""
     yield from ["", title, "-" * len(title), ""]
     if not is_ours(getattr(module, members[0])):
         yield ", ".join(f"``{n}``" for n in members)
         return
     yield from [".. list-table::", "   :class: names", "   :widths: auto", ""]
-    yield from (_row(name, module, n) for n in members)
+    for member in members:
+        yield from _row(name, module, member)
     for member in members:
         value = getattr(module, member)
-        if not inspect.ismodule(value) and _home(name, module, member) is None:
-            directive, options = _directive(value)
-            yield from ["", f".. {directive}:: {name}.{member}", *(f"   {o}" for o in options)]
+        if inspect.ismodule(value) or _home(name, module, member) or _is_short(value):
+            continue
+        directive, options = _directive(value)
+        yield from ["", f".. {directive}:: {name}.{member}", *(f"   {o}" for o in options)]
 
 
 class Namespace(SphinxDirective):

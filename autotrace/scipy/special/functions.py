@@ -8,6 +8,7 @@ which takes its place where a program is simplified, so that it fuses with what 
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -196,13 +197,14 @@ def loop_operands(ufunc: np.ufunc, args: Sequence[Any]) -> list[Any]:
     return broadcast_operands(*map(to_dtype, args, dtypes))
 
 
-def ufunc(name: str, function: Callable, note: str = "") -> Callable:
+def ufunc(name: str, function: Callable, note: str = "", operands: str = "") -> Callable:
     """Give a ufunc of ``scipy.special`` its implementation on traced values.
 
     Args:
       name: SciPy's.
       function: of operands in the dtypes of one of the ufunc's loops, of one shape or scalars.
       note: what there is to say to a user, beside that it does as SciPy's does.
+      operands: their names; those of ``function`` when empty.
 
     Returns:
       The public function.
@@ -217,6 +219,10 @@ def ufunc(name: str, function: Callable, note: str = "") -> Callable:
         return function(*loop_operands(scipys, args))
 
     traced.__name__ = traced.__qualname__ = name
+    names = operands.split() or inspect.signature(function).parameters
+    traced.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in names]
+    )
     traced.__doc__ = (
         f"As ``scipy.special.{name}``, on arrays and traced values.\n\n{note}".rstrip() + "\n"
     )
@@ -243,4 +249,4 @@ def hosted(
         composition=composition,
         takes_complex=takes_complex,
     )
-    return ufunc(name, bound, note)
+    return ufunc(name, bound, note, operands)
