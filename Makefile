@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test lint docs bench bench-all bench-report bench-compare dist wheel-test clean
+.PHONY: demo examples test lint docs bench bench-all bench-report bench-compare dist wheel-test clean
 
 # One stamp for each set of extras, renewed when pyproject.toml changes.
 $(VENV)/bin/python:
@@ -16,6 +16,12 @@ $(VENV)/.extra-%: pyproject.toml | $(VENV)/bin/python
 ## Fit, train and differentiate on real data.
 demo: $(VENV)/.extra-demo
 	$(RUN) docs/examples/demo.py
+
+## Run each of the examples whole, and draw its picture anew.
+examples: $(VENV)/.extra-demo
+	for name in $(patsubst docs/examples/%.py,%,$(wildcard docs/examples/[a-z]*.py)); do \
+		$(RUN) docs/examples/$$name.py --picture docs/examples/pictures/$$name.svg || exit 1; \
+	done
 
 ## Run all tests: the library's, the docs' and the demo's, on both backends.
 test: $(VENV)/.extra-test $(VENV)/.extra-demo

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import sys
@@ -69,7 +70,7 @@ def _fault(leaf: Any) -> tuple[str, str] | None:
     try:
         get_aval(leaf)
     except TypeError as error:
-        return str(error), ""
+        return str(error), _container_remedy(leaf)
     if type(leaf) is np.ndarray or not isinstance(leaf, np.ndarray):
         return None
     # Subclasses are taken as plain arrays, which these are not.
@@ -84,6 +85,17 @@ def _fault(leaf: Any) -> tuple[str, str] | None:
             "What to do: pass x.filled(...) and x.mask, and use np.where.",
         )
     return None
+
+
+def _container_remedy(leaf: Any) -> str:
+    """What to do with what holds arrays, and is not known as a container."""
+    if not dataclasses.is_dataclass(leaf) or isinstance(leaf, type):
+        return ""
+    name = type(leaf).__name__
+    return (
+        f"What to do: make {name} a container of arrays by @autotrace.tree.register_dataclass,\n"
+        "above its @dataclass; fields that do not hold arrays are named in its meta_fields."
+    )
 
 
 def flatten_arrays(

@@ -1,6 +1,7 @@
 """grad, jvp, vjp and their relatives."""
 
 import collections
+import dataclasses
 import math
 
 import numpy as np
@@ -218,6 +219,21 @@ def test_not_arrays(bad):
     ):
         with pytest.raises(TypeError, match=r"expected an array or a number|not supported"):
             call()
+
+
+def test_dataclass_that_is_no_container():
+    @dataclasses.dataclass
+    class Params:
+        w: float
+
+    for call in (at.grad, at.jit, at.vmap):
+        with pytest.raises(TypeError, match=r"(?s)got Params: .*tree\.register_dataclass"):
+            call(lambda p: p.w)(Params(1.0))
+    at.tree.register_dataclass(Params)
+    assert at.grad(lambda p: p.w**2)(Params(3.0)) == Params(6.0)
+    with pytest.raises(TypeError, match="got type") as caught:  # a class is not one of its objects
+        at.grad(lambda p: 1.0)(Params)
+    assert "register_dataclass" not in str(caught.value)
 
 
 def test_bad_leaf_is_named():
