@@ -125,8 +125,8 @@ def example(report: Report, short: bool) -> dict[str, Any]:
         predicted = network(params, t[:, 0], x)
         error = np.sqrt(np.sum((predicted - known) ** 2) / np.sum(known**2))
         report.line(f"round {i + 1}: loss, relative error", f"{found.fun:.5f}, {error:.4f}")
-    # What networks of this size reach, with some room: on the way, rounding decides on the path. The
-    # short form only begins.
+    # What networks of this size reach, with some room: rounding decides on the way there. The short
+    # form only begins.
     report.check("relative error in the end", error, 0.6 if short else 0.05)
     return {"t": t[:, 0], "x": x, "known": known, "predicted": predicted}
 
@@ -135,9 +135,9 @@ def picture(figure: Any, results: dict[str, Any]) -> None:
     """The network over time and place, and beside the solution at some times."""
     left, right = figure.subplots(1, 2)
     t, x, predicted = results["t"], results["x"], results["predicted"]
-    image = left.imshow(
-        predicted.T, extent=(t[0], t[-1], -1, 1), origin="lower", aspect="auto", cmap="RdBu_r"
-    )
+    image = left.imshow(predicted.T, cmap="RdBu_r", interpolation="none", aspect="auto")
+    image.set(extent=(t[0], t[-1], 1, -1))
+    left.invert_yaxis()
     figure.colorbar(image, ax=left)
     left.grid(visible=False)
     left.set(xlabel="t", ylabel="x", title="The network")
@@ -146,7 +146,7 @@ def picture(figure: Any, results: dict[str, Any]) -> None:
         right.plot(x, results["known"][i], "k:", lw=1.5)
     right.plot([], [], "k:", label="known solution")
     right.set(xlabel="x", ylabel="u", title="Some times")
-    right.legend(fontsize=8, loc="lower left")
+    right.legend(fontsize=8, loc="upper right")
 
 
 if __name__ == "__main__":
