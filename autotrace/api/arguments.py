@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -40,17 +39,6 @@ def check_callable(fun: Any, what: str) -> None:
 def name_of(fun: Callable) -> str:
     """What a function is called, for messages."""
     return getattr(fun, "__name__", type(fun).__name__)
-
-
-def wraps(fun: Callable, transform: str) -> Callable[[Callable], Callable]:
-    """As ``functools.wraps``, for functions and callables without the usual attributes."""
-
-    def decorate(wrapper: Callable) -> Callable:
-        functools.update_wrapper(wrapper, fun)
-        wrapper.__name__ = wrapper.__qualname__ = f"{transform}({name_of(fun)})"
-        return wrapper
-
-    return decorate
 
 
 def as_array(leaf: Any, what: str) -> Any:
@@ -377,10 +365,14 @@ def signature_of(fun: Callable) -> inspect.Signature | None:
         return None
 
 
-def global_name(x: Any) -> str | None:
-    """The qualified name by which a module-level object can be pickled, None when it has none."""
+def global_name(x: Any, name: str | None = None) -> str | None:
+    """The qualified name by which a module-level object can be pickled, None when it has none.
+
+    Args:
+      name: the name; the object's own one when left out.
+    """
     found: Any = sys.modules.get(getattr(x, "__module__", None) or "")
-    name = getattr(x, "__qualname__", "")
+    name = getattr(x, "__qualname__", "") if name is None else name
     for part in name.split("."):
         found = getattr(found, part, None)
     return name if found is x else None

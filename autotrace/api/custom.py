@@ -32,8 +32,8 @@ from .arguments import (
     plain,
     signature_of,
     without_static,
-    wraps,
 )
+from .transformed import wraps
 
 
 class _CustomRule(Generic[P, R]):
@@ -53,6 +53,9 @@ class _CustomRule(Generic[P, R]):
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<{self._kind} of {name_of(self.fun)}>"
 
     def __reduce__(self) -> Any:
         # A decorated function's name leads to this object, not to the function it wraps.
@@ -472,7 +475,7 @@ def checkpoint(
         )
     keeps = nothing_saveable if policy is None else policy
 
-    @wraps(fun, "checkpoint")
+    @wraps(fun, "checkpoint", policy=policy, static_argnums=static_argnums)
     def checkpoint_f(*args: Any, **kwargs: Any) -> Any:
         call, dynamic = without_static(fun, args, static_argnums, what)
         leaves, in_tree = flatten_arrays((dynamic, kwargs), f"{what}: argument ")

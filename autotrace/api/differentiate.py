@@ -10,6 +10,7 @@ import numpy as np
 from ..core import tree
 from ..core.avals import float0, is_inexact, tangent_aval, uniform
 from ..core.errors import NonDifferentiableError, located
+from ..core.jaxpr import Jaxpr
 from ..core.tangents import LinearInput, float0_zeros
 from ..core.trace import Tracer, get_aval
 from ..lax.arithmetic import convert_element_type
@@ -33,8 +34,8 @@ from .arguments import (
     name_of,
     plain,
     plain_tree,
-    wraps,
 )
+from .transformed import wraps
 
 
 def _inexact(leaf: Any) -> bool:
@@ -103,7 +104,7 @@ def value_and_grad(
     check_callable(fun, "value_and_grad")
     what = f"grad of {name_of(fun)}"
 
-    @wraps(fun, "value_and_grad")
+    @wraps(fun, "value_and_grad", argnums, has_aux, holomorphic, allow_int)
     def value_and_grad_f(*args: Any, **kwargs: Any) -> Any:
         call = DerivativeCall(
             fun,
@@ -244,7 +245,7 @@ def grad(
     check_callable(fun, "grad")
     both = value_and_grad(fun, argnums, has_aux, holomorphic, allow_int)
 
-    @wraps(fun, "grad")
+    @wraps(fun, "grad", argnums, has_aux, holomorphic, allow_int)
     def grad_f(*args: Any, **kwargs: Any) -> Any:
         value, gradient = both(*args, **kwargs)
         return (gradient, value[1]) if has_aux else gradient
@@ -275,7 +276,7 @@ def elementwise_grad(fun: Callable[P, R], argnums: int | Sequence[int] = 0) -> C
     check_callable(fun, "elementwise_grad")
     what = f"elementwise_grad of {name_of(fun)}"
 
-    @wraps(fun, "elementwise_grad")
+    @wraps(fun, "elementwise_grad", argnums)
     def elementwise_grad_f(*args: Any, **kwargs: Any) -> Any:
         call = DerivativeCall(fun, argnums, args, kwargs, what)
         outs, linear = linearize_flat(call.flat, call.leaves, call.active, "elementwise_grad")
@@ -433,18 +434,7 @@ def linearize(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     active = [_inexact(x) for x in leaves]
     outs, linear = linearize_flat(flat, leaves, active, "linearize")
 
-    def f_jvp(*tangents: Any) -> Any:
-        given, tangent_tree = tree.flatten(tangents)
-        if tangent_tree != in_tree:
-            raise TypeError(
-                located(f"{what}: the tangents must have structure {in_tree}, got {tangent_tree}")
-            )
-        checked = [t for t in _check_tangents(leaves, given, what) if t is not None]
-        with np.errstate(all="ignore"):
-            found = eval_linear(linear, checked)
-        made = [_as_gradient(t, p) for t, p in zip(found, outs, strict=True)]
-        return tree.unflatten(flat.out_tree, plain(made, given))
-
+    f_jvp = _Pushforward(linear, leaves, in_tree, outs, flat.out_tree, what)
     # Copies: the outputs may be among the residuals.
     value = tree.unflatten(flat.out_tree, plain(outs, [*leaves, *outs]))
     return (value, f_jvp, plain_tree(flat.aux, leaves)) if has_aux else (value, f_jvp)
@@ -488,6 +478,44 @@ def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     # Copies: the outputs may be among the residuals.
     value = tree.unflatten(flat.out_tree, plain(outs, [*leaves, *outs]))
     return (value, f_vjp, plain_tree(flat.aux, leaves)) if has_aux else (value, f_vjp)
+
+
+class _Pushforward:
+    """What ``linearize`` returns; it pickles with the residuals that it holds."""
+
+    def __init__(
+        self,
+        linear: Linear,
+        primals: list[Any],
+        in_tree: tree.TreeDef,
+        outs: list[Any],
+        out_tree: tree.TreeDef,
+        what: str,
+    ):
+        self._linear = linear
+        self._primals = primals
+        self._in_tree = in_tree
+        self._outs = outs
+        self._out_tree = out_tree
+        self._what = what
+
+    def __repr__(self) -> str:
+        return f"<the derivative: {self._what}>"
+
+    def __call__(self, *tangents: Any) -> Any:
+        given, tangent_tree = tree.flatten(tangents)
+        if tangent_tree != self._in_tree:
+            raise TypeError(
+                located(
+                    f"{self._what}: the tangents must have structure {self._in_tree}, got "
+                    f"{tangent_tree}"
+                )
+            )
+        checked = _check_tangents(self._primals, given, self._what)
+        with np.errstate(all="ignore"):
+            found = eval_linear(self._linear, [t for t in checked if t is not None])
+        made = [_as_gradient(t, p) for t, p in zip(found, self._outs, strict=True)]
+        return tree.unflatten(self._out_tree, plain(made, given))
 
 
 class _Pullback:
@@ -555,17 +583,31 @@ def linear_transpose(fun: Callable, *primals: Any) -> Callable[[Any], tuple[Any,
     flat = FlatFunction(fun, in_tree)
     jaxpr = stage(flat, avals, "linear_transpose")
 
-    def transposed(ct: Any) -> Any:
-        outs = [uniform(v.aval.shape, v.aval.dtype) for v in jaxpr.outvars]
-        cts = _cotangents(ct, flat.out_tree, outs, what)
+    return _Transposed(jaxpr, in_tree, flat.out_tree, what)
+
+
+class _Transposed:
+    """What ``linear_transpose`` returns."""
+
+    def __init__(self, jaxpr: Jaxpr, in_tree: tree.TreeDef, out_tree: tree.TreeDef, what: str):
+        self._jaxpr = jaxpr
+        self._in_tree = in_tree
+        self._out_tree = out_tree
+        self._what = what
+
+    def __repr__(self) -> str:
+        return f"<the transposed function: {self._what}>"
+
+    def __call__(self, ct: Any) -> Any:
+        avals = self._jaxpr.in_avals
+        outs = [uniform(a.shape, a.dtype) for a in self._jaxpr.out_avals]
+        cts = _cotangents(ct, self._out_tree, outs, self._what)
         with np.errstate(all="ignore"):
-            found = backward_pass(jaxpr, [LinearInput(a) for a in avals], cts)
+            found = backward_pass(self._jaxpr, [LinearInput(a) for a in avals], cts)
         made = [
             uniform(a.shape, a.dtype) if c is None else c for c, a in zip(found, avals, strict=True)
         ]
-        return tree.unflatten(in_tree, plain(made, cts))
-
-    return transposed
+        return tree.unflatten(self._in_tree, plain(made, cts))
 
 
 def aval_like(x: Any, what: str) -> Any:

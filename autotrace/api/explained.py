@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..core.showing import Drawable
+from ..core.showing import Drawable, shortened
 from ..transforms.backends import Explained
 from ..transforms.questions import End, Node
 
@@ -27,7 +27,7 @@ class Explanation(str, Drawable):
         return made
 
     def __repr__(self) -> str:
-        return str(self)
+        return shortened(self.splitlines(), "print shows them all")
 
     def __str__(self) -> str:
         return str.__str__(self)

@@ -25,9 +25,9 @@ from .arguments import (
     name_of,
     normalize_argnums,
     without_static,
-    wraps,
 )
 from .differentiate import aval_like
+from .transformed import wraps
 
 
 class ShapeDtypeStruct:
@@ -127,7 +127,7 @@ def make_jaxpr(
     """
     check_callable(fun, "make_jaxpr")
 
-    @wraps(fun, "make_jaxpr")
+    @wraps(fun, "make_jaxpr", static_argnums, return_shape, simplify)
     def make_jaxpr_f(*args: Any, **kwargs: Any) -> Any:
         jaxpr, out_tree = _stage_call(fun, static_argnums, args, kwargs, "make_jaxpr")
         if simplify:
@@ -233,7 +233,7 @@ def explain(
     if mode not in ("forward", "reverse"):
         raise ValueError(f"explain: mode must be 'forward' or 'reverse', got {mode!r}")
 
-    @wraps(fun, "explain")
+    @wraps(fun, "explain", argnums, mode)
     def explain_f(*args: Any) -> DerivativeTable:
         what = f"explain of {name_of(fun)}"
         positions = normalize_argnums(argnums, len(args), what)

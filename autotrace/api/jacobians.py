@@ -18,8 +18,9 @@ from ..transforms.batch import Axis, batch_flat
 from ..transforms.jvp import instantiate_all, jvp_flat
 from ..transforms.linearize import linearize_flat
 from ..transforms.transpose import transpose_linear
-from .arguments import DerivativeCall, P, check_callable, name_of, plain, wraps
+from .arguments import DerivativeCall, P, check_callable, name_of, plain
 from .differentiate import grad, jvp
+from .transformed import wraps
 
 
 def _standard_basis(leaves: Sequence[Any]) -> tuple[list[Any], int]:
@@ -90,7 +91,7 @@ def jacfwd(
     check_callable(fun, "jacfwd")
     what = f"jacfwd of {name_of(fun)}"
 
-    @wraps(fun, "jacfwd")
+    @wraps(fun, "jacfwd", argnums, has_aux, holomorphic)
     def jacfwd_f(*args: Any, **kwargs: Any) -> Any:
         call = DerivativeCall(
             fun, argnums, args, kwargs, what, has_aux=has_aux, holomorphic=holomorphic
@@ -147,7 +148,7 @@ def jacrev(
     check_callable(fun, "jacrev")
     what = f"jacrev of {name_of(fun)}"
 
-    @wraps(fun, "jacrev")
+    @wraps(fun, "jacrev", argnums, has_aux, holomorphic, allow_int)
     def jacrev_f(*args: Any, **kwargs: Any) -> Any:
         call = DerivativeCall(
             fun,

@@ -35,10 +35,10 @@ from .arguments import (
     name_of,
     normalize_argnums,
     owned,
-    wraps,
 )
 from .coloring import color_columns, color_symmetric
 from .compile import JitFunction
+from .transformed import name_as, pickled, wraps
 
 sparse: Any = LazyModule("scipy.sparse")
 
@@ -200,7 +200,7 @@ def sparsity(fun: Callable, argnums: int | Sequence[int] = 0) -> Callable:
     check_callable(fun, "sparsity")
     what = f"sparsity of {name_of(fun)}"
 
-    @wraps(fun, "sparsity")
+    @wraps(fun, "sparsity", argnums)
     def sparsity_f(*args: Any, **kwargs: Any) -> Any:
         arguments = _Arguments(fun, argnums, args, kwargs, what)
         return _find_pattern(arguments.flat(), arguments)[0]
@@ -259,14 +259,24 @@ class SparseDerivative:
     ``sparse_hessian``. Its structure is found at the first call with arguments of given types and
     given integers, and kept."""
 
-    def __init__(self, fun: Callable, argnums: Any, what: str, plan: Callable[..., _Plan]):
+    def __init__(
+        self, fun: Callable, argnums: Any, what: str, plan: Callable[..., _Plan], *options: Any
+    ):
         check_callable(fun, what)
-        wraps(fun, what)(self)
+        name_as(self, fun, what)
+        self.__name__: str
         self._fun = fun
         self._argnums = argnums
+        self._options = what, fun, argnums, *options
         self._what = f"{what} of {name_of(fun)}"
         self._make = plan
         self._plans: dict[Any, _Plan] = {}
+
+    def __repr__(self) -> str:
+        return f"<{self.__name__}>"
+
+    def __reduce__(self) -> str | tuple:
+        return pickled(self, *self._options)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The derivative, a ``scipy.sparse.csr_array``."""
@@ -482,7 +492,7 @@ def sparse_jacobian(
         index = np.where(structure.rows[rows] < 0, by_columns, by_rows)
         return _Plan(structure, index, _values(flat, count, structure, what))
 
-    return SparseDerivative(fun, argnums, "sparse_jacobian", plan)
+    return SparseDerivative(fun, argnums, "sparse_jacobian", plan, pattern, mode)
 
 
 def _gradient(flat: Callable, count: int, what: str) -> Callable[..., list[Any]]:
@@ -557,4 +567,4 @@ def sparse_hessian(
         index = colors[cols] * columns + rows
         return _Plan(structure, index, _values(gradient, arguments.count, structure, what))
 
-    return SparseDerivative(fun, argnums, "sparse_hessian", plan)
+    return SparseDerivative(fun, argnums, "sparse_hessian", plan, pattern)

@@ -19,8 +19,8 @@ from .arguments import (
     check_callable,
     name_of,
     plain,
-    wraps,
 )
+from .transformed import wraps
 
 
 def vmap(
@@ -63,7 +63,7 @@ def vmap(
         if bad:
             raise TypeError(f"{what}: {name} must hold ints and None, got {bad[0]!r}")
 
-    @wraps(fun, "vmap")
+    @wraps(fun, "vmap", in_axes, out_axes, axis_name, axis_size)
     def vmap_f(*args: Any, **kwargs: Any) -> Any:
         if isinstance(in_axes, tuple) and len(in_axes) != len(args):
             raise ValueError(

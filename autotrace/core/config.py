@@ -84,6 +84,13 @@ class _Config(threading.local):
             else:
                 setattr(self, name, before)
 
+    def __repr__(self) -> str:
+        values = (f"{name}={getattr(self, name)!r}" for name in self.__annotations__)
+        return f"<autotrace.config: {', '.join(values)}>"
+
+    def __reduce__(self) -> str:
+        return "config"  # each process has its own
+
     @staticmethod
     def _check(name: str) -> None:
         if name not in _Config.__annotations__:

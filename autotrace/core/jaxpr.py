@@ -16,7 +16,7 @@ import numpy as np
 from .avals import ShapedArray, aval_of
 from .errors import JaxprTypeError, located
 from .primitive import Primitive
-from .showing import Drawable
+from .showing import Drawable, shortened
 from .source import Location
 from .trace import Tracer, get_aval
 
@@ -127,15 +127,7 @@ class Jaxpr(Drawable):
         return "\n".join(Printer().jaxpr(self))
 
     def __repr__(self) -> str:
-        lines = Printer().jaxpr(self)
-        if len(lines) <= _MOST_LINES:
-            return "\n".join(lines)
-        left_out = f"    ... {len(lines) - _MOST_LINES} more lines; print(jaxpr) shows them all ..."
-        return "\n".join([*lines[: _MOST_LINES - 10], left_out, *lines[-10:]])
-
-
-#: How many lines the ``repr`` of a jaxpr has at most.
-_MOST_LINES = 500
+        return shortened(Printer().jaxpr(self), "print(jaxpr) shows them all")
 
 
 def _calls_effects(eqn: Eqn) -> bool:

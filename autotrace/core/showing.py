@@ -8,6 +8,22 @@ from .lazy import LazyModule
 _visualize = LazyModule("autotrace.visualize")
 
 
+#: How many lines the ``repr`` of a program has at most, and how many of them are its last ones.
+_MOST_LINES, _LAST_LINES = 500, 10
+
+
+def shortened(lines: list[str], rest: str) -> str:
+    """Lines as one text, without the middle of a long one.
+
+    Args:
+      rest: how to see the rest.
+    """
+    if len(lines) <= _MOST_LINES:
+        return "\n".join(lines)
+    left_out = f"    ... {len(lines) - _MOST_LINES} more lines; {rest} ..."
+    return "\n".join([*lines[: _MOST_LINES - _LAST_LINES], left_out, *lines[-_LAST_LINES:]])
+
+
 class Drawable:
     """A program that can be drawn: see ``autotrace.visualize``."""
 

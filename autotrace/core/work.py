@@ -72,8 +72,14 @@ class _Line:
                 self.writer.start()
             return self.owner == threading.get_ident()
 
-    def drop(self) -> None:
-        """Give the line back; it is gone from the terminal afterwards."""
+    def end(self, job: Job) -> None:
+        """End a job; with the last one the line is given back, and gone from the terminal. In a
+        child process that was forked within the job it has ended already."""
+        if job not in self.jobs:
+            return
+        self.jobs.remove(job)
+        if self.jobs:
+            return
         self.done.set()
         if self.writer is not None:
             self.writer.join()
@@ -137,13 +143,12 @@ def working(what: str, status: str | Callable[[], str] = "") -> Iterator[None]:
     if not _line.take():
         yield
         return
-    _line.jobs.append(Job(what, status))
+    job = Job(what, status)
+    _line.jobs.append(job)
     try:
         yield
     finally:
-        _line.jobs.pop()
-        if not _line.jobs:
-            _line.drop()
+        _line.end(job)
 
 
 def note(status: str) -> None:

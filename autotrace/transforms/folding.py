@@ -201,7 +201,10 @@ class Form:
             return id(drawn_from)
         if kind.__module__.startswith("autotrace."):
             wrapped = getattr(value, "__wrapped__", None)
-            return self._traced(value) if wrapped is None else (id(value), self.of(wrapped))
+            if wrapped is None:
+                return self._traced(value)
+            made = getattr(value, "_call", None)  # what it does; else it is known by identity
+            return (id(value) if made is None else self.of(made), self.of(wrapped))
         return (id(kind), self._attributes(kind, value))
 
     def _closure(self, function: types.FunctionType) -> Any:

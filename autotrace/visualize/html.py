@@ -11,10 +11,10 @@ from . import svg
 from .graphs import Graph
 from .programs import COLORS, Homes, describe, program_graph
 
-#: How many equations are shown, and how many are drawn.
-_SHOWN, DRAWN = 1000, 60
+#: How many equations and steps are shown, and how many equations are drawn.
+_SHOWN, _STEPS, DRAWN = 1000, 200, 60
 _PRE = "font-family:monospace;white-space:pre;line-height:1.35;margin:0"
-_NAME = '<span style="color:#0a53a8" title="{}">{}</span>'
+_NAME = '<span style="color:#3b82c4" title="{}">{}</span>'
 
 
 def jaxpr_html(jaxpr: Jaxpr) -> str:
@@ -38,7 +38,10 @@ def program_html(explained: Explained, text: str) -> str:
     homes = Homes(explained.steps)
     first, *_, last = text.splitlines() or [""]
     parts = [f"<div><b>{escape(first)}</b></div>"]
-    parts += [_step(step, lines, homes) for step in explained.steps]
+    parts += [_step(step, lines, homes) for step in explained.steps[:_STEPS]]
+    if len(explained.steps) > _STEPS:
+        rest = len(explained.steps) - _STEPS
+        parts.append(f"<div><i>... {rest} more steps; print shows them all ...</i></div>")
     if explained.steps:
         parts.append(f"<div>{escape(last)}</div>" if last.startswith("memory") else "")
     else:
@@ -112,7 +115,7 @@ class _Text:
         left = " ".join(self.name(v, printer) for v in eqn.outvars) or "_"
         right = " ".join(self.name(a, printer) for a in eqn.invars)
         params = escape(plain_params(eqn))
-        shown = f'<span style="color:#57606a">[{params}]</span>' if params else ""
+        shown = f'<span style="color:#7d8590">[{params}]</span>' if params else ""
         what = f'<b title="{escape(describe(eqn, printer))}">{escape(eqn.primitive.name)}</b>'
         line = f"{left} = {what}{shown} {right}".rstrip()
         self.lines[id(eqn)] = line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from .graphs import Box, Graph
 from .layout import CHAR, LINE, Layout, Point, Route, lay_out
 
 _PAD = 12.0
+_NOT_XML = re.compile("[^\\t\\n\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 _FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
 
@@ -89,8 +91,8 @@ def _text(x: float, y: float, text: str, anchor: str, color: str, more: str = ""
 
 
 def _escaped(text: str) -> str:
-    """Text for XML, without the control characters that it cannot hold."""
-    return escape("".join(c if c in "\n\t" or c >= " " else "?" for c in text))
+    """Text for XML, without the characters that it cannot hold."""
+    return escape(_NOT_XML.sub("?", text))
 
 
 def _rect(box: Box, layout: Layout) -> str:

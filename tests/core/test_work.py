@@ -184,6 +184,17 @@ def test_kernels_are_counted(monkeypatch):
     assert (2, 2) in counts and all(done <= total for done, total in counts)
 
 
+def test_a_child_process_starts_over(terminal):
+    with work.working("compiling f"):
+        wait_for(terminal, "compiling f")
+        thread, done = work._line.writer, work._line.done
+        work._line.forget()  # as after a fork, where the thread is not there
+        assert work._line.owner is None
+        done.set()
+        thread.join()
+    assert work._line.jobs == [] and work._line.writer is None
+
+
 def test_a_closed_terminal_is_no_error(terminal, monkeypatch):
     def closed(text):
         raise ValueError("I/O operation on closed file")

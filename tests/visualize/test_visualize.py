@@ -133,7 +133,7 @@ def test_forms_are_well_formed(what):
 
 
 def test_everything_is_escaped():
-    evil = '<script>alert("&")</script>\x00'
+    evil = '<script>alert("&")</script>\x00\x1b\ud800\uffff\U0001f600'
     p = at.extend.Primitive(f"docs_{evil}")
     p.def_impl(lambda x, text: x)
     p.def_abstract(lambda x, text: x)
@@ -173,6 +173,20 @@ def test_large_programs_are_cut_short():
     assert len(lines) < 510 and lines[-1].startswith("  in (") and lines[1] in str(jaxpr)
     assert "more lines; print(jaxpr) shows them all" in lines[-11]
     assert len(str(jaxpr).splitlines()) == 4002
+
+
+def test_large_compiled_programs_are_cut_short():
+    def sorts(x):
+        for _ in range(300):
+            x = np.sort(x) + 1
+        return x
+
+    explained = at.jit(sorts, backend="numba").explain(np.ones(3))
+    page = Balanced(explained._repr_html_())
+    assert "... 400 more steps; print shows them all ..." in page.text
+    assert len(str(explained).splitlines()) > 600 > len(repr(explained).splitlines())
+    assert "more lines; print shows them all" in repr(explained)
+    assert "... 500 more equations" in texts(explained.to_svg())
 
 
 def test_limits_count_nested_equations():
