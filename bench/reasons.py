@@ -11,10 +11,12 @@ _RANDOM = (
     "generator, which goes on from number to number."
 )
 REASONS = {
-    "softmax_gradient": "Five kernels over each block of rows, where compiled PyTorch makes one "
-    "loop over a row that stays in vector registers.",
-    "layer_norm_gradient": "Nine kernels over each block of rows; and divisions by a row's scalar "
-    "stay divisions, since multiplying by the reciprocal rounds differently.",
+    "softmax_gradient": "Five kernels over each block of rows, each of which reads its row from the "
+    "second-level cache anew, where compiled PyTorch makes one loop over a row that stays in "
+    "vector registers. One division for both tangents of a quotient was tried: 0.98 of the time.",
+    "layer_norm_gradient": "Nine kernels over each block of rows, each of which reads its row from "
+    "the second-level cache anew; and divisions by a row's scalar stay divisions, since "
+    "multiplying by the reciprocal rounds differently.",
     "new_sizes": "A new size compiles nothing, but a call with new shapes is traced and planned "
     "anew, once for each, in Python; PyTensor's and PyTorch's programs do not look at shapes.",
     "first_call_cold": "Some twenty kernels are compiled one after the other through LLVM's "

@@ -159,10 +159,12 @@ class _Writer:
             self.words[int(table) + place] = team.place()
 
     def group(self, step: Group) -> _At:
-        words: list[int] = [len(step.members), step.tile]
+        words: list[int] = [len(step.members), step.tile, len(step.moved)]
         for low, turns in step.members:
-            words += [self.program.functions[low.source], self.table(low), turns]
-        return self.put(words)
+            words += [
+                self.program.functions[low.source], self.table(low), turns, len(low.table)
+            ]  # fmt: skip
+        return self.put([*words, *(word for pair in step.moved for word in pair)])
 
     def host_row(self, step: HostStep) -> dict[str, int]:
         call = _host_call(step)

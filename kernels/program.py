@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -58,6 +59,7 @@ class Program:
             else:
                 steps.append(structured(step, plan) if isinstance(step, Control) else step)
         self.steps: list[Lowered | Routine | HostStep | Structured | Group] = grouped(steps)
+        self._reuse_memory()
         self.kernels = kernels_of(self.steps)
         self.host_steps = [step for step in self.steps if isinstance(step, HostStep)]
         self.native_steps = [step for step in self.steps if not isinstance(step, HostStep)]
@@ -152,6 +154,16 @@ class Program:
             return call(*args)
 
         return call_donating
+
+    def _reuse_memory(self) -> None:
+        """Tell groups which intermediate values nothing else uses."""
+        used = Counter(slot for step in self.steps for slot in {*step.uses()})
+        returned = {slot for slot, _ in self.plan.results}
+        for step in self.steps:
+            if isinstance(step, Group):
+                written = {slot for low, _ in step.members for slot in low.writes()}
+                own = {s for s in written & self.plan.temporaries.keys() if used[s] == 1}
+                step.reuse(own - returned)
 
     def threads(self) -> int:
         """How many threads a call may use: one where all its steps are small."""

@@ -157,6 +157,41 @@ def test_members_and_rows_of_a_group():
     assert all(low.stop == turns * 37 for low, turns in group.members)
 
 
+def moved_slots(group: Group) -> set[int]:
+    """The slots whose addresses each block of rows moves back."""
+    slots = {}
+    first = 0
+    for low, _ in group.members:
+        slots.update({first + at: slot for slot, at, _ in low.patches})
+        first += len(low.table)
+    return {slots[at] for at, _ in group.moved}
+
+
+def test_what_only_a_group_uses_lies_in_one_place():
+    x = randn(37, 13)
+    made = blocked(staged(softmax, x), 1000)
+    (group,) = groups(made)
+    assert moved_slots(group) == set(made.plan.temporaries)
+
+    def shown(x: Any) -> Any:
+        e = np.exp(x - np.max(x, -1, keepdims=True))
+        return e / np.sum(e, -1, keepdims=True), np.sort(e)
+
+    for some in check(shown, x):
+        assert some
+    made = blocked(staged(shown, x), 1000)
+    (group,) = groups(made)
+    others = {slot for step in made.steps if step is not group for slot in step.uses()}
+    assert others & set(made.plan.temporaries)
+    assert moved_slots(group) == set(made.plan.temporaries) - others
+
+
+def test_many_tables_stay_where_they_are(monkeypatch):
+    monkeypatch.setattr(tiling, "_COPIED_UP_TO", 4)
+    for some in check(two_norms, randn(37, 13)):
+        assert not any(group.moved for group in some)
+
+
 def test_small_blocks_have_a_row():
     (group,) = blocked(staged(softmax, randn(8, 100)), 1).steps
     assert group.tile == 1
