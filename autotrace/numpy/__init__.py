@@ -54,6 +54,7 @@ from . import methods as _methods
 from . import operators as _operators
 from . import picking as _picking
 from . import standins as _standins
+from . import ufunc_folds as _ufunc_folds
 from . import ufunc_methods as _ufunc_methods
 from .applying import (
     apply_along_axis,
@@ -217,6 +218,19 @@ from .methods import (
     fix,
     round,
 )
+from .nan_reductions import (
+    nanargmax,
+    nanargmin,
+    nancumprod,
+    nancumsum,
+    nanmax,
+    nanmean,
+    nanmin,
+    nanprod,
+    nanstd,
+    nansum,
+    nanvar,
+)
 from .padding import pad
 from .picking import (
     argwhere,
@@ -272,32 +286,16 @@ from .reductions import (
     argmax,
     argmin,
     average,
-    cumprod,
-    cumsum,
-    cumulative_prod,
-    cumulative_sum,
-    diff,
-    ediff1d,
     max,
     mean,
     min,
-    nanargmax,
-    nanargmin,
-    nancumprod,
-    nancumsum,
-    nanmax,
-    nanmean,
-    nanmin,
-    nanprod,
-    nanstd,
-    nansum,
-    nanvar,
     prod,
     ptp,
     std,
     sum,
     var,
 )
+from .running import cumprod, cumsum, cumulative_prod, cumulative_sum, diff, ediff1d
 from .scalar_types import (
     bool,
     bool_,
@@ -919,4 +917,5 @@ _picking.install()
 _methods.install()
 _array_api.install()
 _standins.install()
+_ufunc_folds.install()
 _ufunc_methods.install()

@@ -16,8 +16,8 @@ from ..lax.structural import reshape
 from . import ufuncs
 from .dispatch import implements
 from .manipulation import join, normal_axes, normal_axis, operand
-from .reductions import diff
 from .reductions import sum as total
+from .running import diff
 
 _FLOAT64 = np.dtype(np.float64)
 

@@ -22,9 +22,10 @@ from .picking import searchsorted
 from .positions import known_count
 from .promotion import to_dtype
 from .quantiles import percentile
-from .reductions import diff, mean, std
 from .reductions import max as largest
+from .reductions import mean, std
 from .reductions import min as smallest
+from .running import diff
 
 
 @implements(np.bincount, extra=("length",))

@@ -12,7 +12,7 @@ from ..core.trace import Tracer
 from ..lax import arithmetic as arith
 from ..lax import structural
 from ..transforms.held import HeldTracer
-from . import linear, manipulation, reductions, ufuncs
+from . import linear, manipulation, reductions, running, ufuncs
 from .aliasing import ordered
 from .dispatch import implements, traced
 from .manipulation import operand
@@ -256,8 +256,8 @@ _METHODS: dict[str, Callable] = {
     "conj": _conjugate,
     "conjugate": _conjugate,
     "copy": _copy,
-    "cumprod": _reducing(reductions.cumprod, "axis", "dtype", "out"),
-    "cumsum": _reducing(reductions.cumsum, "axis", "dtype", "out"),
+    "cumprod": _reducing(running.cumprod, "axis", "dtype", "out"),
+    "cumsum": _reducing(running.cumsum, "axis", "dtype", "out"),
     "dot": _reducing(linear.dot, "b", "out"),
     "flatten": _flatten,
     "max": _reducing(reductions.max, "axis", "out", "keepdims", "initial", "where"),

@@ -19,8 +19,9 @@ from ..lax.sorting import sort
 from . import promotion, reductions, ufuncs
 from .dispatch import implements
 from .manipulation import moveaxis, operand
+from .nan_reductions import not_nan
 from .picking import take_along_axis
-from .reductions import all_axes, full_weights, is_given, mean, mean_dtype, not_nan
+from .reductions import all_axes, full_weights, is_given, mean, mean_dtype
 
 _FLOAT64 = np.dtype(np.float64)
 _INT64 = np.dtype(np.int64)

@@ -22,7 +22,7 @@ from . import ufuncs
 from .creation import creates, zeros
 from .dispatch import implements
 from .manipulation import atleast_1d, common_dtype, normal_axis, operand
-from .reductions import cumsum, diff
+from .running import cumsum, diff
 
 # --- convolutions ------------------------------------------------------------------------------
 
