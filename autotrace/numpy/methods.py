@@ -12,10 +12,10 @@ from ..core.trace import Tracer
 from ..lax import arithmetic as arith
 from ..lax import structural
 from ..transforms.held import HeldTracer
-from . import linear, manipulation, reductions, running, ufuncs
+from . import joining, linear, manipulation, reductions, running, sorting, ufuncs
 from .aliasing import ordered
+from .arguments import operand
 from .dispatch import implements, traced
-from .manipulation import operand
 
 # --- rounding ----------------------------------------------------------------------------------
 
@@ -249,8 +249,8 @@ _METHODS: dict[str, Callable] = {
     "any": _reducing(reductions.any, "axis", "out", "keepdims"),
     "argmax": _reducing(reductions.argmax, "axis", "out"),
     "argmin": _reducing(reductions.argmin, "axis", "out"),
-    "argpartition": _method(manipulation.argpartition),
-    "argsort": _method(manipulation.argsort),
+    "argpartition": _method(sorting.argpartition),
+    "argsort": _method(sorting.argsort),
     "astype": _astype,
     "clip": _clip,
     "conj": _conjugate,
@@ -265,7 +265,7 @@ _METHODS: dict[str, Callable] = {
     "min": _reducing(reductions.min, "axis", "out", "keepdims", "initial", "where"),
     "prod": _reducing(reductions.prod, "axis", "dtype", "out", "keepdims", "initial", "where"),
     "ravel": _method(manipulation.ravel),
-    "repeat": _method(manipulation.repeat),
+    "repeat": _method(joining.repeat),
     "reshape": _reshape,
     "round": _reducing(round, "decimals", "out"),
     "squeeze": _method(manipulation.squeeze),

@@ -12,10 +12,8 @@ from ..lax import arithmetic as arith
 from ..lax import reductions as lax_reductions
 from ..lax import structural
 from . import reductions
+from .arguments import operand
 from .dispatch import implements
-from .manipulation import (
-    operand,
-)
 from .reductions import (
     FLOAT64,
     argmax,

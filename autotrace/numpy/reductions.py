@@ -16,14 +16,11 @@ from ..lax import arithmetic as arith
 from ..lax import elementary, structural
 from ..lax import reductions as lax_reductions
 from . import promotion, ufuncs
+from .arguments import check_dtype, normal_axes, operand
 from .dispatch import implements, traced
-from .manipulation import (
-    check_dtype,
-    normal_axes,
-    operand,
-)
 
-NO_VALUE = np._NoValue  # what NumPy passes for "not given"
+#: What NumPy passes for "not given".
+NO_VALUE = np._NoValue
 FLOAT64 = np.dtype(np.float64)
 _FLOAT32 = np.dtype(np.float32)
 _FLOAT16 = np.dtype(np.float16)
@@ -34,6 +31,7 @@ BOOL = np.dtype(np.bool_)
 
 
 def is_given(x: Any) -> bool:
+    """Whether an argument of NumPy's was given."""
     return x is not None and x is not NO_VALUE
 
 
@@ -174,6 +172,7 @@ def extremum_of(
     reduce: Callable,
     combine: Callable,
 ) -> Any:
+    """The least or greatest element."""
     x = operand(a)
     axes = fold_axes(axis, x.ndim)
     mask = mask_of(where, x)
@@ -252,6 +251,7 @@ def ptp(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
 
 
 def truth_of(a: Any, axis: Any, keepdims: Any, where: Any, reduce: Callable, identity: bool) -> Any:
+    """Whether any or all elements are True."""
     x = ufuncs.as_bool(operand(a))
     axes = fold_axes(axis, x.ndim)
     x = masked(x, mask_of(where, x), identity)
@@ -298,6 +298,7 @@ def _over(total: Any, count: Any) -> Any:
 
 
 def mean_over(x: Any, axes: tuple[int, ...], dtype: np.dtype, mask: Any) -> Any:
+    """The mean over some axes, of the elements under a mask if there is one."""
     values = masked(arith.convert_element_type(x, dtype), mask, 0)
     return _over(structural.reduce_sum(values, axes), count_of(x, axes, mask, _float_of(dtype)))
 
@@ -331,6 +332,7 @@ def mean(
 
 
 def ddof_of(ddof: Any, correction: Any) -> Any:
+    """How many degrees of freedom are missing, by either of the names for it."""
     if not is_given(correction):
         return ddof
     if ddof != 0:
@@ -341,6 +343,7 @@ def ddof_of(ddof: Any, correction: Any) -> Any:
 def variance_over(
     a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, where: Any, center: Any
 ) -> Any:
+    """The variance, around a given center if there is one."""
     x = operand(a)
     axes = all_axes(axis, x.ndim)
     mask = mask_of(where, x)

@@ -13,13 +13,8 @@ from ..core.errors import located
 from ..lax import arithmetic as arith
 from ..lax import cumulative, slicing, structural
 from . import promotion, ufuncs
+from .arguments import check_dtype, join, normal_axis, operand
 from .dispatch import implements
-from .manipulation import (
-    check_dtype,
-    join,
-    normal_axis,
-    operand,
-)
 from .reductions import BOOL, NO_VALUE, wide
 
 # --- running sums and products -----------------------------------------------------------------

@@ -13,12 +13,8 @@ from ..lax import arithmetic as arith
 from ..lax import cumulative, elementary, structural
 from ..lax import reductions as lax_reductions
 from . import promotion, ufuncs
+from .arguments import check_dtype, normal_axis, operand
 from .dispatch import traced, traced_methods
-from .manipulation import (
-    check_dtype,
-    normal_axis,
-    operand,
-)
 from .reductions import (
     MAX,
     MIN,
