@@ -11,8 +11,8 @@ _RANDOM = (
     "generator, which goes on from number to number."
 )
 REASONS = {
-    "softmax_gradient": "Five kernels over each block of rows, each of which reads its row from the "
-    "second-level cache anew, where compiled PyTorch makes one loop over a row that stays in "
+    "softmax_gradient": "Five kernels over each block of rows, each of which reads its row from "
+    "the second-level cache anew, where compiled PyTorch makes one loop over a row that stays in "
     "vector registers. One division for both tangents of a quotient was tried: 0.98 of the time.",
     "layer_norm_gradient": "Nine kernels over each block of rows, each of which reads its row from "
     "the second-level cache anew; and divisions by a row's scalar stay divisions, since "

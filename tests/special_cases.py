@@ -335,7 +335,8 @@ There is no `rvs`: samples are quantiles of uniform numbers,
 all parameters; the distributions that `autotrace.random` has itself are faster there.
 
 `multivariate_normal`, `multivariate_t`, `dirichlet`, `wishart` and `multinomial` have their
-densities; `gaussian_kde` may be made of traced samples.
+densities, and `multivariate_normal` its `cdf`, with all derivatives in up to four dimensions;
+`gaussian_kde` may be made of traced samples.
 Of samples: `entropy`, `kurtosis`, `mode`, `moment`, `rankdata`, `sem`, `skew`, `zscore`.
 """
 

@@ -54,6 +54,7 @@ from . import methods as _methods
 from . import operators as _operators
 from . import picking as _picking
 from . import standins as _standins
+from . import ufunc_folds as _ufunc_folds
 from . import ufunc_methods as _ufunc_methods
 from .applying import (
     apply_along_axis,
@@ -64,6 +65,25 @@ from .applying import (
 )
 from .array_api import array_namespace_info as __array_namespace_info__
 from .array_api import finfo, from_dlpack, iinfo
+from .asking import (
+    allclose,
+    array_equal,
+    array_equiv,
+    can_cast,
+    common_type,
+    isclose,
+    iscomplex,
+    iscomplexobj,
+    isreal,
+    isrealobj,
+    may_share_memory,
+    min_scalar_type,
+    ndim,
+    result_type,
+    shape,
+    shares_memory,
+    size,
+)
 from .assignment import (
     copyto,
     fill_diagonal,
@@ -133,6 +153,30 @@ from .histograms import (
 from .indexing import (
     at,
 )
+from .joining import (
+    append,
+    array_split,
+    block,
+    column_stack,
+    concat,
+    concatenate,
+    delete,
+    dsplit,
+    dstack,
+    hsplit,
+    hstack,
+    insert,
+    repeat,
+    resize,
+    row_stack,
+    split,
+    stack,
+    tile,
+    trim_zeros,
+    unstack,
+    vsplit,
+    vstack,
+)
 from .linear import (
     cross,
     dot,
@@ -149,73 +193,41 @@ from .linear import (
     vecmat,
 )
 from .manipulation import (
-    allclose,
-    append,
-    argpartition,
-    argsort,
-    array_equal,
-    array_equiv,
-    array_split,
     astype,
     atleast_1d,
     atleast_2d,
     atleast_3d,
-    block,
     broadcast_arrays,
     broadcast_to,
-    can_cast,
-    column_stack,
-    common_type,
-    concat,
-    concatenate,
-    delete,
-    dsplit,
-    dstack,
     expand_dims,
-    hsplit,
-    hstack,
-    insert,
-    isclose,
-    iscomplex,
-    iscomplexobj,
-    isreal,
-    isrealobj,
-    lexsort,
     matrix_transpose,
-    may_share_memory,
-    min_scalar_type,
     moveaxis,
-    ndim,
-    partition,
     permute_dims,
     ravel,
     real_if_close,
-    repeat,
     reshape,
-    resize,
-    result_type,
     rollaxis,
-    row_stack,
-    shape,
-    shares_memory,
-    size,
-    sort,
-    sort_complex,
-    split,
     squeeze,
-    stack,
     swapaxes,
-    tile,
     transpose,
-    trim_zeros,
-    unstack,
-    vsplit,
-    vstack,
 )
 from .methods import (
     around,
     fix,
     round,
+)
+from .nan_reductions import (
+    nanargmax,
+    nanargmin,
+    nancumprod,
+    nancumsum,
+    nanmax,
+    nanmean,
+    nanmin,
+    nanprod,
+    nanstd,
+    nansum,
+    nanvar,
 )
 from .padding import pad
 from .picking import (
@@ -272,32 +284,16 @@ from .reductions import (
     argmax,
     argmin,
     average,
-    cumprod,
-    cumsum,
-    cumulative_prod,
-    cumulative_sum,
-    diff,
-    ediff1d,
     max,
     mean,
     min,
-    nanargmax,
-    nanargmin,
-    nancumprod,
-    nancumsum,
-    nanmax,
-    nanmean,
-    nanmin,
-    nanprod,
-    nanstd,
-    nansum,
-    nanvar,
     prod,
     ptp,
     std,
     sum,
     var,
 )
+from .running import cumprod, cumsum, cumulative_prod, cumulative_sum, diff, ediff1d
 from .scalar_types import (
     bool,
     bool_,
@@ -358,6 +354,7 @@ from .signals import (
     kaiser,
     unwrap,
 )
+from .sorting import argpartition, argsort, lexsort, partition, sort, sort_complex
 from .statistics import (
     corrcoef,
     cov,
@@ -919,4 +916,5 @@ _picking.install()
 _methods.install()
 _array_api.install()
 _standins.install()
+_ufunc_folds.install()
 _ufunc_methods.install()

@@ -14,15 +14,10 @@ from ..lax import arithmetic as arith
 from ..lax.structural import batched_at, reshape
 from ..transforms.batch import Axis, batch_flat
 from . import ufuncs
+from .arguments import check_dtype, normal_axis, operand
 from .dispatch import has_tracer, implements
-from .manipulation import (
-    check_dtype,
-    expand_dims,
-    moveaxis,
-    normal_axis,
-    operand,
-    stack,
-)
+from .joining import stack
+from .manipulation import expand_dims, moveaxis
 from .promotion import asarray, broadcast_shapes, broadcast_to, promote_dtypes, to_dtype
 
 # --- choices -----------------------------------------------------------------------------------

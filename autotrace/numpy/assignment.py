@@ -20,8 +20,9 @@ from ..lax import arithmetic as arith
 from ..lax.scanning import scan
 from ..lax.structural import array, reshape
 from ..transforms.held import HeldTracer, hold
-from . import manipulation, ufuncs
+from . import asking, manipulation, sorting, ufuncs
 from .aliasing import link, write, write_numbers
+from .arguments import normal_axis, operand
 from .dispatch import (
     implements,
     into_ordinary,
@@ -33,7 +34,6 @@ from .dispatch import (
     traced_methods,
 )
 from .indexing import Selection, at, getitem
-from .manipulation import normal_axis, operand
 from .promotion import broadcast_to, to_dtype
 
 # --- reading -----------------------------------------------------------------------------------
@@ -405,9 +405,7 @@ def _ufunc_at(ufunc: np.ufunc) -> Callable:
     def rule(x: Any, index: Any, *values: Any) -> Any:
         name = f"ufunc '{ufunc.__name__}'"
         values = tuple(operand(v) if isinstance(v, list | tuple) else v for v in values)
-        dtype = (
-            x.dtype if not values else np.result_type(x.dtype, manipulation.type_like(values[0]))
-        )
+        dtype = x.dtype if not values else np.result_type(x.dtype, asking.type_like(values[0]))
         if ufunc is np.divide and dtype.kind in "biu":
             dtype = np.dtype(np.float64)
         if not np.can_cast(dtype, x.dtype, "same_kind"):
@@ -507,7 +505,7 @@ def _fill(self: Any, value: Any) -> None:
 
 
 def _sort_rule(x: Any, axis: Any = -1, kind: Any = None, order: Any = None, **stable: Any) -> Any:
-    return manipulation.sort(x, axis, kind, order, **stable)
+    return sorting.sort(x, axis, kind, order, **stable)
 
 
 _METHODS: dict[str, Callable] = {
@@ -515,7 +513,7 @@ _METHODS: dict[str, Callable] = {
     "__setitem__": _setitem,
     "fill": _fill,
     "sort": _writer("ndarray.sort", np.ndarray.sort, _sort_rule),
-    "partition": _writer("ndarray.partition", np.ndarray.partition, manipulation.partition),
+    "partition": _writer("ndarray.partition", np.ndarray.partition, sorting.partition),
     "put": put,
 }
 

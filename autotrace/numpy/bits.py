@@ -11,8 +11,9 @@ from ..core.errors import located
 from ..lax import arithmetic as arith
 from ..lax.slicing import slice_in_dim
 from ..lax.structural import reduce_sum, reshape
+from .arguments import join, normal_axis, operand
 from .dispatch import implements
-from .manipulation import join, moveaxis, normal_axis, operand
+from .manipulation import moveaxis
 from .promotion import broadcast_to
 from .ufuncs import as_bool
 

@@ -14,10 +14,10 @@ from ..lax import arithmetic as arith
 from ..lax.slicing import slice_in_dim
 from ..lax.structural import reshape
 from . import ufuncs
+from .arguments import join, normal_axes, normal_axis, operand
 from .dispatch import implements
-from .manipulation import join, normal_axes, normal_axis, operand
-from .reductions import diff
 from .reductions import sum as total
+from .running import diff
 
 _FLOAT64 = np.dtype(np.float64)
 

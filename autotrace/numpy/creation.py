@@ -19,17 +19,10 @@ from ..lax.indexing import broadcasted_iota
 from ..transforms.held import HeldTracer, holding
 from . import manipulation, promotion, ufuncs
 from .aliasing import ordered
+from .arguments import check_dtype, join, normal_axis, operand, shape_of
+from .asking import type_like
 from .dispatch import has_tracer, implements
-from .manipulation import (
-    broadcast_arrays,
-    check_dtype,
-    join,
-    moveaxis,
-    normal_axis,
-    operand,
-    shape_of,
-    type_like,
-)
+from .manipulation import broadcast_arrays, moveaxis
 
 __all__ = [
     "arange",

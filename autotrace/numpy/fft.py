@@ -11,8 +11,9 @@ import numpy as np
 from ..core.errors import located
 from ..lax import arithmetic as arith
 from ..lax import fourier, slicing
+from .arguments import normal_axes, normal_axis, operand
 from .dispatch import implements, store
-from .manipulation import astype, normal_axes, normal_axis, operand
+from .manipulation import astype
 from .picking import roll
 from .promotion import to_dtype
 

@@ -11,17 +11,11 @@ from ..core.errors import located
 from ..core.trace import Tracer
 from ..lax import arithmetic as arith
 from ..lax.structural import reshape, transpose
+from .arguments import check_dtype, common_dtype, operand, unsupported
+from .asking import type_like
 from .creation import arange, array, linspace, meshgrid
 from .dispatch import has_tracer, implements
-from .manipulation import (
-    check_dtype,
-    common_dtype,
-    concatenate,
-    operand,
-    stack,
-    type_like,
-    unsupported,
-)
+from .joining import concatenate, stack
 from .picking import nonzero
 
 # --- diagonals and triangles -------------------------------------------------------------------

@@ -15,16 +15,18 @@ from ..lax import arithmetic as arith
 from ..lax.indexing import INDEX, scatter_add
 from ..lax.structural import array, reduce_sum, reshape
 from . import ufuncs
+from .arguments import operand, unsupported
+from .asking import type_like
 from .creation import linspace
 from .dispatch import implements
-from .manipulation import operand, type_like, unsupported
 from .picking import searchsorted
 from .positions import known_count
 from .promotion import to_dtype
 from .quantiles import percentile
-from .reductions import diff, mean, std
 from .reductions import max as largest
+from .reductions import mean, std
 from .reductions import min as smallest
+from .running import diff
 
 
 @implements(np.bincount, extra=("length",))

@@ -19,20 +19,11 @@ from ..lax import equations, factorizations, matrices, spectral, structural
 from ..lax.families import real_dtype
 from . import linear as products
 from . import picking, promotion, reductions, ufuncs
+from .arguments import common_dtype, normal_axes, normal_axis, operand, unsupported
 from .creation import eye
 from .dispatch import implements, traced
-from .manipulation import (
-    argsort,
-    common_dtype,
-    matrix_transpose,
-    moveaxis,
-    normal_axes,
-    normal_axis,
-    operand,
-    ravel,
-    sort,
-    unsupported,
-)
+from .manipulation import matrix_transpose, moveaxis, ravel
+from .sorting import argsort, sort
 
 __all__ = [
     "LinAlgError",

@@ -20,15 +20,9 @@ from ..lax import reductions as lax_reductions
 from ..lax import slicing, structural
 from ..lax.indexing import gather, iota
 from . import promotion, ufuncs
+from .arguments import check_dtype, common_dtype, join, normal_axes, operand
 from .dispatch import implements
-from .manipulation import (
-    check_dtype,
-    common_dtype,
-    join,
-    moveaxis,
-    normal_axes,
-    operand,
-)
+from .manipulation import moveaxis
 
 
 def _pair(a: Any, b: Any) -> list[Any]:

@@ -12,10 +12,10 @@ from ..core.trace import Tracer
 from ..lax import arithmetic as arith
 from ..lax import structural
 from ..transforms.held import HeldTracer
-from . import linear, manipulation, reductions, ufuncs
+from . import joining, linear, manipulation, reductions, running, sorting, ufuncs
 from .aliasing import ordered
+from .arguments import operand
 from .dispatch import implements, traced
-from .manipulation import operand
 
 # --- rounding ----------------------------------------------------------------------------------
 
@@ -249,15 +249,15 @@ _METHODS: dict[str, Callable] = {
     "any": _reducing(reductions.any, "axis", "out", "keepdims"),
     "argmax": _reducing(reductions.argmax, "axis", "out"),
     "argmin": _reducing(reductions.argmin, "axis", "out"),
-    "argpartition": _method(manipulation.argpartition),
-    "argsort": _method(manipulation.argsort),
+    "argpartition": _method(sorting.argpartition),
+    "argsort": _method(sorting.argsort),
     "astype": _astype,
     "clip": _clip,
     "conj": _conjugate,
     "conjugate": _conjugate,
     "copy": _copy,
-    "cumprod": _reducing(reductions.cumprod, "axis", "dtype", "out"),
-    "cumsum": _reducing(reductions.cumsum, "axis", "dtype", "out"),
+    "cumprod": _reducing(running.cumprod, "axis", "dtype", "out"),
+    "cumsum": _reducing(running.cumsum, "axis", "dtype", "out"),
     "dot": _reducing(linear.dot, "b", "out"),
     "flatten": _flatten,
     "max": _reducing(reductions.max, "axis", "out", "keepdims", "initial", "where"),
@@ -265,7 +265,7 @@ _METHODS: dict[str, Callable] = {
     "min": _reducing(reductions.min, "axis", "out", "keepdims", "initial", "where"),
     "prod": _reducing(reductions.prod, "axis", "dtype", "out", "keepdims", "initial", "where"),
     "ravel": _method(manipulation.ravel),
-    "repeat": _method(manipulation.repeat),
+    "repeat": _method(joining.repeat),
     "reshape": _reshape,
     "round": _reducing(round, "decimals", "out"),
     "squeeze": _method(manipulation.squeeze),

@@ -11,9 +11,11 @@ from ..core.errors import located
 from ..lax import arithmetic as arith
 from ..lax import slicing, structural
 from . import promotion, ufuncs
+from .arguments import join, normal_axis, operand, static_array
 from .creation import linspace
 from .dispatch import has_tracer, implements
-from .manipulation import join, moveaxis, normal_axis, operand, stack, static_array, take_static
+from .joining import stack, take_static
+from .manipulation import moveaxis
 from .quantiles import median
 from .reductions import max as largest
 from .reductions import mean

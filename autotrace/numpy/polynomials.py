@@ -12,9 +12,11 @@ from ..core.errors import located
 from ..lax import arithmetic as arith
 from ..lax.structural import reshape
 from . import ufuncs
+from .arguments import common_dtype, join, operand
 from .creation import vander
 from .dispatch import implements
-from .manipulation import atleast_1d, common_dtype, join, operand, trim_zeros
+from .joining import trim_zeros
+from .manipulation import atleast_1d
 from .signals import convolve
 
 _FLOAT64 = np.dtype(np.float64)

@@ -17,10 +17,12 @@ from ..lax.cumulative import cumsum
 from ..lax.indexing import gather
 from ..lax.sorting import sort
 from . import promotion, reductions, ufuncs
+from .arguments import operand
 from .dispatch import implements
-from .manipulation import moveaxis, operand
+from .manipulation import moveaxis
+from .nan_reductions import not_nan
 from .picking import take_along_axis
-from .reductions import all_axes, full_weights, is_given, mean, mean_dtype, not_nan
+from .reductions import all_axes, full_weights, is_given, mean, mean_dtype
 
 _FLOAT64 = np.dtype(np.float64)
 _INT64 = np.dtype(np.int64)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..core.trace import Tracer
+from .arguments import operand
 from .dispatch import has_tracer, traced
-from .manipulation import operand
 
 
 class _ScalarType(type):

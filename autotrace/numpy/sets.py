@@ -14,8 +14,9 @@ from ..lax.indexing import INDEX, broadcasted_iota, gather, scatter
 from ..lax.slicing import concatenate, slice_in_dim
 from ..lax.sorting import sort
 from ..lax.structural import array, reshape
+from .arguments import join, normal_axis, operand, unsupported
 from .dispatch import implements
-from .manipulation import join, moveaxis, normal_axis, operand, unsupported
+from .manipulation import moveaxis
 from .picking import searchsorted
 from .positions import filled, positions
 from .promotion import promote_dtypes

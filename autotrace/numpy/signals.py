@@ -19,10 +19,11 @@ from ..lax.slicing import dynamic_slice, pad, rev, slice_in_dim
 from ..lax.structural import reshape, zeros_like
 from ..lax.windows import windows_p
 from . import ufuncs
+from .arguments import common_dtype, normal_axis, operand
 from .creation import creates, zeros
 from .dispatch import implements
-from .manipulation import atleast_1d, common_dtype, normal_axis, operand
-from .reductions import cumsum, diff
+from .manipulation import atleast_1d
+from .running import cumsum, diff
 
 # --- convolutions ------------------------------------------------------------------------------
 

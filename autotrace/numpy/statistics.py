@@ -12,9 +12,10 @@ from ..core.trace import Tracer
 from ..lax import arithmetic as arith
 from ..lax.structural import array, expand_dims, reshape
 from . import ufuncs
+from .arguments import check_dtype, join, operand
 from .dispatch import implements
 from .linear import dot
-from .manipulation import atleast_2d, check_dtype, join, operand
+from .manipulation import atleast_2d
 from .promotion import broadcast_to
 from .reductions import average
 from .reductions import sum as total

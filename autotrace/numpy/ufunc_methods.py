@@ -19,16 +19,9 @@ from ..lax.indexing import gather, scatter_add, scatter_max, scatter_min, scatte
 from ..lax.scanning import scan
 from ..lax.slicing import slice_in_dim
 from . import promotion
+from .arguments import check_dtype, join, normal_axes, normal_axis, operand, static_array
 from .dispatch import traced, traced_methods
-from .manipulation import (
-    check_dtype,
-    join,
-    moveaxis,
-    normal_axes,
-    normal_axis,
-    operand,
-    static_array,
-)
+from .manipulation import moveaxis
 from .reductions import wide
 
 _NO_VALUE = np._NoValue  # what NumPy passes for "not given"

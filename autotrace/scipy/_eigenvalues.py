@@ -11,8 +11,9 @@ from ..core.errors import located
 from ..lax import equations, factorizations, matrices, spectral
 from ..numpy import linalg as nla
 from ..numpy import ufuncs
+from ..numpy.arguments import common_dtype, operand
+from ..numpy.joining import concatenate
 from ..numpy.linear import matmul
-from ..numpy.manipulation import common_dtype, concatenate, operand
 from ._implements import as_in_scipy, unsupported
 from ._structured import dense_from_bands
 

@@ -11,8 +11,8 @@ from ..lax import matrices, matrix_functions
 from ..lax.families import complex_dtype
 from ..numpy import linalg as nla
 from ..numpy import ufuncs
+from ..numpy.arguments import common_dtype, operand
 from ..numpy.linear import matmul
-from ..numpy.manipulation import common_dtype, operand
 from ._implements import as_in_scipy
 
 

@@ -12,9 +12,11 @@ from ..lax import equations, matrices, structural
 from ..lax.slicing import index_in_dim
 from ..numpy import linalg as nla
 from ..numpy import picking, ufuncs
+from ..numpy.arguments import common_dtype, operand
 from ..numpy.dispatch import implements
+from ..numpy.joining import concatenate, stack
 from ..numpy.linear import matmul
-from ..numpy.manipulation import common_dtype, concatenate, operand, ravel, reshape, stack
+from ..numpy.manipulation import ravel, reshape
 from ._implements import as_in_scipy, scipy
 
 

@@ -13,8 +13,8 @@ from scipy import optimize
 from .. import numpy as anp
 from ..core.errors import located
 from ..core.trace import active_traces
+from ..numpy.arguments import normal_axis, operand
 from ..numpy.dispatch import implements, is_traced
-from ..numpy.manipulation import normal_axis, operand
 from ._runge_kutta import solve
 
 __all__ = [

@@ -27,8 +27,9 @@ from ..lax import (
 )
 from ..numpy import linalg as nla
 from ..numpy import promotion, reductions, ufuncs
+from ..numpy.arguments import common_dtype, operand
 from ..numpy.linear import matmul
-from ..numpy.manipulation import argsort, common_dtype, operand
+from ..numpy.sorting import argsort
 from ._eigenvalues import (
     eig,
     eig_banded,

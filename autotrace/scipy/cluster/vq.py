@@ -9,8 +9,8 @@ from scipy.cluster import vq as _scipy
 
 from ... import numpy as anp
 from ...core.errors import located
+from ...numpy.arguments import operand
 from ...numpy.dispatch import implements, is_traced
-from ...numpy.manipulation import operand
 
 __all__ = ["vq", "whiten"]
 

@@ -10,8 +10,8 @@ import numpy as np
 from ... import numpy as anp
 from ...core import tree
 from ...core.errors import located
+from ...numpy.arguments import normal_axis
 from ...numpy.dispatch import is_traced
-from ...numpy.manipulation import normal_axis
 from ..linalg import solve_banded
 from .piecewise import checked, double, extrapolation
 

@@ -9,9 +9,9 @@ import numpy as np
 from ... import numpy as anp
 from ...core import tree
 from ...core.errors import located
+from ...numpy.arguments import operand
 from ...numpy.dispatch import is_traced
 from ...numpy.indexing import getitem
-from ...numpy.manipulation import operand
 from .bsplines import make_interp_spline
 
 #: The degree of the splines by which a method interpolates; None where it uses a cell's corners.

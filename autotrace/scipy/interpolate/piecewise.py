@@ -15,8 +15,8 @@ from ...core import tree
 from ...core.errors import located
 from ...lax.cumulative import linear_recurrence
 from ...lax.scanning import scan
+from ...numpy.arguments import normal_axis, operand
 from ...numpy.dispatch import is_traced
-from ...numpy.manipulation import normal_axis, operand
 
 
 def double(x: Any) -> Any:

@@ -13,8 +13,8 @@ from ... import numpy as anp
 from ...core.errors import located
 from ...core.trace import Tracer
 from ...lax import slicing
+from ...numpy.arguments import check_dtype, normal_axes, normal_axis, operand
 from ...numpy.dispatch import implements
-from ...numpy.manipulation import check_dtype, normal_axes, normal_axis, operand
 from .._correlating import correlated
 
 #: NumPy's names for how an array goes on beyond its borders.

@@ -11,9 +11,10 @@ from scipy import ndimage as _scipy
 from ... import numpy as anp
 from ...core.errors import located
 from ...lax.cumulative import linear_recurrence
+from ...numpy.arguments import normal_axis, operand
 from ...numpy.dispatch import implements
 from ...numpy.indexing import getitem
-from ...numpy.manipulation import moveaxis, normal_axis, operand
+from ...numpy.manipulation import moveaxis
 from .filters import PAD_MODES, doubled, extended, output_dtype
 
 #: The poles of the recursive filter that makes coefficients of values, by the spline's order

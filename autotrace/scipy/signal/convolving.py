@@ -13,9 +13,9 @@ from scipy.fft import next_fast_len
 from ... import numpy as anp
 from ...core.errors import located
 from ...lax import slicing
+from ...numpy.arguments import common_dtype, normal_axes, operand
 from ...numpy.dispatch import implements
 from ...numpy.fft import over_axes
-from ...numpy.manipulation import common_dtype, normal_axes, operand
 from .._correlating import correlated
 
 #: Up to so many elements of the smaller array the sum over them is faster than transforms.

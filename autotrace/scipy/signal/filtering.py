@@ -11,8 +11,9 @@ from scipy import signal as _scipy
 from ... import numpy as anp
 from ...core.errors import located
 from ...lax.scanning import scan
+from ...numpy.arguments import common_dtype, normal_axis, operand
 from ...numpy.dispatch import implements
-from ...numpy.manipulation import common_dtype, moveaxis, normal_axis, operand
+from ...numpy.manipulation import moveaxis
 from .. import ndimage
 
 

@@ -19,9 +19,10 @@ from scipy import signal as _scipy
 from ... import numpy as anp
 from ...core.errors import located
 from ...lax.windows import overlap_add_p, windows_p
+from ...numpy.arguments import normal_axis, operand
 from ...numpy.dispatch import implements
 from ...numpy.fft import along_axis, fftfreq, rfftfreq, transformable
-from ...numpy.manipulation import moveaxis, normal_axis, operand
+from ...numpy.manipulation import moveaxis
 
 # --- trends --------------------------------------------------------------------------------------
 

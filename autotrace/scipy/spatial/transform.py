@@ -17,8 +17,8 @@ import numpy as np
 from ... import numpy as anp
 from ...core import tree
 from ...core.errors import located
+from ...numpy.arguments import operand
 from ...numpy.dispatch import is_traced
-from ...numpy.manipulation import operand
 
 __all__ = ["Rotation", "Slerp"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -12,8 +13,10 @@ import numpy as np
 from ... import numpy as anp
 from ...core.errors import located
 from ...lax.factorizations import triangular_solve
+from ...numpy.dispatch import is_traced
 from ..special import gammaln, logsumexp, multigammaln, xlogy
-from .distribution import common, converted
+from .distribution import common, converted, scipy_stats
+from .orthants import MOST_DIMENSIONS, below
 
 _LOG_TWO_PI = math.log(2 * math.pi)
 _LOG_2 = math.log(2)
@@ -104,6 +107,66 @@ class multivariate_normal:  # noqa: N801  SciPy's name
     def pdf(x: Any, mean: Any = None, cov: Any = 1) -> Any:  # noqa: N805
         """The density; see ``logpdf``."""
         return anp.exp(multivariate_normal.logpdf(x, mean, cov))
+
+    @_quiet
+    def cdf(
+        x: Any,  # noqa: N805
+        mean: Any = None,
+        cov: Any = 1,
+        *,
+        lower_limit: Any = None,
+        **settings: Any,
+    ) -> Any:
+        """The probability of a vector below ``x`` in each component.
+
+        Args:
+          x: points of shape ``(..., k)``.
+          mean: of shape ``(k,)``; zeros when None.
+          cov: a number, a diagonal of shape ``(k,)``, or a positive definite matrix ``(k, k)``.
+          lower_limit: above which it is, too, of a shape that broadcasts with ``x``; where it is
+            above ``x`` the probability changes its sign.
+          settings: SciPy's, which have an effect beyond four dimensions only.
+
+        Returns:
+          An array of shape ``(...,)``. Up to four dimensions it is found by Gauss and Legendre's
+          rule to some 1e-12, where correlations are not near one, and has all derivatives.
+
+        Raises:
+          NotImplementedError: for traced values of more dimensions.
+          ValueError: for shapes that do not fit.
+        """
+        if lower_limit is None:
+            low, x = None, anp.asarray(x)
+        else:
+            low, x = anp.broadcast_arrays(lower_limit, x)
+        off, matrix = _vectors("multivariate_normal", x, mean, cov)
+        k = off.shape[-1]
+        if matrix.ndim != 2:
+            raise ValueError(located("scipy.stats.multivariate_normal.cdf takes one matrix"))
+        if k > MOST_DIMENSIONS:
+            if is_traced((x, mean, cov, low)):
+                raise NotImplementedError(
+                    located(
+                        f"multivariate_normal.cdf: of traced values in up to {MOST_DIMENSIONS} "
+                        f"dimensions, got {k}",
+                        "What to do: keep the arguments out of jit and derivatives, or sample.",
+                    )
+                )
+            settings["lower_limit"] = low
+            return scipy_stats.multivariate_normal.cdf(x, mean, cov, **settings)
+        if low is None:
+            return below(off, matrix).astype(off.dtype)
+        under, _ = _vectors("multivariate_normal", low, mean, cov)
+        total: Any = 0.0
+        for corner in itertools.product((False, True), repeat=k):
+            sign = (-1.0) ** sum(corner)
+            total = total + sign * below(anp.where(np.array(corner), under, off), matrix)
+        return total.astype(off.dtype)
+
+    @_quiet
+    def logcdf(x: Any, mean: Any = None, cov: Any = 1, **settings: Any) -> Any:  # noqa: N805
+        """The logarithm of ``cdf``."""
+        return anp.log(multivariate_normal.cdf(x, mean, cov, **settings))
 
     @_quiet
     def entropy(mean: Any = None, cov: Any = 1) -> Any:  # noqa: N805
