@@ -169,15 +169,16 @@ def curves(rows: list[Mapping[str, Any]], title: str, across: str, along: str) -
 def roofline(found: Mapping[str, Any]) -> Figure:
     """What the machine allows by operations per byte, and what autotrace does of it."""
     machine = found["machine"]
-    figure = Figure(figsize=(0.9 * WIDTH, 5.0), layout="constrained")
+    figure = Figure(figsize=(1.2 * WIDTH, 4.6), layout="constrained")
     axes = figure.subplots()
     rows = [r for r in found["rows"].values() if "flops" in r and results.median(r, OURS)]
+    rows = [row for row in rows if "threads" not in row]
     low, high = 2.0**-5, 2.0**9
     for where, rate in machine["bandwidth"].items():
         # Where the triad's line meets the peak.
         edge = machine["flops"]["float64"] / rate
         axes.plot([low, edge], [low * rate / 1e9, edge * rate / 1e9], color="#888888", linewidth=1)
-        axes.text(low * 1.1, low * 1.25 * rate / 1e9, f"{where} {rate / 1e9:.0f} GB/s",
+        axes.text(low * 1.15, low * 1.45 * rate / 1e9, f"{where} {rate / 1e9:.0f} GB/s",
                   fontsize=7, color="#555555")  # fmt: skip
     for dtype, rate in machine["flops"].items():
         axes.axhline(rate / 1e9, color="#888888", linewidth=1)
@@ -192,10 +193,12 @@ def roofline(found: Mapping[str, Any]) -> Figure:
         if points:
             axes.plot(*zip(*points, strict=True), MARKERS[name], color=COLORS[name], linestyle="",
                       label=TITLES[name], markersize=5, markeredgewidth=1.2)  # fmt: skip
-    for row in rows:
+    rows.sort(key=lambda row: row["flops"] / row["traffic"])
+    for number, row in enumerate(rows, 1):
         place = row["flops"] / row["traffic"], row["flops"] / results.median(row, OURS) / 1e9
-        axes.annotate(_short(row["title"], 40), place, (4, -8), textcoords="offset points",
-                      fontsize=6.5, color="#333333")  # fmt: skip
+        axes.annotate(str(number), place, (4, 3), textcoords="offset points", fontsize=7)
+    names = "\n".join(f"{number:2}  {_short(r['title'])}" for number, r in enumerate(rows, 1))
+    axes.text(1.02, 1.0, names, transform=axes.transAxes, va="top", fontsize=7, linespacing=1.5)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xlim(low, high)

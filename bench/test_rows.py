@@ -24,6 +24,9 @@ from bench.workers import FREE_ALLOCATION, Worker, WorkerError, disk_caches
 ROUNDS, MORE_ROUNDS = 7, 15
 #: Of rows where a turn is a process, a compilation or a second.
 SLOW_ROUNDS, MORE_SLOW_ROUNDS = 3, 5
+#: Memory is the same in each round, but for a page here and there; of the others a round takes
+#: half a minute.
+FEW_ROUNDS = {"memory": 2, "cold": 2, "compile": 2}
 #: A turn of a library lasts about so long, in seconds.
 TURN = 0.01
 MOST_CALLS = 20_000
@@ -182,6 +185,8 @@ WAYS = {
 def rounds_of(row: Row, everything: bool) -> int:
     if row.kind == "ulp":
         return 1
+    if row.kind in FEW_ROUNDS and not everything:
+        return FEW_ROUNDS[row.kind]
     if row.slow or row.kind != "steady":
         return MORE_SLOW_ROUNDS if everything else SLOW_ROUNDS
     return MORE_ROUNDS if everything else ROUNDS

@@ -124,6 +124,8 @@ CHAIN_GRADIENT = CHAIN.but(
     wanted="gradient",
     by_hand=chain_gradient_by_hand,
     c="chain_gradient",
+    curve="size",
+    x=N,
 )
 ROWS = [
     BLACK_SCHOLES,
@@ -147,6 +149,7 @@ ROWS = [
     CHAIN_GRADIENT.but(
         key="chain_gradient_float32",
         title="12 operations, 10^5: gradient, float32",
+        curve=None,
         compilers=False,
         inputs=lambda: vector(N, numpy.float32),
     ),

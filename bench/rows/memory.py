@@ -31,6 +31,7 @@ def _of(row: Row, key: str, title: str, large, small, **options) -> Row:
         c=None,
         numba=False,
         compilers=False,
+        curve=None,
         **options,
     )
 

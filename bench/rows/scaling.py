@@ -21,6 +21,7 @@ def _sized(size: int) -> Row:
         inputs=lambda: vector(size),
         curve="size",
         x=size,
+        slow=size > 1_000_000,
         compilers=False,
     )
 
