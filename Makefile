@@ -88,7 +88,7 @@ bench-all: $(BENCH_TOOLS)
 	status=$$?; $(REPORT) && exit $$status
 
 ## Make the pages and pictures of the results that are there.
-bench-report: $(VENV)/.extra-bench
+bench-report: $(VENV)/.extra-demo
 	$(REPORT)
 
 ## Fail if NEW is slower than OLD beyond noise: make bench-compare OLD=a.json NEW=b.json

@@ -197,7 +197,7 @@ def roofline(found: Mapping[str, Any]) -> Figure:
     for number, row in enumerate(rows, 1):
         place = row["flops"] / row["traffic"], row["flops"] / results.median(row, OURS) / 1e9
         axes.annotate(str(number), place, (4, 3), textcoords="offset points", fontsize=7)
-    names = "\n".join(f"{number:2}  {_short(r['title'])}" for number, r in enumerate(rows, 1))
+    names = "\n".join(f"{number:2}  {_short(r['title'], 48)}" for number, r in enumerate(rows, 1))
     axes.text(1.02, 1.0, names, transform=axes.transAxes, va="top", fontsize=7, linespacing=1.5)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
