@@ -60,6 +60,6 @@ REASONS = {
 }
 #: Of a whole family, where a row has none of its own.
 OF_FAMILY = {
-    "Accuracy": "The errors aimed at are below 1, where a result is one of the two numbers next to "
-    "the exact value; less costs time. See [vecmath](../vecmath.md).",
+    "Accuracy": "What is aimed at are 2 units of the last place at most, and 1 where it costs "
+    "nothing; less costs time. See [vecmath](../vecmath.md).",
 }
