@@ -74,7 +74,8 @@ BENCH := BENCH_PYTENSOR=$(abspath $(PYTENSOR)/bin/python) $(RUN) -m pytest -q --
 RESULTS := docs/benchmarks/results.json
 REPORT := $(RUN) -m bench.report $(RESULTS) --readme README.md && $(RUN) -m bench.pictures $(RESULTS)
 # ONLY=name: the rows of that name, in the file that is there. CONTINUE=1: those it does not have.
-CHOICE = $(if $(ONLY),--keep -k "$(ONLY)") $(if $(CONTINUE),--missing)
+# ARGS="--rounds 3 --libraries autotrace,jax": other options, see bench/conftest.py.
+CHOICE = $(if $(ONLY),--keep -k "$(ONLY)") $(if $(CONTINUE),--missing) $(ARGS)
 
 ## Measure beside the other libraries, in about ten minutes: docs/benchmarks, README's table.
 bench: $(BENCH_TOOLS)
