@@ -48,19 +48,22 @@ class Session:
     def _begin(self, keep: bool) -> dict:
         old = results.load(self.path) if keep and self.path and self.path.exists() else {}
         names = self.config.getoption("libraries")
-        versions, missing = workers.installed(names.split(",") if names else TITLES)
+        self.versions, missing = workers.installed(names.split(",") if names else TITLES)
+        versions = old.get("versions", {}) | self.versions
         return {
             "date": machine.today(),
-            "set": "all" if self.everything else "default",
+            "set": old.get("set") or ("all" if self.everything else "default"),
             "machine": old.get("machine", {}) | machine.description(),
-            "versions": versions,
-            "missing": {name: why.splitlines()[0] for name, why in missing.items()},
+            "versions": {name: versions[name] for name in TITLES if name in versions},
+            "missing": {
+                name: why.splitlines()[0] for name, why in missing.items() if name not in versions
+            },
             "rows": old.get("rows", {}),
         }
 
     def workers(self, threads: int) -> dict[str, workers.Worker]:
         """The process of each library that is installed."""
-        for name in self.found["versions"]:
+        for name in self.versions:
             if (name, threads) not in self._processes:
                 self._processes[name, threads] = workers.Worker(
                     name, workers.kept_caches(), threads=threads
