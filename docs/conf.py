@@ -30,10 +30,13 @@ html_math_renderer = "mathml"
 
 #: What pages are about: names of these namespaces lead to the reference.
 autolink_namespaces = {
+    "compiling": ["autotrace.api.compile.JitFunction"],
     "control_flow": ["autotrace.lax"],
+    "jit_and_python": ["autotrace.api.compile.JitFunction"],
     "linear_algebra": ["autotrace.scipy.linalg"],
     "nn": ["autotrace.nn"],
     "numpy_coverage": ["autotrace.numpy", "autotrace.numpy.linalg", "autotrace.numpy.fft"],
+    "performance": ["autotrace.api.compile.JitFunction"],
     "random": ["autotrace.random"],
     "scipy": [
         "autotrace.scipy.fft",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
+import runpy
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -87,3 +89,11 @@ def test_groups_take_each_name_once_and_leave_none_out() -> None:
         "More": ["other"],
         "As they are in NumPy and SciPy": ["pi"],
     }
+
+
+def test_pages_that_are_about_a_namespace_are_there() -> None:
+    about = runpy.run_path(str(DOCS / "conf.py"))["autolink_namespaces"]
+    for page, names in about.items():
+        assert (DOCS / f"{page}.md").is_file()
+        for name in names:
+            assert name in NAMESPACES or pkgutil.resolve_name(name)

@@ -64,12 +64,12 @@ class NameLinks(SphinxPostTransform):
 
     def _candidates(self, text: str) -> Iterator[str]:
         name = _CALL.sub("", text).removeprefix("autotrace.").removeprefix("at.")
-        if name.split(".")[0] not in ("numpy", "scipy") or text.startswith(("autotrace.", "at.")):
-            yield f"autotrace.{name}"
         _, _, own = self.env.docname.partition("api/")
         own = "" if own == "autotrace.numpy" else own  # NumPy's names are those of arguments, too
         for namespace in (own, *self.config.autolink_namespaces.get(self.env.docname, ())):
             yield f"{namespace}.{name}"
+        if name.split(".")[0] not in ("numpy", "scipy") or text.startswith(("autotrace.", "at.")):
+            yield f"autotrace.{name}"
         homes = self._homes.get(name, set())
         if "_" in name.strip("_") and len(homes) == 1:
             yield from homes
