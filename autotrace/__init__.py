@@ -16,7 +16,6 @@ from .api.differentiate import (
     jvp,
     linear_transpose,
     linearize,
-    stop_gradient,
     value_and_grad,
     vjp,
 )
@@ -42,6 +41,7 @@ from .core.errors import (
 )
 from .core.work import set_progress
 from .lax.checkpointing import checkpoint_name
+from .lax.constants import stop_gradient
 
 __version__ = "0.1.0"
 

@@ -14,8 +14,6 @@ from ..core.jaxpr import Jaxpr
 from ..core.tangents import LinearInput, float0_zeros
 from ..core.trace import Tracer, get_aval
 from ..lax.arithmetic import convert_element_type
-from ..lax.arithmetic import stop_gradient as _stop_gradient
-from ..transforms.held import giving_own
 from ..transforms.jvp import jvp_flat
 from ..transforms.linearize import Linear, eval_linear, linearize_flat
 from ..transforms.stage import lift_constant, stage
@@ -620,18 +618,3 @@ def aval_like(x: Any, what: str) -> Any:
         return get_aval(x)
     except TypeError as error:
         raise TypeError(located(f"{what}: {error}")) from None
-
-
-def stop_gradient(x: A) -> A:
-    """The same value, taken as a constant by every derivative.
-
-    Args:
-      x: a pytree; leaves that are not floating or complex arrays stay as they are.
-
-    Returns:
-      The pytree.
-
-    >>> grad(lambda x: x * stop_gradient(x * x))(3.0)
-    np.float64(9.0)
-    """
-    return tree.map(giving_own(_stop_gradient), x)

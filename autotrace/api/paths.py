@@ -37,6 +37,8 @@ from .turns import Turns, outermost
 _MOST_LAYOUTS = 8
 #: How many answers of a question, and how many paths, ``describe`` lists.
 _MOST_LINES = 20
+#: After so many questions in a trace a state of as many values is one that grows with each.
+_MANY_QUESTIONS = 400
 
 
 class Paths:
@@ -66,6 +68,7 @@ class Paths:
         self._compile = compile
         self._max_paths = max_paths
         self._warned = False
+        self._warned_of_growth = False
         self.tree = Tree()
         self._counts = counts
         #: As of a ``StagedProgram``.
@@ -102,7 +105,7 @@ class Paths:
         if not keep:
             self._warn_of_many()
         trace = PathTrace(
-            self.tree, lambda s, args: self._run(s, args, backend), values, trail, keep
+            self.tree, lambda s, args: self._met(trace, s, args, backend), values, trail, keep
         )
         job = working(f"tracing {self.name}", lambda: f"{len(trace.eqns)} equations")
         flat = self._flat()
@@ -151,6 +154,30 @@ class Paths:
         args = (*program.closed_over, *map(as_numpy, leaves))
         results = self._run(Segment(program.jaxpr), args, backend)
         return _rebuilt(program.out_tree, self._owned(results, leaves))
+
+    def _met(self, trace: PathTrace, segment: Segment, args: Values, backend: str) -> Values:
+        """Run a segment that has been met for the first time."""
+        if trace.answered == _MANY_QUESTIONS and len(trace.state) >= _MANY_QUESTIONS:
+            self._warn_of_growth(len(trace.state), trace.node)
+        return self._run(segment, args, backend)
+
+    def _warn_of_growth(self, count: int, node: Node | None) -> None:
+        """Say once that a path keeps more values with each question."""
+        if self._warned_of_growth or node is None:
+            return
+        self._warned_of_growth = True
+        location = node.question.location
+        _warn(
+            located(
+                f"jit of {self.name}: after {_MANY_QUESTIONS} questions for values this path keeps "
+                f"{count} of them, and more with each; it is traced ever more slowly",
+                "What to do: a loop whose derivative is taken within jit keeps all of its turns; "
+                "take it from outside, grad(jit(f)), or use autotrace.lax.while_loop. Lists that "
+                "grow in a loop are better an array.",
+                location,
+            ),
+            location,
+        )
 
     def _warn_of_many(self) -> None:
         """Say once that there are too many paths, and which question makes them."""

@@ -70,6 +70,7 @@ from .collectives import (
     ppermute,
     psum,
 )
+from .constants import stop_gradient
 from .convolution import (
     ConvDimensionNumbers,
     conv,
@@ -345,6 +346,7 @@ __all__ = [
     "split",
     "sqrt",
     "square",
+    "stop_gradient",
     "sub",
     "switch",
     "tan",

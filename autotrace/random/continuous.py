@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..api.differentiate import stop_gradient
 from ..core.errors import located
+from ..lax.constants import stop_gradient
 from ..lax.elementary import erf, erf_inv
 from .keys import split_word
 from .sampling import between, exponential_of, normal_of, sampler, signs_of, unit_of, words

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..api.custom import custom_jvp
-from ..api.differentiate import stop_gradient
 from ..api.vectorize import vmap
+from ..lax.constants import stop_gradient
 from ..lax.elementary import digamma, logistic
 from ..lax.looping import while_loop
 from ..lax.random_bits import threefry2x32

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import lax
 from .. import numpy as anp
-from ..api.differentiate import stop_gradient
+from ..lax.constants import stop_gradient
 
 #: Where a step's stages are, and what they are made of (Hairer, Norsett, Wanner 1993, table 5.2).
 _NODES = (1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0)

@@ -520,6 +520,11 @@ def test_linear_transpose():
         at.linear_transpose(np.sin, 1.0)(1.0)
 
 
+def test_stop_gradient_is_in_lax_too():
+    f = lambda x: x * lax.stop_gradient({"a": x})["a"]  # noqa: E731
+    assert at.grad(f)(3.0) == at.jit(at.grad(f))(3.0) == 3.0
+
+
 def test_stop_gradient():
     assert at.grad(lambda x: x * at.stop_gradient(x))(3.0) == 3.0
     assert (

@@ -492,3 +492,19 @@ def test_explain_runs_what_has_not_been_called():
     assert "asks for values" in text and "1 path" in text
     with pytest.raises(at.ConcretizationError):
         jit(f).explain(at.ShapeDtypeStruct((3,), np.float64))
+
+
+def test_a_path_that_keeps_more_with_each_turn_is_warned_of(monkeypatch):
+    monkeypatch.setattr("autotrace.api.paths._MANY_QUESTIONS", 16)
+
+    def grown(x, steps):
+        y = x
+        while y < steps:
+            y = y + np.cos(0.0 * x)
+        return y
+
+    message = r"(?s)jit of grad\(grown\): after 16 questions.*grad\(jit\(f\)\)"
+    with pytest.warns(RuntimeWarning, match=message) as caught:
+        assert at.jit(at.grad(grown))(0.0, 20.0) == 1.0
+    assert len(caught) == 1 and "while y < steps" in str(caught[0].message)
+    assert at.grad(at.jit(grown))(0.0, 20.0) == 1.0  # without a warning

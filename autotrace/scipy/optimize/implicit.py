@@ -14,13 +14,13 @@ import numpy as np
 
 from ...api.arguments import check_callable, name_of
 from ...api.compile import jit
-from ...api.differentiate import stop_gradient
 from ...api.effects import pure_callback
 from ...api.inspect import ShapeDtypeStruct
 from ...api.raveling import ravel_pytree
 from ...api.vectorize import vmap
 from ...core import tree
 from ...core.trace import Tracer, get_aval
+from ...lax.constants import stop_gradient
 from ...lax.functions import as_function
 from ...lax.implicit import custom_root
 from ...numpy import array

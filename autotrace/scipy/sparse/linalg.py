@@ -13,7 +13,7 @@ import numpy as np
 
 from ...api.arguments import check_callable, name_of
 from ...api.compile import jit
-from ...api.differentiate import jvp, linear_transpose, stop_gradient, vjp
+from ...api.differentiate import jvp, linear_transpose, vjp
 from ...api.inspect import ShapeDtypeStruct
 from ...api.raveling import ravel_pytree
 from ...core import tree
@@ -21,6 +21,7 @@ from ...core.avals import is_inexact
 from ...core.errors import located
 from ...core.lazy import LazyModule
 from ...core.trace import get_aval
+from ...lax.constants import stop_gradient
 from ...lax.implicit import custom_linear_solve
 from ...lax.looping import fori_loop, while_loop
 
