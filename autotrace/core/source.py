@@ -127,6 +127,18 @@ def user_location() -> Location | None:
     return None
 
 
+def asked_by(package: str, function: str) -> bool:
+    """Whether the innermost frame outside of this library is of a function of a package's."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and is_internal(frame.f_code.co_filename):
+        frame = frame.f_back
+    return (
+        frame is not None
+        and frame.f_code.co_name == function
+        and frame.f_globals.get("__package__") == package
+    )
+
+
 def call_from_outside(package: str) -> tuple[str, str, Location] | None:
     """The call of a package's that the innermost frames are in, where a user's code made it.
 

@@ -28,7 +28,7 @@ from .errors import (
     TracerArrayError,
     located,
 )
-from .source import call_from_outside, taker
+from .source import asked_by, call_from_outside, taker
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -337,6 +337,12 @@ class Tracer:
         return np.asarray(self.concrete(".tolist()")).tolist()
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        if asked_by("scipy.sparse", "_matmul_dispatch"):
+            # So a sparse array asks what it multiplies whether it is an array; by an object it is
+            # told that it is not, and leaves the product to __rmatmul__.
+            unknown = np.empty((), object)
+            unknown[()] = self
+            return unknown
         scipys = call_from_outside("scipy")
         if scipys is not None:
             module, called, place = scipys

@@ -12,10 +12,20 @@ from ..core.trace import Tracer
 from ..lax import arithmetic as arith
 from ..lax import structural
 from ..transforms.held import HeldTracer
-from . import joining, linear, manipulation, reductions, running, sorting, ufuncs
+from . import (
+    joining,
+    linear,
+    manipulation,
+    reductions,
+    running,
+    sorting,
+    sparse_products,
+    ufuncs,
+)
 from .aliasing import ordered
 from .arguments import operand
 from .dispatch import implements, traced
+from .sparse_products import is_sparse
 
 # --- rounding ----------------------------------------------------------------------------------
 
@@ -152,11 +162,15 @@ def _contains(self: Any, value: Any) -> bool:
 
 
 def _matmul(self: Any, other: Any) -> Any:
-    return linear.matmul(self, other) if _is_array(other) else NotImplemented
+    if _is_array(other):
+        return linear.matmul(self, other)
+    return sparse_products.array_times(self, other) if is_sparse(other) else NotImplemented
 
 
 def _rmatmul(self: Any, other: Any) -> Any:
-    return linear.matmul(other, self) if _is_array(other) else NotImplemented
+    if _is_array(other):
+        return linear.matmul(other, self)
+    return sparse_products.times_array(other, self) if is_sparse(other) else NotImplemented
 
 
 def _is_array(x: Any) -> bool:
