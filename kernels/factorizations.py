@@ -260,9 +260,9 @@ def add_routine(
     plan.add_step(step)
 
 
-def takes(out: ShapedArray | Expression) -> bool:
+def takes(x: Expression) -> bool:
     """Whether there are routines for a dtype."""
-    return out.dtype.kind == "f" and out.dtype.name in LETTERS
+    return x.dtype.kind == "f" and x.dtype.name in LETTERS
 
 
 class _Matrices(NamedTuple):
@@ -298,12 +298,8 @@ def _found(leaf: Leaf) -> _Matrices | None:
 
 def _cholesky(
     plan: Plan, args: list[Any], outs: Sequence[ShapedArray], params: dict
-) -> list[Expression] | None:
+) -> list[Expression]:
     (out,) = outs
-    if not takes(out):
-        return None
-    if not out.size:
-        return [Number(out.dtype.type(0), out.shape)]
     n, size = out.shape[-1], out.dtype.itemsize
     leaf = plan.new_array(out.shape, out.dtype)
     # LAPACK leaves the other triangle alone: it is 0 from the start.
@@ -333,14 +329,8 @@ def times(count: int) -> str:
     return f", {count} times" if count != 1 else ""
 
 
-def _lu(
-    plan: Plan, args: list[Any], outs: Sequence[ShapedArray], params: dict
-) -> list[Expression] | None:
+def _lu(plan: Plan, args: list[Any], outs: Sequence[ShapedArray], params: dict) -> list[Expression]:
     out, pivots, order = outs
-    if not takes(out):
-        return None
-    if not out.size:
-        return None
     *stack, m, n = out.shape
     size, count = out.dtype.itemsize, math.prod(stack)
     leaf = plan.new_array((*stack, n, m), out.dtype)
@@ -367,12 +357,8 @@ def _lu(
 
 def _triangular(
     plan: Plan, args: list[Any], outs: Sequence[ShapedArray], params: dict
-) -> list[Expression] | None:
+) -> list[Expression]:
     (out,) = outs
-    if not takes(out):
-        return None
-    if not out.size:
-        return [Number(out.dtype.type(0), out.shape)]
     a = _matrices(plan, args[0])
     leaf = _own_copy(plan, args[1], args[:1])
     letter, size = LETTERS[out.dtype.name], out.dtype.itemsize
@@ -417,12 +403,8 @@ def _triangular(
 
 def _cholesky_cotangent(
     plan: Plan, args: list[Any], outs: Sequence[ShapedArray], params: dict
-) -> list[Expression] | None:
+) -> list[Expression]:
     (out,) = outs
-    if not takes(out):
-        return None
-    if not out.size:
-        return [Number(out.dtype.type(0), out.shape)]
     a = _matrices(plan, args[0])
     if a.fortran:
         copied = _found(plan.copy(plan.store(args[0])))
@@ -482,8 +464,8 @@ def _own_copy(plan: Plan, expression: Expression, others: Sequence[Expression]) 
     return leaf
 
 
-#: By the name of the primitive.
-RULES: dict[str, Callable[..., list[Expression] | None]] = {
+#: By the name of the primitive, for operands that ``takes`` says yes to and that have elements.
+RULES: dict[str, Callable[..., list[Expression]]] = {
     "cholesky": _cholesky,
     "cholesky_cotangent": _cholesky_cotangent,
     "lu": _lu,

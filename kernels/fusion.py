@@ -404,8 +404,7 @@ class Plan:
                 if self._depth:
                     raise
         if eqn.primitive.name in _ROUTINES:
-            outs = [v.aval for v in eqn.outvars]
-            factors = _ROUTINES[eqn.primitive.name](self, args, outs, eqn.params)
+            factors = self._factors(eqn, args)
             if factors is not None:
                 self._env.update(zip(eqn.outvars, factors, strict=True))
                 return
@@ -430,6 +429,16 @@ class Plan:
         if isinstance(function, str):  # the primitive stands for several
             name = f"{name} {function}"
         self.add_step(HostStep(name, call, leaves, slots, kept, eqn.location))
+
+    def _factors(self, eqn: Eqn, args: list[Expression]) -> list[Expression] | None:
+        outs = [v.aval for v in eqn.outvars]
+        if not factorizations.takes(args[0]):
+            return None
+        if not any(a.size for a in outs):
+            return [Number(a.dtype.type(0), a.shape) for a in outs]
+        if 0 in args[0].shape:
+            return None
+        return _ROUTINES[eqn.primitive.name](self, args, outs, eqn.params)
 
     def _elementwise(self, eqn: Eqn, args: list[Expression], out: ShapedArray) -> Any:
         name, params = eqn.primitive.name, eqn.params
@@ -546,7 +555,6 @@ def _store_shared(plan: Plan) -> None:
     drafts = [s for s in plan.steps if isinstance(s, KernelDraft)]
     computed: dict[int, KernelDraft] = {}
     stored: dict[int, Leaf] = {}
-    kept: dict[int, Leaf] = {}
     for draft in drafts:
         draft.stored = {}
         seen: set[int] = set()
@@ -556,11 +564,11 @@ def _store_shared(plan: Plan) -> None:
             if not isinstance(node, Node) or id(node) in seen:
                 continue
             seen.add(id(node))
-            if id(node) in kept and _has_operations(node, _READ_FROM, kept):
-                draft.stored[id(node)] = kept[id(node)]
+            if id(node) in stored and _has_operations(node, _READ_FROM, stored):
+                draft.stored[id(node)] = stored[id(node)]
                 continue
             before = computed.setdefault(id(node), draft)
-            dear = node.weight >= _STORE_FROM or _has_operations(node, _STORE_FROM_CHEAP, kept)
+            dear = node.weight >= _STORE_FROM or _has_operations(node, _STORE_FROM_CHEAP, stored)
             dear = dear and node.shape == before.shape
             if before is not draft and dear:
                 if id(node) not in stored:
@@ -568,7 +576,9 @@ def _store_shared(plan: Plan) -> None:
                 draft.stored[id(node)] = stored[id(node)]
             else:
                 todo.extend(node.args)
-        kept.update((id(r.expression), _leaf_of(r)) for r in draft.roots if _stays(plan, r))
+        for root in draft.roots:
+            if _stays(plan, root):
+                stored.setdefault(id(root.expression), _leaf_of(root))
 
 
 def _has_operations(node: Node, count: int, stored: Container[int]) -> bool:

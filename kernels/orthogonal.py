@@ -19,7 +19,7 @@ import numpy as np
 from ..core.avals import ShapedArray
 from .blas import LETTERS, address_of
 from .expressions import Expression, Leaf, Root
-from .factorizations import Form, add_routine, form, takes, times, triangle
+from .factorizations import Form, add_routine, form, times, triangle
 from .lowering import STATUS_SLOT
 from .views import View
 
@@ -137,16 +137,8 @@ class _Calls:
         )
 
 
-def _native(plan: Plan, x: Expression, vectors: bool = False) -> bool:
-    return takes(x) and 0 not in x.shape and (plan.within_block or not vectors)
-
-
-def _qr(
-    plan: Plan, args: list[Any], outs: Sequence[ShapedArray], params: dict
-) -> list[Expression] | None:
+def _qr(plan: Plan, args: list[Any], outs: Sequence[ShapedArray], params: dict) -> list[Expression]:
     q, r = outs
-    if not _native(plan, args[0]):
-        return None
     columns = q.shape[-1]
     calls = _Calls(plan, args[0], q.dtype, columns)
     m, n = calls.m, calls.n
@@ -165,7 +157,7 @@ def _eigh(
     plan: Plan, args: list[Any], outs: Sequence[ShapedArray], params: dict
 ) -> list[Expression] | None:
     vectors = not params["values_only"]
-    if not _native(plan, args[0], vectors):
+    if vectors and not plan.within_block:
         return None
     calls = _Calls(plan, args[0], outs[0].dtype)
     n = calls.n
@@ -180,7 +172,7 @@ def _svd(
     plan: Plan, args: list[Any], outs: Sequence[ShapedArray], params: dict
 ) -> list[Expression] | None:
     vectors = params["compute_uv"]
-    if not _native(plan, args[0], vectors):
+    if vectors and not plan.within_block:
         return None
     calls = _Calls(plan, args[0], outs[0].dtype)
     m, n = calls.m, calls.n

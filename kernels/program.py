@@ -64,6 +64,8 @@ class Program:
         self.host_steps = [step for step in self.steps if isinstance(step, HostStep)]
         self.native_steps = [step for step in self.steps if not isinstance(step, HostStep)]
         sources = [step.source for step in (*self.native_steps, *self.kernels)]
+        # A first call needs this one too: it is compiled beside the others.
+        sources.append(runtime.source())
         #: The address of each source's machine code.
         self.functions = dict(zip(sources, addresses(sources), strict=True))
         #: A rough count of nanoseconds of a call.

@@ -240,10 +240,16 @@ def host_step(step, api, addresses, objects):
 
 
 @functools.cache
+def source() -> Source:
+    """``call``, to be compiled."""
+    names = (*(WORDS | _OBJECT_WORDS).items(), *team.NUMBERS)
+    return Source(_CALL, ("int64",) * 3, "int64", names=names, helpers=_HELPERS)
+
+
+@functools.cache
 def entry() -> int:
     """The address of ``call``."""
-    names = (*(WORDS | _OBJECT_WORDS).items(), *team.NUMBERS)
-    return address(Source(_CALL, ("int64",) * 3, "int64", names=names, helpers=_HELPERS))
+    return address(source())
 
 
 #: What it takes to run kernels, with the types of parameters and results.

@@ -152,7 +152,10 @@ def divided_scan(primitive: Primitive, args: Sequence[Any], params: dict) -> Inl
     handed = [v for v in used if v in by_middle]
     results = list(dict.fromkeys([*handed, *(a for a in own if a in by_middle)]))
     numbers = [*kept, *handed]
-    if parts.gain <= len(numbers) or any(v.aval.size > _SMALL for v in numbers):
+    if parts.gain <= len(numbers):
+        return None
+    # What is computed again would be so for all turns at once.
+    if any(v.aval.size > _SMALL for v in [*numbers, *(v for e in again for v in e.outvars)]):
         return None
     if length * sum(v.aval.size * v.aval.dtype.itemsize for v in numbers) > _BYTES_UP_TO:
         return None

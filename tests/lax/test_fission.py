@@ -117,6 +117,17 @@ def test_arrays_stay():
     assert functions_in_loops(simplify_jaxpr(plain(xs[0], xs))) == ["sin"]
 
 
+def test_large_values_are_not_made_for_all_turns():
+    """A function of one element of an outer product, which is cheap to make again in each turn."""
+
+    def step(c, x):
+        return c + x[0], anp.sin((x[:, None] * x)[0, 1])
+
+    xs = np.ones((N, 40))
+    plain = at.make_jaxpr(lambda xs: lax.scan(step, 0.0, xs))(xs)
+    assert functions_in_loops(simplify_jaxpr(plain)) == ["sin"]
+
+
 def test_effects_stay_where_they_are(capsys):
     def step(c, x):
         at.debug.print("{}", c)
