@@ -118,7 +118,10 @@ CASES: list[Case] = [
     # Bessel
     *_unary("j0 j1 i0 i1 i0e i1e", REAL),
     *_unary("y0 y1 k0 k1 k0e k1e", POSITIVE),
-    *[Case(n, "v x", (POSITIVE, 3 * SHARES), refused=(0,)) for n in "jv jn yv iv ive".split()],
+    *[Case(n, "v x", (POSITIVE, 3 * SHARES), refused=(0,)) for n in "jv jn yv".split()],
+    Case("iv", "v x", (POSITIVE, 3 * SHARES)),
+    Case("iv", "v x", (-POSITIVE, 3 * SHARES)),
+    Case("ive", "v x", (10 * POSITIVE, 30 * SHARES)),
     Case("kv", "v x", (POSITIVE, 3 * SHARES)),
     Case("kve", "v x", (-POSITIVE, 3 * SHARES)),
     Case("kn", "n x", (DEGREES, POSITIVE)),
@@ -291,8 +294,9 @@ at.grad(special.kv)(0.5, 1.0)                       # in the order
   compiled program.
 - **Derivatives** are in closed form. Those of the incomplete gamma and beta functions in their
   parameters, of `kv` in its order and of `vonmises.cdf` in `kappa`, are integrals, computed to some
-  1e-12 by Gauss and Legendre's rule; they have derivatives of all orders, too. What has none is
-  refused with `NonDifferentiableError`, which names the argument.
+  1e-12 by Gauss and Legendre's rule, those of `iv` in its order a series of positive terms; they
+  have derivatives of all orders, too. What has none is refused with `NonDifferentiableError`, which
+  names the argument.
 - **Limits are values**: `xlogy(0, 0)`, `entr(0)`, `log_ndtr(-1e10)`, densities beyond their
   support (0, with a derivative of 0), Box and Cox's transform at 0.
 - Results have the dtype of SciPy's ufuncs; functions that are none, and the distributions, compute

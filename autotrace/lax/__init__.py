@@ -88,6 +88,14 @@ from .cumulative import (
     cumsum,
     linear_recurrence,
 )
+from .dynamic_slicing import (
+    dynamic_index_in_dim,
+    dynamic_slice,
+    dynamic_slice_in_dim,
+    dynamic_update_index_in_dim,
+    dynamic_update_slice,
+    dynamic_update_slice_in_dim,
+)
 from .elementary import (
     acos,
     acosh,
@@ -159,21 +167,7 @@ from .reductions import (
     reduce_xor,
 )
 from .scanning import scan
-from .slicing import (
-    concatenate,
-    dynamic_index_in_dim,
-    dynamic_slice,
-    dynamic_slice_in_dim,
-    dynamic_update_index_in_dim,
-    dynamic_update_slice,
-    dynamic_update_slice_in_dim,
-    index_in_dim,
-    pad,
-    rev,
-    slice,
-    slice_in_dim,
-    split,
-)
+from .slicing import concatenate, index_in_dim, pad, rev, slice, slice_in_dim, split
 from .sorting import (
     sort,
     top_k,

@@ -14,9 +14,10 @@ from ..core.primitive import Primitive
 from ..core.trace import Tracer, active_traces, axis_sizes
 from ..transforms.batch import Axis
 from .arithmetic import convert_element_type, div, eq, mul
+from .dynamic_slicing import dynamic_index_in_dim
 from .indexing import iota
 from .reductions import reduce_max, reduce_min
-from .slicing import concatenate, dynamic_index_in_dim, index_in_dim
+from .slicing import concatenate, index_in_dim
 from .structural import array, expand_dims, move_axis, reduce_sum, zeros_like
 
 

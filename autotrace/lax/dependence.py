@@ -40,6 +40,7 @@ from .calls import custom_tangent_p, jit_p
 from .checkpointing import checkpoint_p
 from .convolution import conv_general_dilated_p
 from .cumulative import cumsum_p, linear_recurrence_p, shift_p
+from .dynamic_slicing import dynamic_slice_p, dynamic_update_slice_p
 from .equations import banded_solve_p, solve_p, sylvester_p
 from .factorizations import cholesky_cotangent_p, cholesky_tangent_p, triangular_solve_p
 from .fourier import dct_p, fft_p
@@ -47,14 +48,7 @@ from .implicit import custom_linear_solve_p
 from .indexing import gather_p, scatter_p
 from .linear import dot_general_p
 from .scanning import scan_p
-from .slicing import (
-    concatenate_p,
-    dynamic_slice_p,
-    dynamic_update_slice_p,
-    pad_p,
-    rev_p,
-    slice_p,
-)
+from .slicing import concatenate_p, pad_p, rev_p, slice_p
 from .structural import broadcast_in_dim_p, reduce_sum_p, reshape_p, transpose_p
 from .sweeping import given_sweeps, sweeps_p
 from .windows import overlap_add_p, reduce_window_sum_p, window_reached_p, windows_p

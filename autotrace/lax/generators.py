@@ -14,13 +14,14 @@ import functools
 import importlib
 import sys
 import types
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..core.errors import located
-from ..core.source import is_internal
+from ..core.source import is_internal, user_location
 from ..core.trace import Tracer, innermost_staging
 from .drawing import DRAWS, REMEDY, Draw, draw, global_generator
 
@@ -178,11 +179,12 @@ def _within(x: Any) -> Iterator[_Place]:
     if isinstance(x, types.FunctionType):
         yield from _in_function(x)
     elif isinstance(x, types.MethodType):
-        yield from _in_attributes(x, "__func__", "__self__")
+        if not is_generator(x.__self__):
+            yield from _in_attributes(x, "__func__", "__self__")
     elif isinstance(x, functools.partial):
-        yield from _in_attributes(x, "func")
+        yield _Place(x.func, lambda: x.func, lambda func: _set_partial(x, func, x.args))
+        yield _Place(x.args, lambda: x.args, lambda args: _set_partial(x, x.func, args))
         yield from _in_items(x.keywords, list(x.keywords))
-        yield _Place(x.args, lambda: x.args, functools.partial(_set_args, x))
     elif type(x) is dict and len(x) <= _MOST_ITEMS:
         yield from _in_items(x, list(x))
     elif type(x) is list and len(x) <= _MOST_ITEMS:
@@ -197,10 +199,9 @@ def _within(x: Any) -> Iterator[_Place]:
         yield from _in_items(held, held.keys() & {"__wrapped__"} if library else list(held))
 
 
-def _set_args(partial: functools.partial, args: tuple) -> None:
-    partial.__setstate__(  # type: ignore[attr-defined]
-        (partial.func, args, partial.keywords, vars(partial))
-    )
+def _set_partial(partial: functools.partial, func: Callable, args: tuple) -> None:
+    state = (func, args, partial.keywords, vars(partial))
+    partial.__setstate__(state)  # type: ignore[attr-defined]
 
 
 def _generators_within(fun: Callable) -> list[_Place]:
@@ -227,8 +228,8 @@ def _generators_within(fun: Callable) -> list[_Place]:
 def standing_in(fun: Callable) -> Iterator[None]:
     """Have stand-ins in place of the generators within a function's reach while it is traced.
 
-    Raises:
-      TypeError: where NumPy's global generator was drawn from by something that is not.
+    Warns:
+      RuntimeWarning: where NumPy's global generator was drawn from all the same.
     """
     put: list[tuple[_Place, Any]] = []
     for place in _generators_within(fun):
@@ -244,13 +245,16 @@ def standing_in(fun: Callable) -> Iterator[None]:
             if place.get() is replaced:
                 place.put(place.value)
     if before is not None and Draw.of_global == draws and _global_state() != before:
-        raise TypeError(
-            located(
-                "something that was called while a function was traced drew from numpy.random's "
-                "global state, outside of the traced code: every call would use the same numbers",
-                REMEDY,
-            )
+        at = user_location()
+        where = (at.filename, at.lineno) if at else ("unknown", 0)
+        text = located(
+            "numpy.random's global state changed while a function was traced: where that was by "
+            "library code\nthat the function calls, every call will use the same numbers",
+            REMEDY,
+            at,
         )
+        # No error: it may have been another thread.
+        warnings.warn_explicit(text, RuntimeWarning, *where)
 
 
 def of_module() -> dict[str, Callable[..., Any]]:

@@ -23,8 +23,9 @@ from ..core.errors import AssignmentError, located
 from ..core.primitive import Primitive
 from ..core.trace import Tracer, innermost_staging
 from ..lax import arithmetic as arith
+from ..lax.dynamic_slicing import dynamic_update_slice_p
 from ..lax.indexing import INDEX
-from ..lax.slicing import dynamic_update_slice_p, rev_p, slice_p
+from ..lax.slicing import rev_p, slice_p
 from ..lax.structural import broadcast_in_dim_p, reshape, reshape_p, transpose_p
 from ..transforms.held import HeldTracer
 from ..transforms.stage import stage

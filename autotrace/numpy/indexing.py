@@ -17,13 +17,9 @@ import numpy as np
 from ..core.errors import ConcretizationError, located
 from ..core.trace import Tracer, get_aval
 from ..lax import arithmetic as arith
+from ..lax.dynamic_slicing import dynamic_update_slice_p
 from ..lax.indexing import INDEX, gather_p, scatter_p
-from ..lax.slicing import (
-    concatenate,
-    dynamic_update_slice_p,
-    rev,
-    slice_p,
-)
+from ..lax.slicing import concatenate, rev, slice_p
 from ..lax.structural import (
     array,
     broadcast_in_dim,

@@ -13,9 +13,10 @@ from ..core.avals import uniform
 from ..core.errors import located
 from ..core.trace import Tracer
 from ..lax import arithmetic as arith
+from ..lax.dynamic_slicing import dynamic_slice
 from ..lax.elementary import bessel_i
 from ..lax.scanning import scan
-from ..lax.slicing import dynamic_slice, pad, rev, slice_in_dim
+from ..lax.slicing import pad, rev, slice_in_dim
 from ..lax.structural import reshape, zeros_like
 from ..lax.windows import windows_p
 from . import ufuncs

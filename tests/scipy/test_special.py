@@ -241,6 +241,20 @@ def test_betainc_in_its_parameters(a, b, x):
     np.testing.assert_allclose(found, (in_a, in_b), rtol=1e-10)
 
 
+def test_iv_in_its_order():
+    for v, x in ((0.3, 0.5), (2.5, 40.0), (30.0, 3.0), (-2.3, 0.5), (3.0, 700.0), (-0.4, 40.0)):
+        slope = at.grad(special.ive)
+        with mpmath.workdps(30):
+            for order, found in ((1, slope(v, x)), (2, at.grad(slope)(v, x))):
+                want = mpmath.diff(lambda q, x=x: mpmath.besseli(q, x), mpmath.mpf(v), order)
+                np.testing.assert_allclose(found, float(want * mpmath.exp(-x)), rtol=3e-12)
+    assert at.grad(special.iv)(1.5, 0.0) == 0.0
+    assert np.isnan(at.grad(special.iv)(1.5, -1.0))
+    # the same orders with signs: K joins I
+    whole = at.grad(special.iv)(-2.0, 3.0) + at.grad(special.iv)(2.0, 3.0)
+    np.testing.assert_allclose(whole, -2 * special.kv(2.0, 3.0), rtol=1e-12)
+
+
 def test_kv_in_its_order():
     v, x = np.array([0.0, 0.5, 2.0, 30.0, 0.7]), np.array([1.0, 1e-3, 3.0, 4.0, 200.0])
     first = [mpmath.diff(lambda s, y=y: mpmath.besselk(s, y), n) for n, y in zip(v, x, strict=True)]

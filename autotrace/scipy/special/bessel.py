@@ -14,7 +14,7 @@ from ... import numpy as anp
 from . import chebyshev
 from .functions import NO_RULE, hosted, row, ufunc
 from .gammas import floating
-from .incomplete import in_blocks, panel
+from .incomplete import gamma_factor, in_blocks, panel
 
 # Derivatives with respect to x are means of the neighbouring orders (DLMF 10.6.1 and 10.29.1),
 # which have no singularity at 0 where the function has none.
@@ -38,9 +38,17 @@ jv: Callable = hosted("jv", "v x", NO_RULE, lambda *a: _mean(jv, -1.0)(*a))
 jn = jv
 yv: Callable = hosted("yv", "v x", NO_RULE, lambda *a: _mean(yv, -1.0)(*a))
 yn: Callable = hosted("yn", "n x", NO_RULE, lambda *a: _mean(yn, -1.0)(*a))
-iv: Callable = hosted("iv", "v x", NO_RULE, lambda *a: _mean(iv, 1.0)(*a))
+iv: Callable = hosted(
+    "iv",
+    "v x",
+    lambda out, v, x: anp.exp(x) * _ive_order(v, x, order=1),
+    lambda *a: _mean(iv, 1.0)(*a),
+)
 ive: Callable = hosted(
-    "ive", "v x", NO_RULE, lambda out, v, x: _mean(ive, 1.0)(out, v, x) - lax.sign(x) * out
+    "ive",
+    "v x",
+    lambda out, v, x: _ive_order(v, x, order=1),
+    lambda out, v, x: _mean(ive, 1.0)(out, v, x) - lax.sign(x) * out,
 )
 kn: Callable = hosted("kn", "n x", NO_RULE, lambda *a: -_mean(kn, 1.0)(*a))
 j0: Callable = hosted("j0", "x", lambda out, x: -j1(x))
@@ -112,6 +120,60 @@ kve: Callable = hosted(
     "v x",
     lambda out, v, x: _kve_order(v, x, order=1),
     lambda out, v, x: out - _mean(kve, 1.0)(out, v, x),
+)
+
+# --- I in its order ------------------------------------------------------------------------------
+
+#: How many standard deviations of the series' terms are summed up on both sides of the largest.
+_TERMS = 9.0
+
+
+def _ive_order_series(v: np.ndarray, x: np.ndarray, order: int) -> np.ndarray:
+    """A derivative of ``exp(-x) I_v(x)`` with respect to v, which is at least 0, from the power
+    series (DLMF 10.25.2), whose terms are positive, around its largest term."""
+    middle = 0.5 * x * x / (v + np.hypot(v, x))
+    spread = np.sqrt(middle * (v + middle) / np.maximum(v + 2 * middle, 1e-300))
+    reach = np.ceil(_TERMS * spread + 25)
+    first = np.maximum(np.floor(middle - reach), 0.0)
+    count = int(np.max(middle + reach - first)) + 1
+    k = first[:, None] + np.arange(count)
+    a, half = v[:, None] + k + 1, np.log(0.5 * x)[:, None]
+    logarithm = (
+        (a + k - 1) * half - scipy_special.gammaln(k + 1) - scipy_special.gammaln(a) - x[:, None]
+    )
+    factor = gamma_factor(half - scipy_special.psi(a), a, order)
+    return np.sum(np.exp(logarithm) * factor, axis=1)
+
+
+@in_blocks
+def _ive_order_host(v: np.ndarray, x: np.ndarray, *, order: int) -> np.ndarray:
+    """A derivative of ``exp(-x) I_v(x)`` with respect to v, for positive x."""
+    good = (x > 0) & np.isfinite(x) & np.isfinite(v)
+    at_end = np.where(((x == 0) & (v > 0)) | (x == np.inf), 0.0, np.nan)
+    v, x = np.where(good, v, 1.0), np.where(good, x, 1.0)
+    below, u = v < 0, np.abs(v)
+    out = _ive_order_series(u, x, order)
+    if below.any():  # I of order -u is I of order u and 2/pi sin(u pi) K (DLMF 10.27.2)
+        waves = (
+            math.comb(order, j)
+            * np.pi ** (order - j)
+            * np.sin(np.pi * (u + 0.5 * (order - j)))
+            * _kve_order_host(u, x, order=j)
+            for j in range(order + 1)
+        )
+        mirrored = out + 2 / np.pi * np.exp(-2 * x) * sum(waves)
+        out = np.where(below, (-1.0) ** order * mirrored, out)
+    return np.where(good, out, at_end)
+
+
+_ive_order: Callable = row(
+    "ive_order",
+    "v x",
+    lambda out, v, x, *, order: _ive_order(v, x, order=order + 1),
+    lambda out, v, x, *, order: (
+        0.5 * (_ive_order(v - 1, x, order=order) + _ive_order(v + 1, x, order=order)) - out
+    ),
+    host=_ive_order_host,
 )
 
 # --- Airy ----------------------------------------------------------------------------------------

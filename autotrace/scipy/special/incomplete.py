@@ -97,7 +97,7 @@ def _two_panels(
 # --- gamma ---------------------------------------------------------------------------------------
 
 
-def _gamma_factor(log_t: Any, a: Any, order: int) -> Any:
+def gamma_factor(log_t: Any, a: Any, order: int) -> Any:
     """A derivative of the gamma density with respect to ``a``, over the density.
 
     Args:
@@ -129,7 +129,7 @@ def _gammainc_shape_host(a: np.ndarray, x: np.ndarray, *, order: int) -> np.ndar
 
     def integrand(d: Any, shape: Any, at_mode: Any, middle: Any) -> np.ndarray:
         density = np.exp(shape * (d - np.expm1(d)) + at_mode)
-        return density * np.asarray(_gamma_factor(d - middle, shape, order))
+        return density * np.asarray(gamma_factor(d - middle, shape, order))
 
     at_least_1 = np.maximum(a, 1.0)
     left = _DECAY / a + np.sqrt(2 * _DECAY / a)
@@ -157,7 +157,7 @@ def _gamma_density(a: Any, x: Any, order: int = 0) -> Any:
     log_x = anp.log(x)
     density = anp.exp((a - 1) * log_x - x - lax.lgamma(a))
     if order:
-        density = density * _gamma_factor(log_x - lax.digamma(a), a, order)
+        density = density * gamma_factor(log_x - lax.digamma(a), a, order)
     return anp.where(inside, density, at_end)
 
 
