@@ -36,6 +36,7 @@ autolink_namespaces = {
     "linear_algebra": ["autotrace.scipy.linalg"],
     "nn": ["autotrace.nn"],
     "numpy_coverage": ["autotrace.numpy", "autotrace.numpy.linalg", "autotrace.numpy.fft"],
+    "optimize": ["autotrace.scipy.optimize", "autotrace.scipy.sparse.linalg"],
     "performance": ["autotrace.api.compile.JitFunction"],
     "random": ["autotrace.random"],
     "scipy": [
