@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo examples test lint docs bench bench-all bench-report bench-compare dist wheel-test clean
+.PHONY: demo examples test lint docs dist wheel-test clean
+.PHONY: bench bench-all bench-programs bench-report bench-compare
 
 # One stamp for each set of extras, renewed when pyproject.toml changes.
 $(VENV)/bin/python:
@@ -72,7 +73,8 @@ $(PYTENSOR)/.installed: pyproject.toml
 BENCH_TOOLS := $(VENV)/.extra-test $(VENV)/.extra-bench $(PYTENSOR)/.installed
 BENCH := BENCH_PYTENSOR=$(abspath $(PYTENSOR)/bin/python) $(RUN) -m pytest -q --benchmark-only
 RESULTS := docs/benchmarks/results.json
-REPORT := $(RUN) -m bench.report $(RESULTS) --readme README.md && $(RUN) -m bench.pictures $(RESULTS)
+REPORT := $(RUN) -m bench.report $(RESULTS) --readme README.md && \
+	$(RUN) -m bench.pictures $(RESULTS)
 # ONLY=name: the rows of that name, in the file that is there. CONTINUE=1: those it does not have.
 # ARGS="--rounds 3 --libraries autotrace,jax": other options, see bench/conftest.py.
 CHOICE = $(if $(ONLY),--keep -k "$(ONLY)") $(if $(CONTINUE),--missing) $(ARGS)
@@ -82,11 +84,16 @@ bench: $(BENCH_TOOLS)
 	$(BENCH) bench/test_machine.py bench/test_rows.py --results $(RESULTS) $(CHOICE); \
 	status=$$?; $(REPORT) && exit $$status
 
-## The same with all rows, all libraries in each and more rounds; and docs/numpy_programs.md.
+## The same with all rows, all libraries in each and more rounds, and comparisons in no table.
 bench-all: $(BENCH_TOOLS)
-	BENCH_TIME_LIMIT=600 $(BENCH) bench --all --results $(RESULTS) $(CHOICE) \
-		--programs docs/numpy_programs.md; \
+	BENCH_TIME_LIMIT=600 $(BENCH) bench --ignore bench/test_numpy_programs.py --all \
+		--results $(RESULTS) $(CHOICE); \
 	status=$$?; $(REPORT) && exit $$status
+
+## Run programs written for plain NumPy, and write docs/numpy_programs.md.
+bench-programs: $(VENV)/.extra-test
+	$(RUN) -m pytest -q --benchmark-only bench/test_numpy_programs.py \
+		--programs docs/numpy_programs.md $(ARGS)
 
 ## Make the pages and pictures of the results that are there.
 bench-report: $(VENV)/.extra-demo

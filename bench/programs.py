@@ -19,8 +19,8 @@ from bench.timing import readable
 PAGE = """\
 # Programs written for plain NumPy
 
-This page is written by `make bench`; all that it says of single programs was found out by running
-them.
+This page is written by `make bench-programs`; all that it says of single programs was found out by
+running them.
 
 {conditions}
 
