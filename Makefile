@@ -46,8 +46,8 @@ dist: $(VENV)/bin/python
 	$(RUN) -m pip install --quiet build
 	$(RUN) -m build --outdir dist .
 
-# TESTS: files and folders of tests/, or the package's name for its docstrings.
-TESTS ?= . autotrace
+# TESTS: files and folders of tests/, and $$PACKAGE, the installed package, for its docstrings.
+TESTS ?= . $$PACKAGE
 WHEEL_TEST := build/wheel-test-$(notdir $(PYTHON))
 
 ## Test the wheel as users have it, without the source tree: `make wheel-test PYTHON=python3.12`,
@@ -60,7 +60,9 @@ wheel-test:
 	$(WHEEL_TEST)/venv/bin/python -m pip install --quiet "$$(echo $(WHEEL_TEST)/dist/*.whl)[test]"
 	cp -r tests $(WHEEL_TEST)/tests
 	cp pyproject.toml $(WHEEL_TEST)/
-	cd $(WHEEL_TEST)/tests && ../venv/bin/python -m pytest -q --pyargs $(TESTS)
+	cd $(WHEEL_TEST)/tests && \
+	PACKAGE=$$(../venv/bin/python -c "import autotrace; print(autotrace.__path__[0])") && \
+	../venv/bin/python -m pytest -q $(TESTS)
 
 # PyTensor asks for an older Numba than pip installs for autotrace: an environment of its own.
 PYTENSOR := $(VENV)/pytensor

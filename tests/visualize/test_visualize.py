@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -250,3 +251,11 @@ def test_other_objects(draw):
 def test_of_nothing():
     assert texts(at.jit(lambda: (), backend="numba").explain().to_svg()) == []
     assert "Any" not in at.make_jaxpr(lambda x: x)(1.0).to_dot()
+
+
+@pytest.mark.source_tree
+def test_the_picture_of_the_page_is_of_its_program():
+    page = Path(__file__).resolve().parents[2] / "docs" / "pictures" / "softmax.svg"
+    drawn = texts(at.jit(softmax, backend="numba").explain(np.ones((100, 10))).to_svg())
+    kept = texts(page.read_text(encoding="utf-8"))
+    assert [t for t in kept if " = " in t] == [t for t in drawn if " = " in t]
