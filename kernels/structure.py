@@ -538,7 +538,7 @@ class _Writer:
         self.line("else:")
         self.depth += 1
         for n, (slot, _, dtype) in enumerate(handed):
-            at = f"{memory} + {count} * {self.word(sum(sizes[:n]))}"
+            at = f"address_of(pointer_uint8({memory}), {count} * {self.word(sum(sizes[:n]))})"
             self.line(f"p{slot} = pointer_{_pointer_dtype(dtype)}({at})")
             self.pointers[slot] = f"p{slot}"
         for loop in step.loops:
