@@ -26,8 +26,8 @@ examples: $(VENV)/.extra-demo
 
 ## Run all tests: the library's, the docs' and the demo's, on both backends.
 test: $(VENV)/.extra-test $(VENV)/.extra-demo
-	$(RUN) -m pytest -q -n 2
-	AUTOTRACE_BACKEND=numpy $(RUN) -m pytest -q -n 2 --ignore tests/kernels
+	OPENBLAS_NUM_THREADS=1 $(RUN) -m pytest -q -n 2
+	OPENBLAS_NUM_THREADS=1 AUTOTRACE_BACKEND=numpy $(RUN) -m pytest -q -n 2 --ignore tests/kernels
 
 ## Check style and types.
 lint: $(VENV)/.extra-lint

@@ -84,6 +84,13 @@ class Kernel(NamedTuple):
     cut: bool = False
     short: bool = False
 
+    @property
+    def gathers(self) -> bool:
+        """Whether elements that do not lie side by side are worth being gathered into vectors: they
+        are for functions and folds, of which vectors are several times as fast."""
+        functions = any("vm_" in operation.expression for operation in self.operations)
+        return functions or any(r.kind in ("reduce", "scan") for r in self.results)
+
 
 def level_of(kinds: str) -> int:
     """How many loops something must stand within that moves as its stride kinds say."""

@@ -412,6 +412,7 @@ def _fill_table(
     table += [turns] if turns else []
     operands = [*kernel.inputs, *kernel.counters, *(r.operand for r in kernel.results)]
     operands += kernel.tables
+    less = 1 if kernel.gathers else 0
     for operand, steps in zip(operands, strides, strict=True):
-        table += [s for s, kind in zip(steps, operand.kinds, strict=True) if kind == "s"]
+        table += [s - less for s, kind in zip(steps, operand.kinds, strict=True) if kind == "s"]
     return table, patches

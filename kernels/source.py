@@ -36,7 +36,8 @@ def parameters(kernel: Kernel) -> list[str]:
     names += ["piece"] if kernel.cut else []
     for prefix, operands in _operand_groups(kernel):
         for i, operand in enumerate(operands):
-            names += [f"{prefix}{i}_s{d}" for d, kind in enumerate(operand.kinds) if kind == "s"]
+            strides = [d for d, kind in enumerate(operand.kinds) if kind == "s"]
+            names += [f"{prefix}{i}_{'less' if kernel.gathers else 's'}{d}" for d in strides]
     return names
 
 
@@ -84,6 +85,14 @@ class _Writer:
         moving = [d for d, kind in enumerate(operand.kinds[:level]) if kind != "0"]
         return f"{prefix}{index}_at{moving[-1]}" if moving else "0"
 
+    def stride(self, prefix: str, index: int, d: int) -> str:
+        """A stride. Of a number of the table LLVM guesses that it is 1, and makes vectors for that
+        case only; of a sum it does not, and gathers them. So where that is better, a number less by
+        one stands in the table: ``tanh`` of a transposed array takes 2.8 ms in place of 21; twice
+        every other element would take 0.26 in place of 0.15."""
+        name = f"{prefix}{index}"
+        return f"({name}_less{d} + 1)" if self.kernel.gathers else f"{name}_s{d}"
+
     def advance(self, level: int) -> None:
         """On entering a loop: where each operand is that moves with it."""
         d = level - 1
@@ -92,7 +101,8 @@ class _Writer:
                 if operand.kinds[d] == "0":
                     continue
                 before = self.place(prefix, i, operand, d)
-                step = f"i{d}" if operand.kinds[d] == "1" else f"i{d} * {prefix}{i}_s{d}"
+                unit = operand.kinds[d] == "1"
+                step = f"i{d}" if unit else f"i{d} * {self.stride(prefix, i, d)}"
                 base = "" if before == "0" else f"{before} + "
                 self.line(f"{prefix}{i}_at{d} = {base}{step}")
 
@@ -236,7 +246,7 @@ class _Writer:
             self.line(f"total{i} = {folded}")
             self.put(result, f"out{i}[{at}]", f"total{i}")
             return
-        step = "1" if result.operand.kinds[d] == "1" else f"out{i}_s{d}"
+        step = "1" if result.operand.kinds[d] == "1" else self.stride("out", i, d)
         before = self.held(result, f"out{i}[{at} - ({step} if i{d} > 0 else 0)]")
         folded = _fold(result, before, value, factor)
         self.put(result, f"out{i}[{at}]", f"({folded} if i{d} > 0 else {value})")
@@ -264,7 +274,7 @@ class _Writer:
             for d in inner:
                 if result.operand.kinds[d] != "0":
                     unit = result.operand.kinds[d] == "1"
-                    place.append(f"i{d}" if unit else f"i{d} * out{i}_s{d}")
+                    place.append(f"i{d}" if unit else f"i{d} * {self.stride('out', i, d)}")
             self.put(result, f"out{i}[{' + '.join(place)}]", self.start(result))
         self.depth = depth
 
