@@ -44,7 +44,7 @@ from .explained import Explanation
 from .inspect import ShapeDtypeStruct
 from .paths import Follow, Paths
 from .reasons import log_trace, why_traced
-from .staged import Call, Shortcut, StagedProgram, checking, leaf_key, staging
+from .staged import Call, Shortcut, StagedProgram, checking, leaf_key, staging, static_key
 from .stages import Lowered, Traced
 
 _functions: weakref.WeakSet[JitFunction] = weakref.WeakSet()
@@ -137,7 +137,10 @@ class JitFunction(Generic[P, R]):
                 return out
         key, leaves = self._shortcut_key(args, kwargs)
         if key is not None:
-            shortcut = self._shortcuts.get(key)
+            try:
+                shortcut = self._shortcuts.get(key)
+            except TypeError:  # a static argument that has no hash, which is refused below
+                shortcut = key = None
             if shortcut is not None:
                 return self._take(shortcut, leaves, leaves is args)
         call = self._sort(args, kwargs)
@@ -175,23 +178,43 @@ class JitFunction(Generic[P, R]):
 
     def _shortcut_key(self, args: tuple, kwargs: dict) -> tuple[Hashable, Sequence[Any]]:
         """The key of ``_shortcuts`` for a call, None where it has none, and the call's leaves."""
-        if not self._all_dynamic:
+        if active_traces():
             return None, ()
-        structure = None
-        key = None if kwargs else leaf_key(args)
-        leaves: Sequence[Any] = args
-        if key is None and not active_traces():
-            leaves, structure = tree.flatten((args, kwargs))
-            key = leaf_key(leaves)
+        static: list[tuple] = []
+        given: Sequence[Any] = args
+        if not self._all_dynamic:
+            given = []
+            for number, arg in enumerate(args):
+                if self._is_static(number, len(args)):
+                    static.append((number, static_key(arg)))
+                else:
+                    given.append(arg)
+            static += [(k, static_key(x)) for k, x in kwargs.items() if k in self._static_names]
+            kwargs = {k: x for k, x in kwargs.items() if k not in self._static_names}
+        leaves: Sequence[Any] = given
+        structure: Hashable = None
+        if kwargs:
+            names = sorted(kwargs)
+            leaves, structure = [*given, *(kwargs[k] for k in names)], (len(given), *names)
+        key = leaf_key(leaves)
         if key is None:
-            return None, leaves
-        return (structure, key, config.backend, config.num_threads), leaves
+            leaves, structure = tree.flatten((given, kwargs))
+            key = leaf_key(leaves)
+            if key is None:
+                return None, leaves
+        return (tuple(static), structure, key, config.backend, config.num_threads), leaves
+
+    def _is_static(self, number: int, count: int) -> bool:
+        """Whether an argument of so many is static."""
+        return number in self._static_numbers or number - count in self._static_numbers
 
     def _donated_leaves(self, args: tuple) -> list[int]:
         """The positions among the leaves of those that belong to donated arguments."""
         donated: list[int] = []
         first = 0
         for number, arg in enumerate(args):
+            if self._is_static(number, len(args)):
+                continue
             count = len(tree.leaves(arg))
             if number in self._donated or number - len(args) in self._donated:
                 donated += range(first, first + count)
@@ -304,10 +327,9 @@ class JitFunction(Generic[P, R]):
         dynamic: list[Any] = []
         positions: list[int] = []
         for index, arg in enumerate(args):
-            is_static = index in self._static_numbers or index - len(args) in self._static_numbers
             if is_generator(arg):  # what it draws is an effect of the program
                 static.append((index, original(arg)))
-            elif is_static:
+            elif self._is_static(index, len(args)):
                 static.append((index, _hashable(arg, f"{what}static argument {index}")))
             else:
                 dynamic.append(arg)

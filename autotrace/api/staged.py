@@ -14,7 +14,7 @@ from ..core import tree
 from ..core.avals import SCALAR_TYPES
 from ..core.config import config
 from ..core.jaxpr import Jaxpr
-from ..core.trace import active_traces, axis_sizes
+from ..core.trace import axis_sizes
 from ..transforms.backends import Executable
 from .arguments import plain
 
@@ -76,7 +76,7 @@ class Call:
         self.in_tree = in_tree
         self.keywords = frozenset(keywords)
         self.static = static
-        self.key: Hashable = (in_tree, tuple(avals), _static_key(static), axis_sizes())
+        self.key: Hashable = (in_tree, tuple(avals), static_key(static), axis_sizes())
 
     def __reduce__(self) -> tuple:  # neither arguments nor static values are needed once traced
         return Call, ([], self.in_tree, (), (), self.keywords)
@@ -84,9 +84,7 @@ class Call:
 
 def leaf_key(leaves: Sequence[Any]) -> Hashable:
     """What tells calls with arrays and numbers as leaves apart, several times faster than the full
-    signature; None for other leaves and within a transform."""
-    if active_traces():
-        return None
+    signature; None for other leaves."""
     key: list[Any] = []
     for x in leaves:
         kind = type(x)
@@ -152,8 +150,9 @@ class Shortcut:
         return outs[0] if self._out_tree is tree.LEAF else tree.unflatten(self._out_tree, outs)
 
 
-def _static_key(value: Any) -> Any:
+def static_key(value: Any) -> Any:
+    """What tells static arguments apart."""
     # 1, 1.0 and True are equal and hash alike, but make different programs.
     if isinstance(value, tuple | frozenset):
-        return type(value), tuple(_static_key(v) for v in value)
+        return type(value), tuple(static_key(v) for v in value)
     return type(value), value

@@ -566,3 +566,36 @@ def test_closed_over_arrays_are_taken_as_they_are_when_staged(backend):
     eq(f(3.0), [3.0, 6.0])
     array[:] = 10.0
     eq(f(3.0), [3.0, 6.0])
+
+
+def test_static_and_keyword_arguments_in_later_calls():
+    """Which take a shorter way than the first."""
+    f = at.jit(
+        lambda x, n, scale=1.0, *, flip=False: (-x if flip else x) * n * scale,
+        static_argnums=1,
+        static_argnames="flip",
+    )
+    x = np.arange(3.0)
+    for _ in range(3):
+        for n in (1, 1.0, True, 2):
+            want = x * n
+            for flip in (False, True):
+                got = f(x, n, flip=flip)
+                np.testing.assert_array_equal(got, -want if flip else want)
+            np.testing.assert_array_equal(f(x, n, scale=x), want * x)
+            np.testing.assert_array_equal(f(scale=x, n=n, x=x), want * x)
+            np.testing.assert_array_equal(f(x, n, 3), want * 3)
+    assert f.stats()["traces"] == 4 * 5
+    for _ in range(2):
+        with pytest.raises(ValueError, match="static argument 1 must be hashable"):
+            f(x, [1])
+
+
+def test_donated_beside_static_arguments():
+    f = at.jit(lambda n, x, y: x * n + y, static_argnums=0, donate_argnums=1, backend="numba")
+    for _ in range(3):
+        x, y = np.ones(4), np.ones(4)
+        out = f((2, 3)[0], x, y)
+        np.testing.assert_array_equal(out, 3.0)
+        np.testing.assert_array_equal(y, 1.0)
+        assert np.shares_memory(out, x)
