@@ -19,7 +19,7 @@ REASONS = {
     "multiplying by the reciprocal rounds differently.",
     "new_sizes": "A new size compiles nothing, but a call with new shapes is traced and planned "
     "anew, once for each, in Python; PyTensor's and PyTorch's programs do not look at shapes.",
-    "first_call_cold": "Some twenty kernels are compiled one after the other through LLVM's "
+    "first_call_cold": "A dozen kernels are compiled one after the other through LLVM's "
     "binding, and what compiles them is imported first; JAX's compiler is one call of C++.",
     "uniform": _RANDOM,
     "normal": _RANDOM + " NumPy's ziggurat needs one table look-up for most numbers; the inverse "

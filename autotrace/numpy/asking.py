@@ -10,6 +10,7 @@ import numpy as np
 from ..core.trace import Tracer
 from ..lax import arithmetic as arith
 from ..lax.reductions import reduce_and
+from ..transforms.held import HeldTracer
 from . import ufuncs
 from .arguments import normal_axes, operand
 from .dispatch import implements
@@ -48,6 +49,24 @@ def size(a: Any, axis: Any = None) -> int:
     if axis is None:
         return math.prod(sizes)
     return math.prod(sizes[d] for d in normal_axes(axis, len(sizes)))
+
+
+_numpys_isscalar = np.isscalar
+
+
+def isscalar(element: Any) -> bool:
+    """As ``numpy.isscalar``; a traced number is one, too.
+
+    >>> isscalar(2.0), isscalar(np.ones(3))
+    (True, False)
+    """
+    if isinstance(element, Tracer):
+        return type(element) is not HeldTracer and not element.ndim
+    return _numpys_isscalar(element)
+
+
+#: What has ours in the place of NumPy's while something is traced, since NumPy asks nobody.
+in_place_of_numpys = {"isscalar": isscalar}
 
 
 def type_like(x: Any) -> Any:

@@ -28,7 +28,7 @@ from ..core.source import callee_names, is_internal
 from ..core.trace import active_traces, any_staging, while_tracing
 from ..lax import generators
 from ..transforms.held import holding
-from . import applying, grids
+from . import applying, asking, grids
 from .creation import made_here
 from .dispatch import has_tracer, public
 from .numbers import in_place_of_pythons
@@ -212,6 +212,7 @@ def install() -> None:
     main.update({name: _StandIn(getattr(np, name), held) for name, held in made_here.items()})
     # Where NumPy asks nobody though something is traced, ours, which calls NumPy's otherwise.
     main.update(applying.in_place_of_numpys)
+    main.update(asking.in_place_of_numpys)
     main.update(grids.in_place_of_numpys)
     _stand_ins[math] = {
         name: _InPlace(getattr(math, name), f) for name, f in in_place_of_pythons.items()

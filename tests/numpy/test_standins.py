@@ -178,3 +178,15 @@ def test_many_threads_restore_numpy():
     for thread in threads:
         thread.join()
     assert np.zeros is zeros
+
+
+def test_isscalar():
+    """A traced number is one; an array of no dimensions, and one in a list, are not."""
+
+    def f(x):
+        found = [np.isscalar(v) for v in (x, x[0], x[0] * 2, np.zeros(()), 1.0, [x[0]])]
+        assert found == [False, True, True, False, True, False]
+        return x[0]
+
+    assert at.jit(f)(np.ones(2)) == at.grad(lambda x: f(x * 1))(np.ones(2))[0] == 1.0
+    assert np.isscalar(np.float64(1)) and not np.isscalar(np.zeros(()))
