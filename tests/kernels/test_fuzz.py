@@ -239,17 +239,17 @@ LONG = {"length": (15, 40)}
 RICH = {"length": (1, 5), "kind": RichProgram}
 
 
-@pytest.mark.parametrize("batch", range(8))
+@pytest.mark.parametrize("batch", range(6))
 def test_small_programs(batch):
     check_batch(check_program, 100_000 + 50 * batch, 50, **SMALL)
 
 
-@pytest.mark.parametrize("batch", range(6))
+@pytest.mark.parametrize("batch", range(4))
 def test_programs(batch):
     check_batch(check_program, 50 * batch, 50)
 
 
-@pytest.mark.parametrize("batch", range(5))
+@pytest.mark.parametrize("batch", range(3))
 def test_programs_with_indexing_scans_and_products(batch):
     check_batch(check_program, 160_000 + 50 * batch, 50, **RICH)
 
@@ -270,7 +270,7 @@ def test_small_blocks(batch, monkeypatch):
     check_batch(check_program, 130_000 + 25 * batch, 25)
 
 
-@pytest.mark.parametrize("batch", range(14))
+@pytest.mark.parametrize("batch", range(8))
 def test_derivatives_of_small_programs(batch):
     check_batch(check_derivatives, 140_000 + 50 * batch, 50)
 
@@ -280,7 +280,7 @@ def test_derivatives_of_programs_of_scalars(batch):
     check_batch(check_derivatives, 170_000 + 50 * batch, 50, rank=0)
 
 
-@pytest.mark.parametrize("batch", range(6))
+@pytest.mark.parametrize("batch", range(4))
 def test_derivatives_with_indexing_scans_and_products(batch):
     check_batch(check_derivatives, 180_000 + 25 * batch, 25, kind=RichProgram)
 
