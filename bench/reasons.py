@@ -55,8 +55,8 @@ REASONS = {
     "JAX keeps fewer and computes sines and cosines again.",
     "memory_attention": "The weights of all pairs of positions are kept for the gradient. "
     "PyTorch goes over blocks of them and keeps none.",
-    "logistic_map_gradient": "Both wait for the same chain, a product and a sum in each turn: 1.00 in "
-    "runs of this row alone.",
+    "logistic_map_gradient": "Both wait for the same chain, a product and a sum in each turn: 1.00 "
+    "in runs of this row alone.",
     "sort": "NumPy's sort, called from the program: what differs from NumPy's column is chance.",
     "gather_gradient": "Each weight is added where its index says, one after the other, since "
     "indices may repeat, and each index is checked. Read off the kernel, not profiled.",
