@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
-# Compiled byte code is kept, as it is after an installation; the first round writes it.
-_ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+from . import workers
 
 
 def _import(*modules: str) -> None:
     code = f"import {', '.join(modules)}"
-    subprocess.run([sys.executable, "-c", code], check=True, env=_ENVIRONMENT)
+    # Byte code is kept, as it is after an installation; the first round writes it.
+    subprocess.run([sys.executable, "-c", code], check=True, env=workers.environment())
 
 
 def test_import(compare):

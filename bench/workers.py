@@ -24,8 +24,16 @@ INTERPRETERS = {"pytensor": os.environ.get("BENCH_PYTENSOR", sys.executable)}
 ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
 #: For measuring memory: what is unused goes back.
 FREE_ALLOCATION = dict.fromkeys(ALLOCATION, str(2**17))
-#: Settings of the machine at hand that would have a library work as on another processor.
-DROPPED = frozenset(("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "NVPL_BLAS_DEBUG_CPU_TYPE"))
+#: Settings of the machine at hand that would have a library work as on another processor, or Python
+#: compile each module at each import, which an installed library's are not.
+DROPPED = frozenset(
+    (
+        "OPENBLAS_CORETYPE",
+        "OPENBLAS_L2_SIZE",
+        "NVPL_BLAS_DEBUG_CPU_TYPE",
+        "PYTHONDONTWRITEBYTECODE",
+    )
+)
 #: No answer takes longer, in seconds, or the process has to go.
 TIME_LIMIT = float(os.environ.get("BENCH_TIME_LIMIT", "180"))
 
