@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from . import workers
+from bench import workers
 
 
 def _import(*modules: str) -> None:
