@@ -39,28 +39,6 @@ __all__ = [
 ]
 
 #: ``(key, shape, dtype) -> array``.
-__all__ = [
-    "constant",
-    "delta_orthogonal",
-    "glorot_normal",
-    "glorot_uniform",
-    "he_normal",
-    "he_uniform",
-    "kaiming_normal",
-    "kaiming_uniform",
-    "lecun_normal",
-    "lecun_uniform",
-    "normal",
-    "ones",
-    "orthogonal",
-    "truncated_normal",
-    "uniform",
-    "variance_scaling",
-    "xavier_normal",
-    "xavier_uniform",
-    "zeros",
-]
-
 Initializer = Callable[..., Any]
 Axes = int | Sequence[int]
 

@@ -34,8 +34,10 @@ from .reductions import (
 )
 
 
-def _logical_fold(reduce: Callable, combine: Callable, identity: bool) -> Callable:
-    def function(
+def _method(fold: Callable) -> Callable:
+    """A fold as a ufunc's method ``reduce``: its arguments and their defaults."""
+
+    def reduce(
         a: Any,
         axis: Any = 0,
         dtype: Any = None,
@@ -43,6 +45,14 @@ def _logical_fold(reduce: Callable, combine: Callable, identity: bool) -> Callab
         initial: Any = NO_VALUE,
         where: Any = True,
     ) -> Any:
+        return fold(a, axis, dtype, keepdims, initial, where)
+
+    return reduce
+
+
+def _logical_fold(reduce: Callable, combine: Callable, identity: bool) -> Callable:
+    @_method
+    def function(a: Any, axis: Any, dtype: Any, keepdims: Any, initial: Any, where: Any) -> Any:
         x = ufuncs.as_bool(operand(a))
         out = truth_of(x, axis, keepdims, where, reduce, identity)
         if is_given(initial):
@@ -53,14 +63,8 @@ def _logical_fold(reduce: Callable, combine: Callable, identity: bool) -> Callab
 
 
 def _bit_fold(reduce: Callable, combine: Callable, identity: int) -> Callable:
-    def function(
-        a: Any,
-        axis: Any = 0,
-        dtype: Any = None,
-        keepdims: Any = False,
-        initial: Any = NO_VALUE,
-        where: Any = True,
-    ) -> Any:
+    @_method
+    def function(a: Any, axis: Any, dtype: Any, keepdims: Any, initial: Any, where: Any) -> Any:
         x = operand(a)
         if dtype is not None:
             x = arith.convert_element_type(x, check_dtype(dtype))
@@ -74,28 +78,16 @@ def _bit_fold(reduce: Callable, combine: Callable, identity: int) -> Callable:
 
 
 def _arithmetic_fold(rule: tuple) -> Callable:
-    def function(
-        a: Any,
-        axis: Any = 0,
-        dtype: Any = None,
-        keepdims: Any = False,
-        initial: Any = NO_VALUE,
-        where: Any = True,
-    ) -> Any:
+    @_method
+    def function(a: Any, axis: Any, dtype: Any, keepdims: Any, initial: Any, where: Any) -> Any:
         return folded(a, axis, dtype, keepdims, initial, where, *rule)
 
     return function
 
 
 def _extremum_fold(name: str, rule: tuple) -> Callable:
-    def function(
-        a: Any,
-        axis: Any = 0,
-        dtype: Any = None,
-        keepdims: Any = False,
-        initial: Any = NO_VALUE,
-        where: Any = True,
-    ) -> Any:
+    @_method
+    def function(a: Any, axis: Any, dtype: Any, keepdims: Any, initial: Any, where: Any) -> Any:
         x = operand(a)
         if dtype is not None:
             x = arith.convert_element_type(x, check_dtype(dtype))
@@ -104,14 +96,8 @@ def _extremum_fold(name: str, rule: tuple) -> Callable:
     return function
 
 
-def _logaddexp_fold(
-    a: Any,
-    axis: Any = 0,
-    dtype: Any = None,
-    keepdims: Any = False,
-    initial: Any = NO_VALUE,
-    where: Any = True,
-) -> Any:
+@_method
+def _logaddexp_fold(a: Any, axis: Any, dtype: Any, keepdims: Any, initial: Any, where: Any) -> Any:
     x = operand(a)
     out_dtype = check_dtype(dtype) if dtype is not None else promotion.inexact_dtype(x.dtype)
     x = arith.convert_element_type(x, out_dtype)
