@@ -23,7 +23,8 @@ def test_page_is_true():
 
 def test_every_function_has_an_example():
     names = {n for n in numpy_coverage.function_names() if n not in reasons}
-    assert names == set(numpy_coverage.examples())
+    gone = {n for n in ("row_stack",) if not hasattr(np, n)}  # since NumPy 2.5
+    assert names == set(numpy_coverage.examples()) - gone
 
 
 def test_nothing_is_missing():

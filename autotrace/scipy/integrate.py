@@ -3,6 +3,7 @@ rules, and of differential equations."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -102,6 +103,12 @@ def _pairs(y: Any, width: Any) -> Any:
     return anp.sum(both / 6 * parts, -1)
 
 
+@functools.cache
+def _simpson_in_double() -> bool:
+    """Whether the SciPy at hand makes parts of ``simpson`` in double precision: before 1.18."""
+    return bool(_scipy.simpson(np.ones(4, np.float32)).dtype == np.float64)
+
+
 @implements(_scipy.simpson)
 def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Any:
     """As ``scipy.integrate.simpson``, on arrays and traced values.
@@ -116,7 +123,10 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Any:
     size = samples.shape[-1]
     if not size:
         raise ValueError(located("simpson: at least one sample is needed"))
-    if width is not None:
+    double = _simpson_in_double()
+    if not double:
+        dx = anp.asarray(dx, dtype=anp.result_type(samples, dx))
+    elif width is not None:
         width = anp.astype(width, np.float64)
     factor = dx if width is None else 1
     if size % 2:
@@ -131,7 +141,9 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Any:
         + samples[..., -2] * _ratio(h1**2 + 3 * h0 * h1, 6 * h0)
         - samples[..., -3] * _ratio(h1**3, 6 * h0 * (h0 + h1))
     )
-    # As in SciPy the correction is made in double precision, and added in place to an array.
+    if not double:
+        return before + rest
+    # The correction is made in double precision, and added in place to an array.
     out = before + anp.astype(rest, np.result_type(rest.dtype, np.float64))
     return anp.astype(out, before.dtype) if width is None and before.ndim else out
 

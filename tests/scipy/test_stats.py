@@ -538,12 +538,14 @@ TIES = rng.integers(0, 4, (5, 7)).astype(float)
 
 @pytest.mark.parametrize("axis", [None, 0, 1])
 def test_ranks(axis):
+    unknown = np.where(TIES[0, 0] == TIES, np.nan, TIES)
     for method in ("average", "min", "max", "dense", "ordinal"):
-        want = scipy.stats.rankdata(TIES, method, axis=axis)
-        for f in (stats.rankdata, at.jit(lambda a, m=method: stats.rankdata(a, m, axis=axis))):
-            got = f(TIES, method, axis=axis) if f is stats.rankdata else f(TIES)
-            assert got.dtype == want.dtype
-            np.testing.assert_array_equal(got, want)
+        for a in (TIES, TIES.astype(np.float32), TIES.astype(int), unknown):
+            want = scipy.stats.rankdata(a, method, axis=axis)
+            for f in (stats.rankdata, at.jit(stats.rankdata, static_argnames=("method", "axis"))):
+                got = f(a, method=method, axis=axis)
+                assert got.dtype == (a.dtype if a.dtype.kind == "f" else np.float64)
+                np.testing.assert_array_equal(got, want)
     for keepdims in (False, True):
         want = scipy.stats.mode(TIES, axis=axis, keepdims=keepdims)
         for a in (TIES, TIES.astype(int)):

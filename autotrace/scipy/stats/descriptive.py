@@ -153,6 +153,29 @@ def entropy(pk: Any, qk: Any = None, base: float | None = None, axis: int = 0) -
     return out if base is None else out / float(np.log(base))
 
 
+def _ranks(a: Any, method: str) -> Any:
+    """Ranks along the last axis, of a nan as of the largest number; integers but for averages."""
+    order = anp.argsort(a, axis=-1, stable=True)
+    position = anp.argsort(order, axis=-1, stable=True)
+    if method == "ordinal":
+        return position + 1
+    ordered = anp.take_along_axis(a, order, -1)
+    new = ordered[..., 1:] != ordered[..., :-1]
+    first = anp.concatenate([anp.ones_like(ordered[..., :1], dtype=bool), new], -1)
+    last = anp.concatenate([new, anp.ones_like(ordered[..., :1], dtype=bool)], -1)
+    place = anp.arange(1, a.shape[-1] + 1)
+    lowest = np.maximum.accumulate(anp.where(first, place, 0), axis=-1)
+    upwards = anp.where(last, place, a.shape[-1] + 1)[..., ::-1]
+    highest = np.minimum.accumulate(upwards, axis=-1)[..., ::-1]
+    ranks = {
+        "min": lambda: lowest,
+        "max": lambda: highest,
+        "dense": lambda: anp.cumsum(first, axis=-1),
+        "average": lambda: 0.5 * (lowest + highest),
+    }[method]()
+    return anp.take_along_axis(ranks, position, -1)
+
+
 def rankdata(a: Any, method: str = "average", *, axis: int | None = None) -> Any:
     """The rank of each number among those along an axis, from 1; as ``scipy.stats.rankdata``.
 
@@ -163,7 +186,8 @@ def rankdata(a: Any, method: str = "average", *, axis: int | None = None) -> Any
       axis: the axis along which to rank; all axes, flattened, when None.
 
     Returns:
-      float64 for ``"average"``, else int64; they have no derivative.
+      floats of the samples' dtype, float64 of integers, as SciPy 1.18 has them (before, integers
+      unless a value was nan); nan where one of the numbers is nan. They have no derivative.
 
     >>> rankdata(np.array([10.0, 30.0, 10.0]))
     array([1.5, 3. , 1.5])
@@ -174,29 +198,9 @@ def rankdata(a: Any, method: str = "average", *, axis: int | None = None) -> Any
     if axis is None:
         a, axis = anp.reshape(a, (-1,)), 0
     a = anp.moveaxis(a, axis, -1)
-    order = anp.argsort(a, axis=-1, stable=True)
-    position = anp.argsort(order, axis=-1, stable=True)
-    if method == "ordinal":
-        out = position + 1
-    else:
-        ordered = anp.take_along_axis(a, order, -1)
-        new = ordered[..., 1:] != ordered[..., :-1]
-        first = anp.concatenate([anp.ones_like(ordered[..., :1], dtype=bool), new], -1)
-        last = anp.concatenate([new, anp.ones_like(ordered[..., :1], dtype=bool)], -1)
-        place = anp.arange(1, a.shape[-1] + 1)
-        lowest = np.maximum.accumulate(anp.where(first, place, 0), axis=-1)
-        upwards = anp.where(last, place, a.shape[-1] + 1)[..., ::-1]
-        highest = np.minimum.accumulate(upwards, axis=-1)[..., ::-1]
-        ranks = {
-            "min": lambda: lowest,
-            "max": lambda: highest,
-            "dense": lambda: anp.cumsum(first, axis=-1),
-            "average": lambda: 0.5 * (lowest + highest),
-        }[method]()
-        out = anp.take_along_axis(ranks, position, -1)
+    out = anp.astype(_ranks(a, method), a.dtype if a.dtype.kind == "f" else np.float64)
     if a.dtype.kind == "f":
-        nan = anp.any(anp.isnan(a), axis=-1, keepdims=True)
-        out = anp.where(nan, np.nan, out) if method == "average" else out
+        out = anp.where(anp.any(anp.isnan(a), axis=-1, keepdims=True), np.nan, out)
     return anp.moveaxis(out, -1, axis)
 
 
@@ -221,8 +225,8 @@ def mode(a: Any, axis: int | None = 0, *, keepdims: bool = False) -> tuple[Any, 
     if x.shape[-1] == 0:
         raise ValueError(located("scipy.stats.mode: there are no numbers along the axis"))
     x = anp.sort(x, axis=-1)
-    lowest, highest = (rankdata(x, method, axis=-1) for method in ("min", "max"))
-    count = (highest - lowest + 1).astype(np.int64)
+    lowest, highest = (_ranks(x, method) for method in ("min", "max"))
+    count = highest - lowest + 1
     at = anp.argmax(count, axis=-1, keepdims=True)
     found = [anp.squeeze(anp.take_along_axis(y, at, -1), -1) for y in (x, count)]
     return _kept(found[0], axis, keepdims, rank), _kept(found[1], axis, keepdims, rank)
