@@ -12,6 +12,7 @@ import copy
 import ctypes
 import functools
 import importlib
+import itertools
 import sys
 import types
 import warnings
@@ -193,10 +194,22 @@ def _within(x: Any) -> Iterator[_Place]:
         yield from (_Place(value, lambda: None, lambda _: None) for value in x)
     elif isinstance(x, type | types.ModuleType):
         return
-    elif type(getattr(x, "__dict__", None)) is dict:
-        held = vars(x)
+    else:
         library = _of_library(type(x).__module__)
-        yield from _in_items(held, held.keys() & {"__wrapped__"} if library else list(held))
+        if type(held := getattr(x, "__dict__", None)) is dict:
+            yield from _in_items(held, held.keys() & {"__wrapped__"} if library else list(held))
+        if not library:
+            yield from _in_slots(x)
+
+
+def _in_slots(x: Any) -> Iterator[_Place]:
+    kinds = [vars(kind).values() for kind in type(x).__mro__ if "__slots__" in vars(kind)]
+    for slot in itertools.chain.from_iterable(kinds):
+        if isinstance(slot, types.MemberDescriptorType):
+            # By the slot itself: a frozen dataclass does not let its attributes be set.
+            get, put = (functools.partial(do, x) for do in (slot.__get__, slot.__set__))
+            with contextlib.suppress(AttributeError):  # an empty one
+                yield _Place(get(), get, put)
 
 
 def _set_partial(partial: functools.partial, func: Callable, args: tuple) -> None:

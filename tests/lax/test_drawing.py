@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 import pickle
 
@@ -167,6 +168,15 @@ def test_where_generators_are_found():
         def within(self, x):
             return x + self.parts["all"][0].normal() + self.pair[1].normal()
 
+    @dataclasses.dataclass(frozen=True, slots=True)
+    class Slotted:
+        pair: tuple
+        rng: np.random.Generator
+        empty: float = dataclasses.field(init=False)
+
+        def within(self, x):
+            return x + self.rng.normal() + self.pair[0][1].normal()
+
     def default(rng):
         def f(x, *, r=rng, s=(rng,)):
             return x + r.normal() + s[0].normal()
@@ -186,6 +196,7 @@ def test_where_generators_are_found():
     for make in (
         lambda rng: Model(rng).by_attribute,
         lambda rng: Model(rng).within,
+        lambda rng: Slotted(((1, rng), 2), rng).within,
         default,
         called,
         method_of,
