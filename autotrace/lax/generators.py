@@ -207,7 +207,8 @@ def _in_slots(x: Any) -> Iterator[_Place]:
     for slot in itertools.chain.from_iterable(kinds):
         if isinstance(slot, types.MemberDescriptorType):
             # By the slot itself: a frozen dataclass does not let its attributes be set.
-            get, put = (functools.partial(do, x) for do in (slot.__get__, slot.__set__))
+            get = functools.partial(slot.__get__, x)
+            put: Callable[[Any], None] = functools.partial(slot.__set__, x)  # type: ignore[call-arg]
             with contextlib.suppress(AttributeError):  # an empty one
                 yield _Place(get(), get, put)
 
