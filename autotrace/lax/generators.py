@@ -208,7 +208,7 @@ def _in_slots(x: Any) -> Iterator[_Place]:
         if isinstance(slot, types.MemberDescriptorType):
             # By the slot itself: a frozen dataclass does not let its attributes be set.
             get = functools.partial(slot.__get__, x)
-            put: Callable[[Any], None] = functools.partial(slot.__set__, x)  # type: ignore[call-arg]
+            put: Callable[[Any], None] = functools.partial(slot.__set__, x)
             with contextlib.suppress(AttributeError):  # an empty one
                 yield _Place(get(), get, put)
 
