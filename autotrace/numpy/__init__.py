@@ -48,13 +48,13 @@ from . import array_api as _array_api
 from . import assignment as _assignment
 from . import fft, linalg
 from . import host as _host
-from . import indexing as _indexing
 from . import methods as _methods
 from . import operators as _operators
 from . import picking as _picking
 from . import standins as _standins
 from . import ufunc_folds as _ufunc_folds
 from . import ufunc_methods as _ufunc_methods
+from . import updating as _updating
 from .applying import (
     apply_along_axis,
     apply_over_axes,
@@ -149,9 +149,6 @@ from .histograms import (
     histogram2d,
     histogram_bin_edges,
     histogramdd,
-)
-from .indexing import (
-    at,
 )
 from .joining import (
     append,
@@ -458,6 +455,7 @@ from .ufuncs import (
     trunc,
     where,
 )
+from .updating import at
 
 __array_api_version__ = _array_api.API_VERSION
 
@@ -910,7 +908,7 @@ def __getattr__(name: str) -> _Any:
 
 
 _operators.install()
-_indexing.install()
+_updating.install()
 _assignment.install()
 _picking.install()
 _methods.install()

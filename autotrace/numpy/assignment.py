@@ -33,8 +33,9 @@ from .dispatch import (
     traced,
     traced_methods,
 )
-from .indexing import Selection, at, getitem
+from .indexing import Selection, getitem
 from .promotion import broadcast_to, to_dtype
+from .updating import at
 
 # --- reading -----------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Indexing of traced arrays: ``x[...]`` and ``x.at[...]``.
+"""Indexing of traced arrays: ``x[...]``.
 
 An index is first worked out against the shape alone (``Selection``). Its static part, which is
 integers, slices and new axes, then becomes a slice and a reshape; its arrays one gather or scatter.
@@ -6,24 +6,19 @@ integers, slices and new axes, then becomes a slice and a reshape; its arrays on
 
 from __future__ import annotations
 
-import functools
 import math
 import operator
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import ConcretizationError, located
-from ..core.trace import Tracer, get_aval
+from ..core.trace import Tracer
 from ..lax import arithmetic as arith
-from ..lax.dynamic_slicing import dynamic_update_slice_p
-from ..lax.indexing import INDEX, gather_p, scatter_p
+from ..lax.indexing import INDEX, gather_p
 from ..lax.slicing import concatenate, rev, slice_p
 from ..lax.structural import (
-    array,
     broadcast_in_dim,
-    full_like,
     reshape,
     reshape_p,
     transpose,
@@ -32,10 +27,8 @@ from ..transforms.held import HeldTracer
 from .dispatch import has_tracer
 from .positions import where_true
 from .promotion import (
-    asarray,
     broadcast_to,
     promote_dtypes,
-    to_dtype,
 )
 
 # --- what an index means -----------------------------------------------------------------------
@@ -336,7 +329,7 @@ class Selection:
             return out
         dims = sorted(self.arrays)
         axes = tuple(self.kept.index(d) for d in dims)
-        indices = [_wrapped(self.arrays[d], self.shape[d], mode) for d in dims]
+        indices = [wrapped(self.arrays[d], self.shape[d], mode) for d in dims]
         indices = [self.spread(i, self.at) for i in indices]
         out = gather_p.bind(out, *indices, axes=axes, mode=mode)
         return index_dims_to(out, len(self.at), self.place)
@@ -351,7 +344,7 @@ class Selection:
         """Values for the static part, in the array's own order."""
         if not values.shape:
             return values
-        values = reshape(_assignable(values, self.result_shape()), self.sizes())
+        values = reshape(assignable(values, self.result_shape()), self.sizes())
         return rev(values, self.backwards) if self.backwards else values
 
     def cells(self, mode: str) -> tuple[list[Any], tuple[int, ...]]:
@@ -367,7 +360,7 @@ class Selection:
         indices = []
         for d in axes:
             if d in self.arrays:
-                index = _wrapped(self.arrays[d], self.shape[d], mode)
+                index = wrapped(self.arrays[d], self.shape[d], mode)
                 index = reshape(index, (*index.shape, *(1 for _ in sliced)))
             else:
                 index = np.arange(self.starts[d], self.limits[d], self.strides[d])
@@ -395,7 +388,7 @@ class Selection:
         shape = (*self.at, *(sizes[d] for d in sliced), *(sizes[d] for d in rest))
         if not values.shape:
             return broadcast_in_dim(values, shape, ())
-        values = _assignable(values, self.result_shape())
+        values = assignable(values, self.result_shape())
         # The result's dimensions: those of the index arrays as ~0, ~1, ..., without new axes.
         index_dims = [~k for k in range(len(self.at))]
         labels: list[int | None] = [
@@ -411,7 +404,7 @@ class Selection:
         return transpose(values, [kept.index(label) for label in (*index_dims, *sliced, *rest)])
 
 
-def _wrapped(index: Any, size: int, mode: str) -> Any:
+def wrapped(index: Any, size: int, mode: str) -> Any:
     """An index array for a mode; negative entries count from the end in every mode."""
     if mode != "clip" or index.dtype.kind == "u":
         return index
@@ -429,7 +422,7 @@ def index_dims_to(x: Any, count: int, place: int) -> Any:
     return transpose(x, order)
 
 
-def _assignable(values: Any, shape: tuple[int, ...]) -> Any:
+def assignable(values: Any, shape: tuple[int, ...]) -> Any:
     """Values broadcast to a shape as NumPy's assignment does: leading 1s are left out.
 
     Raises:
@@ -512,378 +505,3 @@ def _position(shape: tuple[int, ...], index: tuple) -> tuple[int, ...] | None:
             return None
         position.append(i + n if i < 0 else i)
     return tuple(position)
-
-
-# --- writing: x.at[index] ----------------------------------------------------------------------
-
-_MODES = {
-    None: "raise",
-    "raise": "raise",
-    "promise_in_bounds": "raise",
-    "clip": "clip",
-    "wrap": "wrap",
-    "drop": "drop",
-    "fill": "drop",
-}
-
-
-def _mode(mode: str | None) -> str:
-    """What the user calls a mode as scatter does.
-
-    Raises:
-      ValueError: for what is none.
-    """
-    if mode not in _MODES:
-        words = ", ".join(repr(m) for m in _MODES)
-        raise ValueError(located(f"mode is one of {words}, got {mode!r}"))
-    return _MODES[mode]
-
-
-def _cast(values: Any, dtype: np.dtype) -> Any:
-    """Values as an array of the dtype that they are assigned to."""
-    values = asarray(values)
-    if get_aval(values).dtype.kind == "c" and dtype.kind != "c":
-        raise TypeError(
-            located(
-                f"complex values cannot be put into an array of {dtype}",
-                "What to do: take np.real(values), or convert the array with .astype(complex).",
-            )
-        )
-    return to_dtype(values, dtype)
-
-
-class _Updater:
-    """``x.at``: its index says where to read or write a copy of ``x``."""
-
-    __slots__ = ("_x",)
-
-    def __init__(self, x: Any):
-        self._x = x
-
-    def __repr__(self) -> str:
-        return f"<at of {self._x!r}>"
-
-    def __getitem__(self, index: Any) -> _IndexUpdate:
-        return _IndexUpdate(self._x, index)
-
-
-class _IndexUpdate:
-    """``x.at[index]``: what can be done to those elements of a copy of ``x``.
-
-    Each method returns a new array and leaves ``x`` as it is. The values are broadcast to the
-    shape of ``x[index]`` and converted to the dtype of ``x``. ``mode`` says what happens out of
-    bounds: None or ``"raise"`` is an IndexError as in NumPy; ``"clip"`` takes the nearest
-    position, ``"wrap"`` counts modulo the size, ``"drop"`` (or ``"fill"``) leaves the update out.
-    Negative indices count from the end. ``unique_indices=True`` promises that no position comes
-    twice, which makes things faster; ``indices_are_sorted`` is there for JAX's sake and ignored.
-    """
-
-    __slots__ = ("_index", "_x")
-
-    def __init__(self, x: Any, index: Any):
-        self._x = x
-        self._index = index
-
-    def __repr__(self) -> str:
-        return f"<at[{self._index!r}] of {self._x!r}>"
-
-    def get(
-        self,
-        *,
-        mode: str | None = None,
-        unique_indices: bool = False,
-        indices_are_sorted: bool = False,
-    ) -> Any:
-        """``x[index]``; in mode ``"fill"`` (or ``"drop"``) with NaN for what is out of bounds, or
-        the least signed or greatest unsigned integer.
-
-        >>> import autotrace.numpy as anp, numpy as np
-        >>> anp.at(np.array([1.0, 2.0]))[np.array([1, 5])].get(mode="fill")
-        array([ 2., nan])
-        """
-        reading = _mode(mode)
-        selection = Selection(self._x.shape, self._index, reading == "raise")
-        return selection.read(self._x, "fill" if reading == "drop" else reading)
-
-    def set(
-        self,
-        values: Any,
-        *,
-        mode: str | None = None,
-        unique_indices: bool = False,
-        indices_are_sorted: bool = False,
-    ) -> Any:
-        """As ``x[index] = values``; of several values for one position the last stays.
-
-        >>> import autotrace.numpy as anp, numpy as np
-        >>> anp.at(np.zeros(3))[1:].set(7.0)
-        array([0., 7., 7.])
-        """
-        return self._update("set", None, values, mode, unique_indices)
-
-    def add(
-        self,
-        values: Any,
-        *,
-        mode: str | None = None,
-        unique_indices: bool = False,
-        indices_are_sorted: bool = False,
-    ) -> Any:
-        """As ``np.add.at(x, index, values)``: all values for one position count.
-
-        >>> import autotrace.numpy as anp, numpy as np
-        >>> anp.at(np.zeros(3))[[0, 2, 0]].add(1.0)
-        array([2., 0., 1.])
-        """
-        return self._update("add", arith.add, values, mode, unique_indices)
-
-    def subtract(
-        self,
-        values: Any,
-        *,
-        mode: str | None = None,
-        unique_indices: bool = False,
-        indices_are_sorted: bool = False,
-    ) -> Any:
-        """As ``np.subtract.at(x, index, values)``.
-
-        >>> import autotrace.numpy as anp, numpy as np
-        >>> anp.at(np.zeros(3))[[0, 2, 0]].subtract(1.0)
-        array([-2.,  0., -1.])
-        """
-        self._refuse("subtract", "b", "use .set with the ^ operator")
-        return self._update("subtract", arith.sub, values, mode, unique_indices)
-
-    def multiply(
-        self,
-        values: Any,
-        *,
-        mode: str | None = None,
-        unique_indices: bool = False,
-        indices_are_sorted: bool = False,
-    ) -> Any:
-        """As ``np.multiply.at(x, index, values)``.
-
-        >>> import autotrace.numpy as anp, numpy as np
-        >>> anp.at(np.ones(3))[[0, 2, 0]].multiply(3.0)
-        array([9., 1., 3.])
-        """
-        return self._update("mul", arith.mul, values, mode, unique_indices)
-
-    mul = multiply
-
-    def divide(
-        self,
-        values: Any,
-        *,
-        mode: str | None = None,
-        unique_indices: bool = False,
-        indices_are_sorted: bool = False,
-    ) -> Any:
-        """As ``np.divide.at(x, index, values)``, up to rounding where a position comes twice.
-
-        >>> import autotrace.numpy as anp, numpy as np
-        >>> anp.at(np.ones(3))[[0, 2, 0]].divide(2.0)
-        array([0.25, 1.  , 0.5 ])
-        """
-        self._refuse("divide", "biu", "convert it with .astype(float)")
-        return self._update("divide", arith.div, values, mode, unique_indices)
-
-    def power(
-        self,
-        values: Any,
-        *,
-        mode: str | None = None,
-        unique_indices: bool = False,
-        indices_are_sorted: bool = False,
-    ) -> Any:
-        """Raise to a power; where a position comes twice, to the product of the powers.
-
-        >>> import autotrace.numpy as anp, numpy as np
-        >>> anp.at(np.array([2.0, 3.0]))[0].power(3.0)
-        array([8., 3.])
-        """
-        self._refuse("power", "b", "convert it with .astype(int)")
-        return self._update("power", arith.pow, values, mode, unique_indices)
-
-    def min(
-        self,
-        values: Any,
-        *,
-        mode: str | None = None,
-        unique_indices: bool = False,
-        indices_are_sorted: bool = False,
-    ) -> Any:
-        """As ``np.minimum.at(x, index, values)``; equals share the derivative evenly.
-
-        >>> import autotrace.numpy as anp, numpy as np
-        >>> anp.at(np.ones(3))[[0, 2, 0]].min(np.array([0.0, 5.0, -1.0]))
-        array([-1.,  1.,  1.])
-        """
-        return self._update("min", arith.min, values, mode, unique_indices)
-
-    def max(
-        self,
-        values: Any,
-        *,
-        mode: str | None = None,
-        unique_indices: bool = False,
-        indices_are_sorted: bool = False,
-    ) -> Any:
-        """As ``np.maximum.at(x, index, values)``; equals share the derivative evenly.
-
-        >>> import autotrace.numpy as anp, numpy as np
-        >>> anp.at(np.ones(3))[[0, 2, 0]].max(np.array([0.0, 5.0, 2.0]))
-        array([2., 1., 5.])
-        """
-        return self._update("max", arith.max, values, mode, unique_indices)
-
-    def apply(
-        self,
-        func: Callable[[Any], Any],
-        *,
-        mode: str | None = None,
-        unique_indices: bool = False,
-        indices_are_sorted: bool = False,
-    ) -> Any:
-        """As ``x[index] = func(x[index])``: once, also where a position comes twice.
-
-        >>> import autotrace.numpy as anp, numpy as np
-        >>> anp.at(np.array([1.0, 4.0, 9.0]))[1:].apply(np.sqrt)
-        array([1., 2., 3.])
-        """
-        # What is dropped is not read as NaN, which func's derivative would spread.
-        old = self.get(mode="clip" if _mode(mode) == "drop" else mode)
-        return self.set(func(old), mode=mode, unique_indices=unique_indices)
-
-    def _refuse(self, name: str, kinds: str, remedy: str) -> None:
-        dtype = self._x.dtype
-        if dtype.kind in kinds:
-            message = f".at[].{name} does not take an array of {dtype}"
-            raise TypeError(located(message, f"What to do: {remedy}."))
-
-    def _update(
-        self, op: str, function: Callable | None, values: Any, mode: str | None, unique: bool
-    ) -> Any:
-        x, how = self._x, _mode(mode)
-        values = _cast(values, x.dtype)
-        mask = _traced_mask(self._index)
-        if mask is not None and _repeats(values, x, mask):
-            return _masked_update(x, mask, function, values)
-        selection = Selection(x.shape, self._index, how == "raise")
-        if not selection.arrays and all(s == 1 for s in selection.strides):
-            return _static_update(x, selection, function, values)
-        unique = unique or selection.unique
-        return _scattered_update(x, selection, op, function, values, how, unique)
-
-
-def _own(x: Any) -> Any:
-    """An array that the user may write into with no effect on what it was made of."""
-    return np.array(x) if isinstance(x, np.ndarray) else x
-
-
-def _traced_mask(index: Any) -> Any:
-    """The mask, where a traced one is the whole index; else None."""
-    mask = index[0] if type(index) is tuple and len(index) == 1 else index
-    return mask if isinstance(mask, Tracer) and mask.dtype.kind == "b" and mask.shape else None
-
-
-def _repeats(values: Any, x: Any, mask: Any) -> bool:
-    """Whether values are the same for each position of a mask, however many it has."""
-    if mask.shape != x.shape[: mask.ndim]:
-        return False
-    rest = x.ndim - mask.ndim
-    return values.ndim <= rest or all(n == 1 for n in values.shape[: values.ndim - rest])
-
-
-def _masked_update(x: Any, mask: Any, function: Callable | None, values: Any) -> Any:
-    """An update at a traced mask, by values that repeat: a choice between old and new."""
-    rank = mask.ndim
-    rest = x.shape[rank:]
-    values = _assignable(values, (1, *rest) if values.ndim > len(rest) else rest)
-    values = broadcast_to(values, x.shape)
-    new = values if function is None else function(x, values)
-    kept = broadcast_in_dim(mask, x.shape, range(rank))
-    return arith.select(kept, new, x)
-
-
-def _static_update(x: Any, selection: Selection, function: Callable | None, values: Any) -> Any:
-    """An update of a block of the array."""
-    sizes = selection.sizes()
-    values = selection.static_values(values)
-    if 0 in sizes:
-        return _own(x)
-    if function is not None:
-        values = function(selection.static_part(x), values)
-    elif not values.shape:
-        values = broadcast_in_dim(values, sizes, ())
-    if sizes == selection.shape:
-        return _own(values)
-    return dynamic_update_slice_p.bind(x, values, *map(INDEX.type, selection.starts))
-
-
-def _scattered_update(
-    x: Any,
-    selection: Selection,
-    op: str,
-    function: Callable | None,
-    values: Any,
-    mode: str,
-    unique: bool,
-) -> Any:
-    """An update at index arrays."""
-    values = selection.cell_values(values)
-    if 0 in values.shape:
-        return _own(x)
-    indices, axes = selection.cells(mode)
-    if op == "subtract":
-        op, values = "add", arith.neg(values)
-    write = functools.partial(_write, indices=indices, axes=axes, mode=mode, unique=unique)
-    if op not in ("divide", "power"):
-        return write(op, x, values)
-    # No scatter does these; the values for one position are multiplied first. Only the touched
-    # cells are computed with: elsewhere the derivative of a power may be NaN.
-    near, reading = indices, mode
-    if mode == "drop":
-        reading = "clip"
-        near = [_wrapped(i, x.shape[a], "clip") for i, a in zip(indices, axes, strict=True)]
-    read = functools.partial(gather_p.bind, axes=axes, mode=reading)
-    if not unique:
-        values = read(write("mul", full_like(x, 1), values), *near)
-    assert function is not None
-    return write("set", x, function(read(x, *near), values))
-
-
-def _write(
-    op: str, x: Any, values: Any, *, indices: Sequence[Any], axes: tuple, mode: str, unique: bool
-) -> Any:
-    return scatter_p.bind(
-        x, values, *indices, axes=axes, op=op, mode=mode, unique_indices=bool(unique)
-    )
-
-
-def at(x: Any) -> Any:
-    """``x.at`` for traced values and for ndarrays, which have none of their own.
-
-    Args:
-      x: an array, traced or not.
-
-    Returns:
-      What is indexed as ``at(x)[index]`` and then has the methods ``get``, ``set``, ``add``,
-      ``subtract``, ``multiply``, ``divide``, ``power``, ``min``, ``max`` and ``apply``; each
-      returns a new array. The values may be traced where ``x`` is not.
-
-    >>> import autotrace, autotrace.numpy as anp, numpy as np
-    >>> float(autotrace.grad(lambda v: anp.at(np.zeros(3))[1].set(v)[1] * 2.0)(5.0))
-    2.0
-    """
-    return _Updater(array(asarray(x)))
-
-
-# --- on tracers --------------------------------------------------------------------------------
-
-
-def install() -> None:
-    """Put ``at`` on ``Tracer``."""
-    at_property = property(_Updater, doc="``x.at[index].set(v)`` and its like: see ``at``.")
-    Tracer.at = at_property  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""autotrace.numpy.indexing: against plain NumPy, under each transform."""
+"""autotrace.numpy.indexing and updating: against plain NumPy, under each transform."""
 
 from __future__ import annotations
 
@@ -433,6 +433,12 @@ def test_at_modes():
     same(run("add", "wrap"), np.array([1.0, 32.0, 73.0]))
     same(jit(lambda x, i: x.at[i].get(mode="fill"))(x, i), np.array([3.0, np.nan, 2.0, np.nan]))
     same(jit(lambda x, i: x.at[i].get(mode="clip"))(x, i), np.array([3.0, 3.0, 2.0, 1.0]))
+    filled = lambda x, i: x.at[i].get(mode="fill", fill_value=x[0])  # noqa: E731
+    same(jit(filled)(x, i), np.array([3.0, 1.0, 2.0, 1.0]))
+    same(grad(lambda x: total(filled(x, i)))(x), np.array([2.0, 1.0, 1.0]))
+    for nothing in (np.zeros((0, 2), np.float32), np.zeros((0, 2), bool)):
+        read = jit(lambda x, i: x.at[i].get(mode="fill", fill_value=True))(nothing, i)
+        same(read, np.ones((4, 2), nothing.dtype))
     roots = jit(lambda x, i: x.at[i].apply(np.sqrt, mode="drop"))(x, i)
     same(roots, np.array([1.0, *np.sqrt([2.0, 3.0])]))
     # Static integers out of bounds too.
