@@ -62,6 +62,16 @@ def shortened(jaxpr: Jaxpr, first: int, count: int) -> Jaxpr:
     return made if shorter and 4 * len(made.eqns) <= 5 * len(simple.eqns) else jaxpr
 
 
+def all_reached(rows: Sequence[frozenset[int]]) -> list[frozenset[int]]:
+    """From what each carried value depends on in a turn, what it depends on in any number."""
+    reached = list(rows)
+    while True:
+        further = [row.union(*(reached[i] for i in row)) for row in reached]
+        if further == reached:
+            return reached
+        reached = further
+
+
 def chains_of(jaxpr: Jaxpr, carried: Sequence[Var]) -> list[int]:
     """For each carried value how many operations one after another make it of carried values that
     are made of it in their turn."""
@@ -75,12 +85,7 @@ def chains_of(jaxpr: Jaxpr, carried: Sequence[Var]) -> list[int]:
         longest.update(dict.fromkeys(eqn.outvars, found))
     made = [longest.get(a, {}) if type(a) is Var else {} for a in jaxpr.outvars[: len(carried)]]
     number = {v: i for i, v in enumerate(carried)}
-    reached = [{number[v] for v in row} for row in made]
-    while True:
-        further = [row.union(*(reached[i] for i in row)) for row in reached]
-        if further == reached:
-            break
-        reached = further
+    reached = all_reached([frozenset(number[v] for v in row) for row in made])
     return [
         max((n for v, n in row.items() if i in reached[number[v]]), default=0)
         for i, row in enumerate(made)

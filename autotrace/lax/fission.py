@@ -28,6 +28,7 @@ from ..transforms.evaluate import eval_jaxpr
 from ..transforms.simplify import Inline
 from ..transforms.stage import live_eqns, stage
 from .bodies import CHEAP, Shape, batched_body, kept_values
+from .chains import all_reached
 
 #: Values of a turn with more elements are an array already.
 _SMALL = 4
@@ -79,11 +80,7 @@ def _parts(jaxpr: Jaxpr, shape: Shape) -> _Parts | None:
         needs.update(dict.fromkeys(eqn.outvars, found))
     outs = jaxpr.outvars[: shape.carry]
     before = [needs.get(a, nothing) if type(a) is Var else nothing for a in outs]
-    while True:
-        further = [row.union(*(before[i] for i in row)) for row in before]
-        if further == before:
-            break
-        before = further
+    before = all_reached(before)
 
     def closed(row: frozenset[int]) -> frozenset[int]:
         return row.union(*(before[i] for i in row))
