@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Concatenate, Literal, overload
 
 import numpy as np
@@ -472,30 +473,31 @@ def vjp(fun: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     flat = FlatFunction(fun, in_tree, has_aux=has_aux)
     active = [_inexact(x) for x in leaves]
     outs, linear = linearize_flat(flat, leaves, active, "vjp")
-    f_vjp = _Pullback(linear, leaves, active, in_tree, outs, flat.out_tree, what)
+    f_vjp = _Pullback(linear, leaves, in_tree, outs, flat.out_tree, what, active)
     # Copies: the outputs may be among the residuals.
     value = tree.unflatten(flat.out_tree, plain(outs, [*leaves, *outs]))
     return (value, f_vjp, plain_tree(flat.aux, leaves)) if has_aux else (value, f_vjp)
 
 
-class _Pushforward:
-    """What ``linearize`` returns; it pickles with the residuals that it holds."""
+@dataclass(frozen=True, eq=False, repr=False)
+class _Derivative:
+    """The derivative of a function at a point; it pickles with the residuals that it holds.
 
-    def __init__(
-        self,
-        linear: Linear,
-        primals: list[Any],
-        in_tree: tree.TreeDef,
-        outs: list[Any],
-        out_tree: tree.TreeDef,
-        what: str,
-    ):
-        self._linear = linear
-        self._primals = primals
-        self._in_tree = in_tree
-        self._outs = outs
-        self._out_tree = out_tree
-        self._what = what
+    Attributes:
+      primals, in_tree: the point.
+      outs, out_tree: the function's value there.
+    """
+
+    _linear: Linear
+    _primals: list[Any]
+    _in_tree: tree.TreeDef
+    _outs: list[Any]
+    _out_tree: tree.TreeDef
+    _what: str
+
+
+class _Pushforward(_Derivative):
+    """The function that ``linearize`` returns."""
 
     def __repr__(self) -> str:
         return f"<the derivative: {self._what}>"
@@ -516,26 +518,15 @@ class _Pushforward:
         return tree.unflatten(self._out_tree, plain(made, given))
 
 
-class _Pullback:
-    """The function that ``vjp`` returns."""
+@dataclass(frozen=True, eq=False, repr=False)
+class _Pullback(_Derivative):
+    """The function that ``vjp`` returns.
 
-    def __init__(
-        self,
-        linear: Linear,
-        primals: list[Any],
-        active: list[bool],
-        in_tree: tree.TreeDef,
-        outs: list[Any],
-        out_tree: tree.TreeDef,
-        what: str,
-    ):
-        self._linear = linear
-        self._primals = primals
-        self._active = active
-        self._in_tree = in_tree
-        self._outs = outs
-        self._out_tree = out_tree
-        self._what = what
+    Attributes:
+      active: which of the primals have a derivative.
+    """
+
+    _active: list[bool]
 
     def __repr__(self) -> str:
         return f"<the transposed derivative: {self._what}>"
@@ -584,14 +575,14 @@ def linear_transpose(fun: Callable, *primals: Any) -> Callable[[Any], tuple[Any,
     return _Transposed(jaxpr, in_tree, flat.out_tree, what)
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class _Transposed:
     """What ``linear_transpose`` returns."""
 
-    def __init__(self, jaxpr: Jaxpr, in_tree: tree.TreeDef, out_tree: tree.TreeDef, what: str):
-        self._jaxpr = jaxpr
-        self._in_tree = in_tree
-        self._out_tree = out_tree
-        self._what = what
+    _jaxpr: Jaxpr
+    _in_tree: tree.TreeDef
+    _out_tree: tree.TreeDef
+    _what: str
 
     def __repr__(self) -> str:
         return f"<the transposed function: {self._what}>"
