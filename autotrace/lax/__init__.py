@@ -71,7 +71,7 @@ from .collectives import (
     psum,
 )
 from .constants import stop_gradient
-from .convolution import (
+from .convolving import (
     ConvDimensionNumbers,
     conv,
     conv_dimension_numbers,
