@@ -24,6 +24,7 @@ from .expressions import (
     NoKernelError,
     Number,
     Root,
+    slots_in,
     slots_of,
 )
 from .scalars import NATIVE
@@ -45,7 +46,7 @@ def _operand(plan: Plan, x: Expression) -> Expression:
 
 
 def _read(operands: Sequence[Expression]) -> list[int]:
-    return sorted(slots_of(operands))
+    return slots_in(slots_of(operands))
 
 
 def _whole(plan: Plan, slot: int) -> Leaf:
@@ -120,7 +121,7 @@ class _Body:
 def _taken(plan: Plan, expression: Expression, others: Sequence[Expression]) -> Leaf | None:
     """An operand as an array that a loop or a branch may change, None where something else needs
     what it holds."""
-    if isinstance(expression, Leaf) and expression.slot in slots_of(others):
+    if isinstance(expression, Leaf) and expression.reads & slots_of(others):
         return None
     return plan.taken_over(expression)
 
@@ -193,7 +194,7 @@ def _while(plan: Plan, args: list[Expression], params: dict) -> list[Expression]
         (answer,) = plan.inline(simplify_jaxpr(test), given)
         loop.condition = plan.store(answer)
         loop.test = steps
-    loop.reads = sorted({*loop.reads, *slots_of(first)})
+    loop.reads = sorted({*loop.reads, *_read(first)})
     _start(plan, loop, init)
     plan.add_step(loop)
     return [_whole(plan, slot) for slot in loop.carry]

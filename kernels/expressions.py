@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,18 @@ class NoKernelError(Exception):
     """Something within a loop or a branch that only Python can do: then Python runs the loop."""
 
 
-class Leaf:
+class _Atom:
+    """What an expression ends in: nothing is computed for it."""
+
+    __slots__ = ()
+
+    #: As of a ``Node``.
+    weight = 0
+    checked = False
+    reads = 0
+
+
+class Leaf(_Atom):
     """An array, or a part of one, in a slot."""
 
     __slots__ = ("dtype", "slot", "view")
@@ -35,8 +46,12 @@ class Leaf:
     def shape(self) -> tuple[int, ...]:
         return self.view.shape
 
+    @property
+    def reads(self) -> int:  # type: ignore[override]
+        return 1 << self.slot
 
-class Number:
+
+class Number(_Atom):
     """A scalar that stands in the program."""
 
     __slots__ = ("dtype", "shape", "value")
@@ -47,7 +62,7 @@ class Number:
         self.shape = shape
 
 
-class Counter:
+class Counter(_Atom):
     """Each element's position: the numbers that a view maps indices to."""
 
     __slots__ = ("dtype", "view")
@@ -62,9 +77,16 @@ class Counter:
 
 
 class Node:
-    """An elementwise operation on expressions of one shape."""
+    """An elementwise operation on expressions of one shape.
 
-    __slots__ = ("args", "dtype", "eqn", "expression", "heavy", "shape", "weight")
+    What is asked of a node and all that it is made of is worked out when it is made, from what is
+    known of its arguments: a program's last expressions may be made of all the others.
+    """
+
+    __slots__ = (
+        "args", "bit", "checked", "dtype", "eqn", "expression", "heavy", "known", "reads", "shape",
+        "weight",
+    )  # fmt: skip
 
     def __init__(
         self, expression: str, args: list[Any], dtype: np.dtype, shape: tuple[int, ...], heavy: bool
@@ -78,8 +100,14 @@ class Node:
         #: Whether it is better stored than repeated.
         self.heavy = heavy
         #: How many of those stand below it, each as often as it is used; a large number at most.
-        below = heavy + sum(a.weight for a in args if isinstance(a, Node))
-        self.weight = min(below, 1_000_000)
+        self.weight = min(heavy + sum([a.weight for a in args]), 1_000_000)
+        #: Whether it has indices that are checked.
+        self.checked = any(a.checked for a in args)
+        #: The slots that it reads, a bit each.
+        self.reads = slots_of(args)
+        #: Which bit it is, and what is known of it, in ``Heavy``.
+        self.bit = 0
+        self.known: tuple[object, int] = (None, 0)
 
 
 class Lookup(Node):
@@ -96,6 +124,8 @@ class Lookup(Node):
         super().__init__("{0}", args, leaf.dtype, leaf.shape, False)
         self.leaf = leaf
         self.guarded = guarded
+        self.reads |= leaf.reads
+        self.checked = self.checked or (len(args) > 1 and not guarded)
 
 
 Expression = Leaf | Number | Counter | Node
@@ -149,8 +179,8 @@ class KernelDraft:
         self.reduced = reduced
         self.alone = alone
         self.checks: list[Expression] = []
-        #: The heavy operations of its roots, by identity.
-        self.heavy: set[int] = set()
+        #: The heavy operations of its roots, a bit each.
+        self.heavy = 0
         self.roots: list[Root] = []
         #: Expressions, by identity, that earlier kernels have stored.
         self.stored: dict[int, Leaf] = {}
@@ -315,11 +345,25 @@ class Loops(Control):
         self.reads = [turns.slot, *(s for loop in loops for s in loop.reads)]
 
 
-def slots_of(expressions: Sequence[Expression]) -> set[int]:
-    """The slots that expressions read."""
-    found = _all(expressions)
-    read = {e.slot for e in found if isinstance(e, Leaf)}
-    return read | {e.leaf.slot for e in found if isinstance(e, Lookup)}
+def slots_of(expressions: Iterable[Expression]) -> int:
+    """The slots that expressions read, a bit each."""
+    slots = 0
+    for e in expressions:
+        more = e.reads
+        both = slots | more
+        if both != slots:  # where it is an argument's own, the same number: it may be long
+            slots = more if both == more else both
+    return slots
+
+
+def slots_in(slots: int) -> list[int]:
+    """The numbers of the bits."""
+    found = []
+    while slots:
+        lowest = slots & -slots
+        found.append(lowest.bit_length() - 1)
+        slots ^= lowest
+    return found
 
 
 def operations(expression: Expression, limit: int, stored: Container[int] = ()) -> set[int]:
@@ -335,19 +379,49 @@ def operations(expression: Expression, limit: int, stored: Container[int] = ()) 
     return found
 
 
-def heavy_operations(expressions: Sequence[Expression], stored: Container[int]) -> set[int]:
-    """The heavy operations of expressions, by identity, down to what is stored."""
-    found: set[int] = set()
-    seen: set[int] = set()
-    todo = list(expressions)
-    while todo:
-        e = todo.pop()
-        if isinstance(e, Node) and e.weight and id(e) not in seen and id(e) not in stored:
-            seen.add(id(e))
-            if e.heavy:
-                found.add(id(e))
-            todo.extend(e.args)
-    return found
+class Heavy:
+    """Which heavy operations expressions are made of, down to what is stored.
+
+    Each node keeps the answer for as long as nothing more is stored, so that an expression is not
+    gone through anew for each one that is made of it.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._now = object()
+
+    def forget(self) -> None:
+        """Note that what is stored has changed."""
+        self._now = object()
+
+    def operations(self, expressions: Sequence[Expression], stored: Container[int]) -> int:
+        """Those of some expressions, a bit each."""
+        found = 0
+        for e in expressions:
+            if isinstance(e, Node) and e.weight and id(e) not in stored:
+                found |= self._operations(e, stored)
+        return found
+
+    def _operations(self, expression: Node, stored: Container[int]) -> int:
+        todo = [expression]
+        while todo:
+            e = todo[-1]
+            if e.known[0] is self._now:
+                todo.pop()
+                continue
+            parts = [a for a in e.args if a.weight and id(a) not in stored]
+            unknown = [a for a in parts if a.known[0] is not self._now]
+            if unknown:
+                todo += unknown
+                continue
+            if e.heavy and not e.bit:
+                e.bit = 1 << self._count
+                self._count += 1
+            bits = e.bit
+            for a in parts:
+                bits |= a.known[1]
+            e.known = self._now, bits
+        return expression.known[1]
 
 
 def reindex(
@@ -409,22 +483,3 @@ def inside(shape: tuple[int, ...], starts: Sequence[int], sizes: Sequence[int]) 
                 args = [place, Number(np.int64(bound), shape)]
                 tests.append(Node(f"{{0}} {sign} {{1}}", args, np.dtype(np.bool_), shape, False))
     return functools.reduce(_both, tests) if tests else None
-
-
-def checked(expression: Expression) -> bool:
-    """Whether an expression has indices that are checked."""
-    return any(
-        isinstance(e, Lookup) and len(e.args) > 1 and not e.guarded for e in _all([expression])
-    )
-
-
-def _all(expressions: Sequence[Expression]) -> list[Expression]:
-    seen: dict[int, Expression] = {}
-    todo = list(expressions)
-    while todo:
-        e = todo.pop()
-        if id(e) not in seen:
-            seen[id(e)] = e
-            if isinstance(e, Node):
-                todo.extend(e.args)
-    return list(seen.values())

@@ -455,7 +455,7 @@ def triangle(x: Expression, out: ShapedArray, lower: bool = True) -> Node:
 
 def _own_copy(plan: Plan, expression: Expression, others: Sequence[Expression]) -> Leaf:
     """An operand in memory that may be written over: its own, where nothing else needs it."""
-    if not slots_of([expression]) & slots_of(others):
+    if not expression.reads & slots_of(others):
         taken = plan.taken_over(expression)
         if taken is not None:
             return taken

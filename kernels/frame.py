@@ -88,10 +88,8 @@ class _Writer:
 
     def finished(self) -> _Words:
         words = np.array(self.words, np.int64).view(_Words)
-        start = words.ctypes.data
-        for i, word in enumerate(self.words):
-            if type(word) is _At:
-                words[i] = start + 8 * word
+        addresses = [i for i, word in enumerate(self.words) if type(word) is _At]
+        words[addresses] = words.ctypes.data + 8 * words[addresses]
         words.kept = self.kept
         return words
 

@@ -43,6 +43,7 @@ from .expressions import (
     REGISTERS,
     Control,
     Expression,
+    Heavy,
     HostStep,
     KernelDraft,
     Leaf,
@@ -51,8 +52,6 @@ from .expressions import (
     Number,
     Root,
     Routine,
-    checked,
-    heavy_operations,
     inside,
     operations,
     reindex,
@@ -124,14 +123,16 @@ class Plan:
         self.temporaries: dict[int, ShapedArray] = {}
         self.outputs: dict[int, ShapedArray] = {}
         self.steps: list[Step] = []
-        self._written_at: dict[int, int] = {}
-        self._read_at: dict[int, int] = {}
+        #: The slots that each step writes and reads, a bit each.
+        self._writes: list[int] = []
+        self._reads: list[int] = []
         #: Slots of the block at hand whose arrays may be changed in place when nothing else needs
         #: what they hold.
         self._owned: set[int] = set()
         #: Within how many blocks of loops and branches planning is.
         self._depth = 0
         self._env: dict[Var, Expression] = {}
+        self._heavy_below = Heavy()
         #: Expressions that are stored, by identity.
         self._stored: dict[int, tuple[Expression, Leaf]] = {}
         #: What host steps have made, and its shape: it may be a result as it is.
@@ -161,11 +162,12 @@ class Plan:
         Raises:
           NoKernelError: when something in it has no kernel; then nothing is left of it.
         """
-        names = ("steps", "_written_at", "_read_at", "_stored", "_heavy", "_owned", "_eqn")
+        names = ("steps", "_writes", "_reads", "_stored", "_heavy", "_owned", "_eqn")
         outside = {name: getattr(self, name) for name in names}
         temporaries, consts = dict(self.temporaries), len(self.consts)
         self.steps, self._owned = [], set(owned)
-        self._written_at, self._read_at, self._stored, self._heavy = {}, {}, {}, {}
+        self._writes, self._reads, self._stored, self._heavy = [], [], {}, {}
+        self._heavy_below.forget()
         self._depth += 1
         try:
             yield self.steps
@@ -177,6 +179,7 @@ class Plan:
         finally:
             self._depth -= 1
             self.__dict__.update(outside)
+            self._heavy_below.forget()
 
     # --- slots --------------------------------------------------------------------------------
 
@@ -215,6 +218,7 @@ class Plan:
             leaf = self.new_array(expression.shape, expression.dtype)
             self.add(Root(expression, leaf.slot, leaf.view), expression.shape)
             self._stored[id(expression)] = expression, leaf
+            self._heavy_below.forget()
         return leaf
 
     def _result(self, expression: Expression, aval: ShapedArray) -> tuple[int, np.dtype | None]:
@@ -258,7 +262,7 @@ class Plan:
         if not isinstance(expression, Leaf) or expression.slot not in self._owned:
             return False
         whole = expression.view == contiguous(self.aval(expression.slot).shape)
-        return whole and not any(expression.slot in slots_of([e]) for e in self._needed_later())
+        return whole and not any(expression.reads & e.reads for e in self._needed_later())
 
     def taken_over(self, expression: Expression) -> Leaf | None:
         """An array as one that is going to be changed in place, None where it cannot be."""
@@ -268,6 +272,7 @@ class Plan:
         for key, (_, leaf) in list(self._stored.items()):
             if leaf.slot == expression.slot:
                 del self._stored[key]
+                self._heavy_below.forget()
         return expression
 
     def aval(self, slot: int) -> ShapedArray:
@@ -309,17 +314,16 @@ class Plan:
         there is nothing to do, and nothing that may be read."""
         if 0 in shape:
             return
-        reads = slots_of(root.reads)
-        waits_for = reads | ({root.slot} if over else set())
-        ready = max((self._written_at.get(s, -1) for s in waits_for), default=-1)
+        reads, own = slots_of(root.reads), 1 << root.slot
+        ready = _last(self._writes, reads | own if over else reads)
         if over:  # after those who read what has been there
-            ready = max(ready, self._read_at.get(root.slot, -1))
-        heavy = heavy_operations(root.reads, self._stored)
+            ready = max(ready, _last(self._reads, own))
+        heavy = self._heavy_below.operations(root.reads, self._stored)
         for position in range(ready + 1, len(self.steps)):
             step = self.steps[position]
             if alone or not isinstance(step, KernelDraft):
                 continue
-            fits = not step.heavy or len(step.heavy | heavy) <= _HEAVY_UP_TO
+            fits = not step.heavy or (step.heavy | heavy).bit_count() <= _HEAVY_UP_TO
             if step.shape == shape and fits and not step.alone:
                 if reduced and not step.reduced:
                     step.reduced = reduced
@@ -327,7 +331,7 @@ class Plan:
                     break
         else:
             position = len(self.steps)
-            self.steps.append(KernelDraft(shape, reduced, alone))
+            self._append(KernelDraft(shape, reduced, alone))
         draft = self.steps[position]
         assert isinstance(draft, KernelDraft)
         root.eqn = self._eqn
@@ -337,9 +341,8 @@ class Plan:
         self.last_draft = draft
         if over:
             self.written_over.add(root.slot)
-        self._written_at[root.slot] = max(position, self._written_at.get(root.slot, -1))
-        for slot in reads:
-            self._read_at[slot] = max(position, self._read_at.get(slot, -1))
+        self._writes[position] |= own
+        self._reads[position] |= reads
 
     def add_step(self, step: HostStep | Routine | Control) -> None:
         """Put a step at the end.
@@ -350,9 +353,16 @@ class Plan:
         if self._depth and isinstance(step, HostStep):
             raise NoKernelError(step.name)
         step.eqn = self._eqn
-        self._read_at.update(dict.fromkeys(step.uses(), len(self.steps)))
-        self._written_at.update(dict.fromkeys(step.slots, len(self.steps)))
+        self._append(step)
+        for slot in step.uses():
+            self._reads[-1] |= 1 << slot
+        for slot in step.slots:
+            self._writes[-1] |= 1 << slot
+
+    def _append(self, step: Step) -> None:
         self.steps.append(step)
+        self._reads.append(0)
+        self._writes.append(0)
 
     def inline(self, jaxpr: Jaxpr, args: Sequence[Expression]) -> list[Expression]:
         """A jaxpr's outputs; what it computes is not shared with the same operations outside."""
@@ -524,7 +534,7 @@ class Plan:
         Both are computed everywhere, so what costs something is stored first, and what is made of
         more than ``up_to`` operations.
         """
-        if isinstance(expression, Node) and (expression.weight or checked(expression)):
+        if isinstance(expression, Node) and (expression.weight or expression.checked):
             expression = self.store(expression)
         if isinstance(around, Node) and around.weight:
             around = self.store(around)
@@ -537,6 +547,14 @@ class Plan:
         moved = reindex(expression, lambda v: v.slice(back, shape, steps), shape, where)
         args = [where, moved, around]
         return Node("select({0}, {1}, {2})", args, expression.dtype, shape, False)
+
+
+def _last(steps: list[int], slots: int) -> int:
+    """The last of some sets of slots that has one of these, -1 where none has."""
+    for position in range(len(steps) - 1, -1, -1):
+        if steps[position] & slots:
+            return position
+    return -1
 
 
 def _power(args: list[Expression], params: dict) -> tuple[str, list[Expression], dict]:

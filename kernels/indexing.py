@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.avals import ShapedArray, is_inexact
-from .expressions import Expression, Leaf, Lookup, Node, Number, Root, slots_of
+from .expressions import Expression, Leaf, Lookup, Node, Number, Root
 from .scalars import NATIVE, template
 from .views import View
 
@@ -148,9 +148,7 @@ def _changeable(plan: Plan, x: Expression, out: ShapedArray) -> Leaf:
 def _apart(plan: Plan, leaf: Leaf, read: list[Any]) -> list[Any]:
     """What is read for a change of an array, stored first where it is computed from that array,
     unless it is a single number, which is read before anything is written."""
-    return [
-        plan.store(e) if math.prod(e.shape) > 1 and leaf.slot in slots_of([e]) else e for e in read
-    ]
+    return [plan.store(e) if math.prod(e.shape) > 1 and leaf.reads & e.reads else e for e in read]
 
 
 def _scatter(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:
@@ -212,7 +210,7 @@ def _in_one_go(plan: Plan, x: Expression, update: Expression) -> bool:
     first: where much is replaced, and something else needs the old array."""
     if 2 * math.prod(update.shape) < math.prod(x.shape):
         return False
-    return bool(slots_of([x]) & slots_of([update])) or not plan.can_take_over(x)
+    return bool(x.reads & update.reads) or not plan.can_take_over(x)
 
 
 def _dynamic_update_slice(plan: Plan, args: list[Any], out: ShapedArray, params: dict) -> Any:

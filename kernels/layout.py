@@ -32,6 +32,8 @@ def _positions(names: str, prefix: str = "") -> dict[str, int]:
     return {f"{prefix}{name}": i for i, name in enumerate(names.split())}
 
 
+_PLACES = {kind: _positions(names) for kind, names in _ROWS.items()}
+
 #: The Python objects and C functions that the runtime needs, in the order of its table.
 API = """
     PyArray_New PyArray_Scalar PyTuple_New PyTuple_SetItem PyTuple_GetItem PyObject_CallObject
@@ -58,8 +60,11 @@ WORDS: dict[str, int] = {
 
 def row(kind: str, **words: int) -> list[int]:
     """A row's words; those that are not given are 0."""
-    names = _ROWS[kind].split()
-    unknown = set(words) - set(names)
-    if unknown:
-        raise ValueError(f"a {kind} row has no {unknown}")
-    return [words.get(name, 0) for name in names]
+    places = _PLACES[kind]
+    made = [0] * len(places)
+    try:
+        for name, word in words.items():
+            made[places[name]] = word
+    except KeyError as error:
+        raise ValueError(f"a {kind} row has no {error}") from None
+    return made

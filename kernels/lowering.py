@@ -26,6 +26,12 @@ STATUS_SLOT = -1
 NO_FACTOR = 3
 
 
+@functools.cache
+def _name(dtype: np.dtype) -> str:
+    """A dtype's name, which NumPy makes in Python whenever it is asked."""
+    return dtype.name
+
+
 class Access(NamedTuple):
     """How a kernel reads or writes a slot, in elements: from ``offset`` on, along its loops."""
 
@@ -233,10 +239,10 @@ def lower(
         second = lower(folded, new_array)
     rank = len(shape)
     kinds = iter([_kinds(s) for s in strides])
-    inputs = [Operand(dtype.name, next(kinds)) for _, _, dtype in low.inputs]
-    counters = [Operand(dtype.name, next(kinds)) for _, dtype in low.counters]
-    operands = [Operand(r.expression.dtype.name, next(kinds)) for r in roots]
-    tables = [Operand(dtype.name, next(kinds)) for _, _, dtype in low.tables]
+    inputs = [Operand(_name(dtype), next(kinds)) for _, _, dtype in low.inputs]
+    counters = [Operand(_name(dtype), next(kinds)) for _, dtype in low.counters]
+    operands = [Operand(_name(r.expression.dtype), next(kinds)) for r in roots]
+    tables = [Operand(_name(dtype), next(kinds)) for _, _, dtype in low.tables]
     first_scalar = len(inputs)
     first_counter = first_scalar + len(low.scalars)
     base = {
@@ -266,7 +272,7 @@ def lower(
             else:
                 checks += args[1:]
         levels.append(level)
-        operations.append(Operation(node.expression, args, node.dtype.name, level, table, guard))
+        operations.append(Operation(node.expression, args, _name(node.dtype), level, table, guard))
     checks += [number(e) for e in draft.checks]
     results = [
         Result(
@@ -278,7 +284,7 @@ def lower(
     kernel = Kernel(
         rank,
         tuple(inputs),
-        tuple(dtype.name for dtype, _ in low.scalars),
+        tuple([_name(dtype) for dtype, _ in low.scalars]),
         tuple(counters),
         tuple(operations),
         tuple(results),

@@ -15,6 +15,7 @@ from ..transforms.evaluate import eval_jaxpr
 from ..transforms.simplify import simplify_jaxpr
 from ..transforms.stage import as_numpy
 from . import pickling, runtime, team
+from .arena import arranged
 from .build import addresses
 from .checking import check
 from .expressions import Control, HostStep, KernelDraft, Routine
@@ -90,30 +91,18 @@ class Program:
     def _arrange(self) -> tuple[dict[int, int], int]:
         """Places for temporaries in one block of memory, in bytes, and its size: temporaries that
         are not in use at the same step may share a place."""
-        used: dict[int, list[int]] = {}
+        used: dict[int, tuple[int, int]] = {}
         for at, step in enumerate(self.steps):
             for slot in step.uses():
                 if slot in self.plan.temporaries:
-                    used.setdefault(slot, [at, at])[1] = at
+                    used[slot] = used.get(slot, (at, at))[0], at
         for slot, _ in self.plan.results:  # scalars: read when all is done
             if slot in used:
-                used[slot][1] = len(self.steps)
-        places: dict[int, int] = {}
-        taken: list[tuple[int, int, int]] = []
-        for slot, (first, last) in sorted(used.items(), key=lambda item: item[1]):
-            aval = self.plan.temporaries[slot]
-            size = -(-aval.size * aval.dtype.itemsize // ALIGNMENT) * ALIGNMENT
-            taken = sorted(t for t in taken if t[2] >= first)
-            place = 0
-            for start, end, _ in taken:
-                if place + size <= start:
-                    break
-                place = max(place, end)
-            places[slot] = place
-            taken.append((place, place + size, last))
-        ends = [p + self.plan.temporaries[s].size * self.plan.temporaries[s].dtype.itemsize
-                for s, p in places.items()]  # fmt: skip
-        return places, max(ends, default=0)
+                used[slot] = used[slot][0], len(self.steps)
+        avals = {slot: self.plan.temporaries[slot] for slot in used}
+        sizes = {slot: aval.size * aval.dtype.itemsize for slot, aval in avals.items()}
+        places = arranged(used, {s: -(-n // ALIGNMENT) * ALIGNMENT for s, n in sizes.items()})
+        return places, max([places[slot] + n for slot, n in sizes.items()], default=0)
 
     def bind(
         self,

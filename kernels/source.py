@@ -6,6 +6,8 @@ whatever sizes and strides.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from .build import Source
@@ -330,8 +332,10 @@ def python_source(kernel: Kernel) -> str:
     return "\n".join([head, *_body(kernel)]) + "\n"
 
 
+@functools.lru_cache(4096)
 def kernel_source(kernel: Kernel) -> Source:
-    """The same with its types, ready to be compiled."""
+    """The same with its types, ready to be compiled. Programs for other sizes have mostly the same
+    kernels: to look one up takes a tenth of writing it."""
     dtypes = tuple(_dtype(kernel, name) for name in parameters(kernel))
     # Where a reduction is folded in memory in the innermost loop, its turns share that memory.
     # Several turns may write to one place of a scatter.
