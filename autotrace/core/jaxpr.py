@@ -131,7 +131,16 @@ class Jaxpr(Drawable):
 
 
 def _calls_effects(eqn: Eqn) -> bool:
-    return any(sub.effectful for sub in sub_jaxprs(eqn.params))
+    # Asked of each equation several times; most have no parameters, or numbers only.
+    for value in eqn.params.values():
+        if type(value) is Jaxpr:
+            if value.effectful:
+                return True
+        elif type(value) is tuple:
+            for v in value:
+                if type(v) is Jaxpr and v.effectful:
+                    return True
+    return False
 
 
 def sub_jaxprs(params: dict[str, Any]) -> Iterator[Jaxpr]:

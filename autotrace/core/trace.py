@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 class _Stack(threading.local):
     def __init__(self) -> None:
         self.traces: list[Trace] = []
-        self.staging = 0
+        #: Those that stage effects, and those that are guarded.
+        self.staging: list[Trace] = []
+        self.guarded: list[Trace] = []
         self.quiet: Any = None
 
 
@@ -89,14 +91,20 @@ class Trace:
         self.level = traces[-1].level + 1 if traces else 1
         self.alive = True
         traces.append(self)
-        _stack.staging += self.stages_effects
+        if self.stages_effects:
+            _stack.staging.append(self)
+        if self.guarded:
+            _stack.guarded.append(self)
         return self
 
     def __exit__(self, *_: Any) -> None:
         self.alive = False
         attention.count -= 1
         _stack.traces.remove(self)
-        _stack.staging -= self.stages_effects
+        if self.stages_effects:
+            _stack.staging.remove(self)
+        if self.guarded:
+            _stack.guarded.remove(self)
         if not _stack.traces:
             for end in _at_last:
                 end()
@@ -120,19 +128,17 @@ def active_traces() -> list[Trace]:
 
 def any_staging() -> bool:
     """Whether a program is being staged in this thread."""
-    return _stack.staging > 0
+    return bool(_stack.staging)
 
 
 def innermost_staging() -> Any:
     """The innermost trace that stages effects of operations without traced inputs, or None."""
-    if not _stack.staging:
-        return None
-    return next((t for t in reversed(_stack.traces) if t.stages_effects), None)
+    return _stack.staging[-1] if _stack.staging else None
 
 
 def innermost_guarded() -> Trace | None:
     """The innermost of this thread's traces that are ``guarded``, or None."""
-    return next((t for t in reversed(_stack.traces) if t.guarded), None)
+    return _stack.guarded[-1] if _stack.guarded else None
 
 
 def tie_within(owner: Trace) -> None:
@@ -150,16 +156,19 @@ def suspended(trace: Trace) -> Iterator[None]:
     traces, quiet = _stack.traces, _stack.quiet
     at = traces.index(trace)
     held = traces[at:]
-    staging = sum(t.stages_effects for t in held)
+    staging = [t for t in held if t.stages_effects]
+    guarded = [t for t in held if t.guarded]
     del traces[at:]
+    del _stack.staging[len(_stack.staging) - len(staging) :]
+    del _stack.guarded[len(_stack.guarded) - len(guarded) :]
     attention.count -= len(held)
-    _stack.staging -= staging
     try:
         yield
     finally:
         traces.extend(held)
+        _stack.staging.extend(staging)
+        _stack.guarded.extend(guarded)
         attention.count += len(held)
-        _stack.staging += staging
         _stack.quiet = quiet
 
 

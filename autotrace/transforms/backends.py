@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.avals import float0
+from ..core.collector import patient_collector
 from ..core.config import config
 from ..core.jaxpr import Eqn, Jaxpr, Var, check_pickles, sub_jaxprs
 from ..core.source import GENERATED
@@ -220,7 +221,7 @@ def compile_jaxpr(jaxpr: Jaxpr, backend: str, name: str = "a program") -> Execut
 
 def _compile(jaxpr: Jaxpr, backend: str, name: str) -> Executable:
     before, start = compile_counts(backend), time.perf_counter()
-    with working(f"compiling {name}", f"{len(jaxpr.eqns)} equations"):
+    with patient_collector(), working(f"compiling {name}", f"{len(jaxpr.eqns)} equations"):
         executable = get_backend(backend)(jaxpr)
     if logging_on():
         made = {k: n - before[k] for k, n in compile_counts(backend).items()}

@@ -164,12 +164,15 @@ def _fold(eqn: Eqn) -> list[Literal] | None:
 
 def _pruned(eqns: Sequence[Eqn], outvars: Sequence[Any]) -> list[Eqn]:
     """As ``live_eqns``; of equations with several results also without those that are unused."""
+    alive = live_eqns(eqns, outvars)
+    if all(eqn.primitive.prune is None for eqn in alive):
+        return alive
     needed = {a for a in outvars if type(a) is Var}
     live = []
-    for eqn in reversed(live_eqns(eqns, outvars)):
-        used = [v in needed for v in eqn.outvars]
-        if eqn.primitive.prune is not None and not all(used):
-            fewer = eqn.primitive.prune(eqn.params, used)
+    for eqn in reversed(alive):
+        if eqn.primitive.prune is not None:
+            used = [v in needed for v in eqn.outvars]
+            fewer = None if all(used) else eqn.primitive.prune(eqn.params, used)
             if fewer is not None:
                 params, inputs, outputs = fewer
                 eqn = Eqn(
@@ -189,8 +192,8 @@ def _key(eqn: Eqn) -> tuple | None:
     """What makes two equations the same, or None for one whose parameters cannot be compared."""
     key = (
         eqn.primitive,
-        tuple(_atom_key(a) for a in eqn.invars),
-        tuple(sorted(eqn.params.items())),
+        tuple([_atom_key(a) for a in eqn.invars]),
+        tuple(sorted(eqn.params.items())) if eqn.params else (),
     )
     try:
         hash(key)
