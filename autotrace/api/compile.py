@@ -17,6 +17,7 @@ from ..core.config import attention, config, on_update
 from ..core.errors import ConcretizationError, located
 from ..core.jaxpr import Jaxpr
 from ..core.trace import Tracer, active_traces, get_aval
+from ..core.treecode import fixed, matcher
 from ..core.work import working
 from ..lax.calls import jit_p
 from ..lax.generators import is_generator, original, stand_in
@@ -67,6 +68,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
+#: From a call's arguments, a tuple and a dict, to its leaves; None for other structures.
+Match = Callable[[Any], Sequence[Any] | None]
+#: That, a native function of the leaves, and from what it returns to the result.
+Way = tuple[Match, Callable[..., Any], Callable[..., Any] | None]
+
 #: In place of a result: the program has yet to be run.
 _PENDING: Any = object()
 
@@ -107,6 +113,9 @@ class JitFunction(Generic[P, R]):
         #: The shortcut taken last: its native function checks the arguments itself.
         self._last: Shortcut | Follow | None = None
         self._native: Callable[..., Any] | None = None
+        #: In its place, where the arguments are not the leaves, or the outputs not the result.
+        self._way: Way | None = None
+        self._matchers: dict[tree.TreeDef, Match | None] = {}
         _functions.add(self)
 
     def __repr__(self) -> str:
@@ -135,6 +144,14 @@ class JitFunction(Generic[P, R]):
             out = native(*args)
             if out is not NotImplemented and out is not ...:
                 return out
+        way = self._way
+        if way is not None and not attention.count:
+            match, native, rebuild = way
+            found = match((args, kwargs))
+            if found is not None:
+                out = native(*found)
+                if out is not NotImplemented and out is not ...:
+                    return out if rebuild is None else rebuild(out)
         key, leaves = self._shortcut_key(args, kwargs)
         if key is not None:
             try:
@@ -142,7 +159,7 @@ class JitFunction(Generic[P, R]):
             except TypeError:  # a static argument that has no hash, which is refused below
                 shortcut = key = None
             if shortcut is not None:
-                return self._take(shortcut, leaves, leaves is args)
+                return self._take(shortcut, leaves, args, kwargs)
         call = self._sort(args, kwargs)
         program, result = self._program(call)
         if isinstance(program, Paths):
@@ -152,7 +169,7 @@ class JitFunction(Generic[P, R]):
                 return program.call(call.leaves, self._backend)
             follow = Follow(program, leaves, self._backend)
             self._shortcuts[key] = follow
-            return self._take(follow, leaves, leaves is args)
+            return self._take(follow, leaves, args, kwargs)
         if any(isinstance(x, Tracer) for x in call.leaves) or program.closed_over:
             outs = jit_p.bind(
                 *program.closed_over,
@@ -167,7 +184,7 @@ class JitFunction(Generic[P, R]):
             return Shortcut(program, executable)(call.leaves)
         shortcut = Shortcut(program, executable, leaves, self._donated_leaves(args))
         self._shortcuts[key] = shortcut
-        return self._take(shortcut, leaves, leaves is args)
+        return self._take(shortcut, leaves, args, kwargs)
 
     def _compiled(self, jaxpr: Jaxpr, backend: str) -> Executable:
         before = compile_counts(backend)
@@ -221,19 +238,49 @@ class JitFunction(Generic[P, R]):
             first += count
         return donated
 
-    def _take(self, shortcut: Shortcut | Follow, leaves: Sequence[Any], flat: bool) -> Any:
-        """Call, and try this shortcut first next time; ``flat``: the leaves are the arguments."""
+    def _take(
+        self, shortcut: Shortcut | Follow, leaves: Sequence[Any], args: tuple, kwargs: dict
+    ) -> Any:
+        """Call, and try this shortcut first next time."""
         if shortcut is not self._last:
             if self._last is not None:
                 self._last.touch()
             self._last = shortcut
-            direct = flat and shortcut.rebuild is None and not checking()
-            self._native = shortcut.native if direct else None
+            self._native = self._way = None
+            if shortcut.native is not None and not checking():
+                if leaves is args and shortcut.rebuild is None:
+                    self._native = shortcut.native
+                else:
+                    if shortcut.way is None:
+                        match = self._matcher(args, kwargs)
+                        shortcut.way = match and (match, shortcut.native, shortcut.rebuild)
+                    self._way = shortcut.way
         return shortcut(leaves)
+
+    def _matcher(self, args: tuple, kwargs: dict) -> Match | None:
+        """What tells calls with arguments of this structure, and finds their leaves."""
+        positional = [
+            fixed(static_key, x) if self._is_static(i, len(args)) else tree.structure(x)
+            for i, x in enumerate(args)
+        ]
+        names = sorted(kwargs)
+        named = [
+            fixed(static_key, kwargs[k]) if k in self._static_names else tree.structure(kwargs[k])
+            for k in names
+        ]
+        given = tree.TreeDef(tuple, None, tuple(positional))
+        keywords = tree.TreeDef(dict, tuple(names), tuple(named))
+        structure = tree.TreeDef(tuple, None, (given, keywords))
+        if structure not in self._matchers:
+            if len(self._matchers) >= config.jit_cache_size:
+                self._matchers.clear()
+            self._matchers[structure] = matcher(structure)
+        return self._matchers[structure]
 
     def _forget_shortcuts(self) -> None:
         self._shortcuts.clear()
-        self._last = self._native = None
+        self._matchers.clear()
+        self._last = self._native = self._way = None
         for program in list(self._programs.values()):
             if isinstance(program, Paths):
                 program.forget()

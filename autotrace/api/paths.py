@@ -510,7 +510,7 @@ def _warn(text: str, location: Location | None) -> None:
 class Follow:
     """As ``Shortcut``, for a signature with paths."""
 
-    __slots__ = ("_backend", "_paths", "native")
+    __slots__ = ("_backend", "_paths", "native", "way")
 
     #: The results need nothing more.
     rebuild = None
@@ -519,6 +519,7 @@ class Follow:
         self._paths = paths
         self._backend = backend
         self.native = paths.bind_like(leaves, backend)
+        self.way: Any = None
 
     def touch(self) -> None:
         """Note that the paths have been used."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import threading
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -15,6 +14,7 @@ from ..core.avals import SCALAR_TYPES
 from ..core.config import config
 from ..core.jaxpr import Jaxpr
 from ..core.trace import axis_sizes
+from ..core.treecode import builder
 from ..transforms.backends import Executable
 from .arguments import plain
 
@@ -109,9 +109,12 @@ class Shortcut:
       native: a built-in function of the backend's, or None. It may return ``NotImplemented`` or
         ``Ellipsis``; then it has done nothing, and ``__call__`` is right.
       rebuild: from what ``native`` returns to the result; None where it is the result.
+      way: what a jitted function keeps of it, for ``JitFunction``.
     """
 
-    __slots__ = ("_consts", "_executable", "_fresh", "_out_tree", "_program", "native", "rebuild")
+    __slots__ = (
+        "_consts", "_executable", "_fresh", "_out_tree", "_program", "native", "rebuild", "way",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -127,12 +130,13 @@ class Shortcut:
         self._out_tree = program.out_tree
         self.native: Callable[..., Any] | None = None
         self.rebuild: Callable[..., Any] | None = None
+        self.way: Any = None
         bind = getattr(executable, "bind_like", None)
         if bind is not None and leaves:
             single = self._out_tree is tree.LEAF
             self.native = bind(leaves, single, donated)
             if not single and not tree.is_flat_tuple(self._out_tree):
-                self.rebuild = functools.partial(tree.unflatten, self._out_tree)
+                self.rebuild = builder(self._out_tree)
 
     def touch(self) -> None:
         """Note that the program has been used."""

@@ -15,10 +15,17 @@ from typing import Any, NamedTuple, cast
 
 
 class _Node(NamedTuple):
-    """How one container type is taken apart: to (keys, children, aux data), and back."""
+    """How one container type is taken apart, and put together.
 
-    to_children: Callable[[Any], tuple[Sequence, Sequence, Hashable]]
-    from_children: Callable[[Hashable, Sequence], Any]
+    Attributes:
+      parts: from a container to its children and the auxiliary data.
+      build: from auxiliary data and children to a container.
+      keys: from a container to the keys of its children.
+    """
+
+    parts: Callable[[Any], tuple[Sequence, Hashable]]
+    build: Callable[[Hashable, Sequence], Any]
+    keys: Callable[[Any], Sequence[Key]]
 
 
 def _sorted_keys(mapping: dict) -> list:
@@ -28,13 +35,22 @@ def _sorted_keys(mapping: dict) -> list:
         return sorted(mapping, key=lambda k: (type(k).__name__, repr(k)))
 
 
-def _dict_children(mapping: dict) -> tuple:
+def _dict_parts(mapping: dict) -> tuple:
     keys = _sorted_keys(mapping)
-    return [Key(f"[{k!r}]", k) for k in keys], [mapping[k] for k in keys], tuple(keys)
+    return [mapping[k] for k in keys], tuple(keys)
 
 
-def _indexed(children: Sequence) -> list:
-    return [Key(f"[{i}]", i) for i in range(len(children))]
+def _defaultdict_parts(mapping: defaultdict) -> tuple:
+    children, keys = _dict_parts(mapping)
+    return children, (mapping.default_factory, *keys)
+
+
+def _dict_keys(mapping: dict) -> list[Key]:
+    return [Key(f"[{k!r}]", k) for k in _sorted_keys(mapping)]
+
+
+def _indices(container: Sequence) -> list[Key]:
+    return [Key(f"[{i}]", i) for i in range(len(container))]
 
 
 class Key:
@@ -60,27 +76,30 @@ def _build_namedtuple(aux: Hashable, children: Sequence) -> Any:
     return aux(*children)  # type: ignore[operator]  # the class is the auxiliary data
 
 
-def _namedtuple_children(x: Any) -> tuple[Sequence, Sequence, Hashable]:
-    return [Key(f".{f}", f) for f in x._fields], x, cast(Hashable, type(x))
-
-
-_NAMEDTUPLE = _Node(_namedtuple_children, _build_namedtuple)
+_NAMEDTUPLE = _Node(
+    lambda x: (x, cast(Hashable, type(x))),
+    _build_namedtuple,
+    lambda x: [Key(f".{f}", f) for f in x._fields],
+)
 
 _registry: dict[type, _Node] = {
-    type(None): _Node(lambda x: ((), (), None), lambda aux, children: None),
-    tuple: _Node(lambda x: (_indexed(x), x, None), lambda aux, children: tuple(children)),
-    list: _Node(lambda x: (_indexed(x), x, None), lambda aux, children: list(children)),
+    type(None): _Node(lambda x: ((), None), lambda aux, children: None, lambda x: ()),
+    tuple: _Node(lambda x: (x, None), lambda aux, children: tuple(children), _indices),
+    list: _Node(lambda x: (x, None), lambda aux, children: list(children), _indices),
     dict: _Node(
-        _dict_children,
+        _dict_parts,
         lambda keys, children: dict(zip(keys, children, strict=True)),  # type: ignore[call-overload]
+        _dict_keys,
     ),
     OrderedDict: _Node(
-        lambda x: ([Key(f"[{k!r}]", k) for k in x], list(x.values()), tuple(x)),
+        lambda x: (list(x.values()), tuple(x)),
         lambda keys, children: OrderedDict(zip(keys, children, strict=True)),  # type: ignore[call-overload]
+        lambda x: [Key(f"[{k!r}]", k) for k in x],
     ),
     defaultdict: _Node(
-        lambda x: (*_dict_children(x)[:2], (x.default_factory, *_dict_children(x)[2])),
+        _defaultdict_parts,
         lambda aux, children: defaultdict(aux[0], zip(aux[1:], children, strict=True)),  # type: ignore[index]
+        _dict_keys,
     ),
 }
 
@@ -94,7 +113,7 @@ class TreeDef:
         self.node_type = node_type  # None: a leaf
         self.aux = aux
         self.children = children
-        self.num_leaves: int = 1 if node_type is None else sum(c.num_leaves for c in children)
+        self.num_leaves: int = 1 if node_type is None else sum([c.num_leaves for c in children])
         self._hash = hash((node_type, aux, children))
 
     def unflatten(self, leaves: Iterable) -> Any:
@@ -156,6 +175,16 @@ def _node_for(x: Any) -> _Node | None:
     return node
 
 
+def node_of(kind: type) -> _Node:
+    """How a type of containers is taken apart."""
+    return _registry.get(kind, _NAMEDTUPLE)
+
+
+def is_namedtuple(kind: type) -> bool:
+    """Whether a type of containers is a named tuple that nobody has registered."""
+    return kind not in _registry
+
+
 def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list, TreeDef]:
     """Take a tree apart.
 
@@ -190,7 +219,7 @@ def _flatten_into(x: Any, leaves: list, is_leaf: Callable[[Any], bool] | None) -
     if node is None:
         leaves.append(x)
         return LEAF
-    _, children, aux = node.to_children(x)
+    children, aux = node.parts(x)
     return TreeDef(cls, aux, tuple([_flatten_into(c, leaves, is_leaf) for c in children]))
 
 
@@ -215,8 +244,7 @@ def _build(treedef: TreeDef, leaves: Any) -> Any:
     if treedef.node_type is None:
         return next(leaves)
     children = [_build(c, leaves) for c in treedef.children]
-    node = _registry.get(treedef.node_type, _NAMEDTUPLE)
-    return node.from_children(treedef.aux, children)
+    return node_of(treedef.node_type).build(treedef.aux, children)
 
 
 def leaves(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> list:
@@ -258,10 +286,10 @@ def _collect(treedef: TreeDef, tree: Any, out: list, what: str, path: str) -> No
             f"{what}{path}: expected a {treedef.node_type.__name__} "
             f"(structure {treedef}), got {type(tree).__name__}"
         )
-    keys, children, aux = node.to_children(tree)
+    children, aux = node.parts(tree)
     if aux != treedef.aux or len(children) != len(treedef.children):
         raise ValueError(f"{what}{path}: expected structure {treedef}, got {structure(tree)}")
-    for key, sub, child in zip(keys, treedef.children, children, strict=True):
+    for key, sub, child in zip(node.keys(tree), treedef.children, children, strict=True):
         _collect(sub, child, out, what, f"{path}{key}")
 
 
@@ -369,8 +397,8 @@ def _flatten_paths(x: Any, path: tuple, out: list, is_leaf: Callable[[Any], bool
     if node is None:
         out.append((path, x))
         return
-    keys, children, _ = node.to_children(x)
-    for key, child in zip(keys, children, strict=True):
+    children, _ = node.parts(x)
+    for key, child in zip(node.keys(x), children, strict=True):
         _flatten_paths(child, (*path, key), out, is_leaf)
 
 
@@ -452,12 +480,11 @@ def register_node(
     if nodetype in _registry:
         raise ValueError(f"tree.register_node: {nodetype.__name__} is registered already")
 
-    def to_children(x: Any) -> tuple:
+    def parts(x: Any) -> tuple:
         children, aux = flatten_func(x)
-        children = tuple(children)
-        return _indexed(children), children, aux
+        return tuple(children), aux
 
-    _registry[nodetype] = _Node(to_children, unflatten_func)
+    _registry[nodetype] = _Node(parts, unflatten_func, lambda x: _indices(parts(x)[0]))
 
 
 def register_dataclass(
@@ -501,13 +528,13 @@ def register_dataclass(
         raise ValueError(f"tree.register_dataclass: {nodetype.__name__} is registered already")
     keys = [Key(f".{n}", n) for n in data]
 
-    def to_children(x: Any) -> tuple:
-        return keys, [getattr(x, n) for n in data], tuple(getattr(x, n) for n in meta)
+    def parts(x: Any) -> tuple:
+        return [getattr(x, n) for n in data], tuple([getattr(x, n) for n in meta])
 
-    def from_children(aux: Any, children: Sequence) -> Any:
+    def build(aux: Any, children: Sequence) -> Any:
         return nodetype(
             **dict(zip(data, children, strict=True)), **dict(zip(meta, aux, strict=True))
         )
 
-    _registry[nodetype] = _Node(to_children, from_children)
+    _registry[nodetype] = _Node(parts, build, lambda x: keys)
     return nodetype

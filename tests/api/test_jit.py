@@ -13,6 +13,7 @@ from autotrace import config, lax
 from autotrace.api.compile import JitFunction
 
 eq = np.testing.assert_array_equal
+Point = collections.namedtuple("Point", "x y")
 
 
 def total(x):
@@ -589,6 +590,49 @@ def test_static_and_keyword_arguments_in_later_calls():
     for _ in range(2):
         with pytest.raises(ValueError, match="static argument 1 must be hashable"):
             f(x, [1])
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_structures_in_later_calls(backend):
+    """They are told apart by code for the one before."""
+    f = at.jit(lambda p, *more, **named: {"out": p, "more": [more, named]}, backend=backend)
+    x, y, n = np.arange(3.0), np.ones(2), 2.0
+    calls = [
+        (({"a": x, "b": y},), {}),
+        (({"b": y, "a": x},), {}),
+        (({"a": y, "b": x},), {}),
+        (({"a": x, "c": y},), {}),
+        (({"a": x},), {}),
+        (({"a": x, "b": None},), {}),
+        (({"a": x, "b": (y,)},), {}),
+        (({"a": x, "b": [y]},), {}),
+        (([x, y],), {}),
+        ((x, y), {}),
+        (((x, y),), {}),
+        ((x,), {"k": y}),
+        ((x,), {"other": y}),
+        ((x,), {"k": (y, n)}),
+        ((x, n), {}),
+        (({},), {}),
+        ((Point(x, n),), {}),
+        ((Point(x, y),), {"k": {}}),
+    ]
+    for args, kwargs in [*calls, *reversed(calls), *(call for call in calls for _ in range(3))]:
+        got = f(*args, **kwargs)
+        want = {"out": args[0], "more": [args[1:], kwargs]}
+        assert at.tree.structure(got) == at.tree.structure(want)
+        at.tree.map(eq, got, want)
+    assert f.stats()["traces"] == len(calls) - 1
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_structures_in_transforms_after_calls(backend):
+    f = at.jit(lambda p, n: {"y": p["x"] * n}, static_argnames="n", backend=backend)
+    p = {"x": 3.0}
+    for _ in range(3):
+        assert f(p, n=2) == {"y": 6.0}
+        assert at.grad(lambda p: f(p, n=2)["y"])(p) == {"x": 2.0}
+        assert f(p, n=3) == {"y": 9.0}
 
 
 def test_donated_beside_static_arguments():
