@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.avals import ShapedArray
+from ..core.avals import ShapedArray, make_aval
 from ..core.jaxpr import Eqn, Jaxpr, Literal, Var
 from ..transforms.simplify import simplify_jaxpr
 from . import (
@@ -203,7 +203,7 @@ class Plan:
 
     def new_array(self, shape: tuple[int, ...], dtype: np.dtype) -> Leaf:
         slot = self.new_slot()
-        self.temporaries[slot] = ShapedArray(shape, dtype)
+        self.temporaries[slot] = make_aval(shape, dtype)
         self._owned.add(slot)
         return Leaf(slot, contiguous(shape), dtype)
 
@@ -517,7 +517,7 @@ class Plan:
         One of many operations is stored first: they are computed anew in each view, and seen
         through one view after another (``x = x + transpose(x)``) would double each time.
         """
-        if len(operations(expression, _REPEAT_UP_TO + 1)) > _REPEAT_UP_TO:
+        if _has_operations(expression, _REPEAT_UP_TO + 1):
             expression = self.store(expression)
         return reindex(expression, change, shape)
 
@@ -586,9 +586,10 @@ def _store_shared(plan: Plan) -> None:
                 draft.stored[id(node)] = stored[id(node)]
                 continue
             before = computed.setdefault(id(node), draft)
-            dear = node.weight >= _STORE_FROM or _has_operations(node, _STORE_FROM_CHEAP, stored)
-            dear = dear and node.shape == before.shape
-            if before is not draft and dear:
+            again = before is not draft and node.shape == before.shape
+            if again and (
+                node.weight >= _STORE_FROM or _has_operations(node, _STORE_FROM_CHEAP, stored)
+            ):
                 if id(node) not in stored:
                     stored[id(node)] = _stored_by(plan, before, node)
                 draft.stored[id(node)] = stored[id(node)]
@@ -599,9 +600,9 @@ def _store_shared(plan: Plan) -> None:
                 stored.setdefault(id(root.expression), _leaf_of(root))
 
 
-def _has_operations(node: Node, count: int, stored: Container[int]) -> bool:
-    """Whether a node is made of so many operations, down to what is stored."""
-    return len(operations(node, count, stored)) >= count
+def _has_operations(e: Expression, count: int, stored: Container[int] = ()) -> bool:
+    """Whether an expression is made of so many operations, down to what is stored."""
+    return isinstance(e, Node) and len(operations(e, count, stored)) >= count
 
 
 def _stays(plan: Plan, root: Root) -> bool:

@@ -116,6 +116,9 @@ class _Rows:
         rows = min(k.stop for k in kernels)
         if rows < 2 or any(k.stop % rows for k in kernels):
             return False
+        if not self.kernels:  # most remain alone; with a second one all are looked at
+            self.kernels, self.rows = kernels, rows
+            return True
         written = {slot for k in kernels for slot in k.writes()}
         spans: dict[int, tuple[int, ...]] = {}
         for kernel in kernels:
@@ -151,9 +154,9 @@ def grouped(steps: Iterable[Any]) -> list[Any]:
 
     def close() -> None:
         nonlocal run
-        row = run.bytes()
-        tile = max(1, _BLOCK_BYTES // row) if row else 0
-        if len(run.kernels) > 1 and tile < run.rows:
+        row = run.bytes() if len(run.kernels) > 1 else 0
+        tile = max(1, _BLOCK_BYTES // row) if row else run.rows
+        if tile < run.rows:
             out.append(Group(run.kernels, run.rows, tile))
         else:
             out.extend(run.kernels)

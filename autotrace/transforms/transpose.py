@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.jaxpr import Eqn, Jaxpr, Literal, Var
-from ..core.source import current
+from ..core.source import current, user_location
 from ..core.tangents import LinearInput
+from ..core.trace import any_staging
 from .evaluate import run_eqns
 from .linearize import Linear
 from .pending import Pending, add_pending, settled, transpose_pending, unsettled
@@ -40,6 +41,8 @@ def _accumulate(ct_env: dict[Var, Any], var: Var, ct: Any) -> None:
 def _backward(eqns: Sequence[Eqn], ct_env: dict[Var, Any], known: dict[Var, Any]) -> None:
     """Walk equations in reverse; ``known`` holds the variables that are not linear."""
     outside = current.location
+    # One place for all that is noted, but where the user's own code may run.
+    here = user_location() if any_staging() else outside
     try:
         for eqn in reversed(eqns):
             primitive = eqn.primitive
@@ -53,7 +56,9 @@ def _backward(eqns: Sequence[Eqn], ct_env: dict[Var, Any], known: dict[Var, Any]
                 ct = ct_env.pop(eqn.outvars[0], None)
                 if ct is None:
                     continue
-            current.location = eqn.location or outside
+            current.location = eqn.location or (
+                outside if any(map(callable, eqn.params.values())) else here
+            )
             args = [
                 a.value if type(a) is Literal else known[a] if a in known else LinearInput(a.aval)
                 for a in eqn.invars
