@@ -6,7 +6,7 @@ since the call carries vector variants (LLVM's vector function ABI).
 
 A word is a chain of sixty operations that wait for each other. Loops go through several vectors at
 once, so that processors have others to do meanwhile: a million normal numbers take 8.1 ms with
-four, 9.3 with two and 11.8 with one, numbers of gamma distribution 36, 39 and 49 ms.
+four, 9.3 with two and 11.8 with one; numbers of gamma distribution 36, 39 and 49 ms.
 """
 
 from __future__ import annotations
