@@ -38,9 +38,6 @@ REASONS = {
     "jacobian_layers": "By hand it is one product of matrices. Reverse mode begins with an "
     "identity matrix, scaled, and multiplies it with the second layer as with any other "
     "matrix.",
-    "sort_gradient": "The gradient needs the permutation. It comes from NumPy's stable sort, "
-    "so that equal elements keep their order; by hand it is NumPy's default, which is "
-    "vectorised.",
     "interp": "A binary search for each element, as JAX makes it; both wait for loads that "
     "depend on each other.",
     "ndtri": "SciPy's function, called from the program: what differs from NumPy's column is "
@@ -49,19 +46,16 @@ REASONS = {
     "is chance.",
     "eigh_gradient": "LAPACK takes most of the time. The rest are two products of matrices "
     "with the eigenvectors, where by hand it is one.",
-    "permutation": "JAX's to the bit: random keys are sorted, several times over. NumPy swaps "
-    "elements in place.",
+    "permutation": "JAX's to the bit: random keys are made and sorted, twice for a million. NumPy "
+    "and PyTorch swap elements in place.",
     "memory_unrolled": "Three numbers of each step are kept, the factors of its derivative; "
     "JAX keeps fewer and computes sines and cosines again.",
     "memory_attention": "The weights of all pairs of positions are kept for the gradient. "
     "PyTorch goes over blocks of them and keeps none.",
     "logistic_map_gradient": "Both wait for the same chain, a product and a sum in each turn: 1.00 "
     "in runs of this row alone.",
-    "sort": "NumPy's sort, called from the program: what differs from NumPy's column is chance.",
     "gather_gradient": "Each weight is added where its index says, one after the other, since "
     "indices may repeat, and each index is checked. Read off the kernel, not profiled.",
-    "rows_by_key": "The sort is NumPy's, called from the program; the rows are gathered by a loop "
-    "that checks each index. Read off the kernel, not profiled.",
     "attention": "Most of the time is that of matrix products, which all take from BLAS; the "
     "softmax between them makes the difference, by a few per cent.",
 }

@@ -156,7 +156,7 @@ class Form(NamedTuple):
     words: dict[str, int]
 
 
-def form(text: str, names: str, **fields: str) -> Form:
+def form(text: str, names: str, helpers: tuple[tuple, ...] = (), **fields: str) -> Form:
     """A routine's text, in which words stand by their names, as a source."""
     # The numbers stand in the text: routines of several kinds may become parts of one source.
     words = {name: i for i, name in enumerate(names.split())}
@@ -165,7 +165,7 @@ def form(text: str, names: str, **fields: str) -> Form:
     fail = fail.replace("\n            ", "\n" + (indent.group(1) if indent else ""))
     text = text.format(fail=fail, **fields)
     text = re.sub(r"\b[A-Z][A-Z_]*\b", lambda m: str(words[m[0]]), text)
-    return Form(Source(text, ("int64",) * 3), words)
+    return Form(Source(text, ("int64",) * 3, helpers=helpers), words)
 
 
 def _triangular_form(name: str, dtype: str) -> Form:

@@ -37,6 +37,7 @@ from . import (
     products,
     scans,
     shapes,
+    sorting,
     windows,
 )
 from .expressions import (
@@ -104,7 +105,8 @@ _RULES = (
 )  # fmt: skip
 
 #: The rules with several results.
-_ROUTINES = factorizations.RULES | orthogonal.RULES
+_FACTORS = factorizations.RULES | orthogonal.RULES
+_ROUTINES = _FACTORS | sorting.RULES
 
 
 class Plan:
@@ -289,6 +291,11 @@ class Plan:
         """Whether what is planned is part of a loop or a branch."""
         return self._depth > 0
 
+    def is_used(self, number: int) -> bool:
+        """Whether a result of the equation at hand is used."""
+        assert self._eqn is not None
+        return self._eqn.outvars[number] in self._scopes[-1][0]
+
     def owns(self, slot: int) -> bool:
         """Whether only the block at hand uses a slot."""
         return slot in self._owned
@@ -414,9 +421,9 @@ class Plan:
                 if self._depth:
                     raise
         if eqn.primitive.name in _ROUTINES:
-            factors = self._factors(eqn, args)
-            if factors is not None:
-                self._env.update(zip(eqn.outvars, factors, strict=True))
+            made = self._routine(eqn, args)
+            if made is not None:
+                self._env.update(zip(eqn.outvars, made, strict=True))
                 return
         out = eqn.outvars[0].aval if eqn.outvars else None
         rule = _RULES.get(eqn.primitive.name)
@@ -440,9 +447,9 @@ class Plan:
             name = f"{name} {function}"
         self.add_step(HostStep(name, call, leaves, slots, kept, eqn.location))
 
-    def _factors(self, eqn: Eqn, args: list[Expression]) -> list[Expression] | None:
+    def _routine(self, eqn: Eqn, args: list[Expression]) -> list[Expression] | None:
         outs = [v.aval for v in eqn.outvars]
-        if not factorizations.takes(args[0]):
+        if eqn.primitive.name in _FACTORS and not factorizations.takes(args[0]):
             return None
         if not any(a.size for a in outs):
             return [Number(a.dtype.type(0), a.shape) for a in outs]

@@ -337,6 +337,7 @@ class _Writer:
         self.describe(step)
         self.work += self.turns * step.work
         base = self.region(step.table, step.patches)
+        self.helpers |= {Helper(*given): "" for given in step.source.helpers}
         name = self.helper("routine_", step.source.text, "routine", dtypes=step.source.dtypes)
         self.names |= dict(step.source.names)
         self.line(f"{name}(table + {8 * base}, 0, {self.word(step.stop)})")

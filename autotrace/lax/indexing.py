@@ -17,7 +17,7 @@ from ..core.avals import ShapedArray, is_inexact, make_aval, uniform
 from ..core.errors import located
 from ..core.primitive import Primitive
 from ..core.tangents import LinearInput
-from ..core.trace import get_aval
+from ..core.trace import get_aval, innermost_staging
 from ..transforms.batch import Axis
 from ..transforms.simplify import View
 from .arithmetic import (
@@ -93,6 +93,20 @@ def broadcasted_iota(dtype: Any, shape: Sequence[int], dimension: int) -> Any:
     }
     _iota_abstract(**params)
     return iota_p.bind(**params)
+
+
+def places(shape: tuple[int, ...], dimension: int, dtype: Any = INDEX) -> Any:
+    """Each element's place along a dimension.
+
+    In a program they are an equation: nothing of their size is kept with it.
+
+    >>> places((2, 2), 1)
+    array([[0, 1],
+           [0, 1]])
+    """
+    params = {"dtype": np.dtype(dtype), "shape": shape, "dimension": dimension}
+    staging = innermost_staging()
+    return iota_p.bind(**params) if staging is None else staging.process(iota_p, (), params)
 
 
 @iota_p.def_impl

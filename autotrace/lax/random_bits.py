@@ -11,10 +11,10 @@ import numpy as np
 from ..core.avals import ShapedArray, make_aval
 from ..core.lazy import LazyModule
 from ..core.primitive import Primitive
-from ..core.trace import get_aval, innermost_staging
+from ..core.trace import get_aval
 from .arithmetic import mul
 from .families import check_kinds, def_partials, elementwise, elementwise_batch, no_derivative
-from .indexing import iota_p
+from .indexing import places
 from .structural import array, reshape
 
 special = LazyModule("scipy.special")
@@ -70,20 +70,6 @@ def threefry2x32(key: Any, count: Any) -> Any:
     return threefry2x32_p.bind(key, count)
 
 
-def places(shape: tuple[int, ...], dimension: int) -> Any:
-    """Each element's place along a dimension, as uint64.
-
-    In a program they are an equation: nothing of their size is kept with it.
-
-    >>> places((2, 2), 1)
-    array([[0, 1],
-           [0, 1]], dtype=uint64)
-    """
-    params = {"dtype": np.dtype(np.uint64), "shape": shape, "dimension": dimension}
-    staging = innermost_staging()
-    return iota_p.bind(**params) if staging is None else staging.process(iota_p, (), params)
-
-
 def counts(shape: tuple[int, ...]) -> Any:
     """The numbers from 0, in row-major order, as uint64 of a shape.
 
@@ -91,7 +77,7 @@ def counts(shape: tuple[int, ...]) -> Any:
     array([[0, 1],
            [2, 3]], dtype=uint64)
     """
-    return reshape(places((math.prod(shape),), 0), shape)
+    return reshape(places((math.prod(shape),), 0, np.uint64), shape)
 
 
 # --- bits as numbers ---------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from ..transforms.batch import Axis
 from .arithmetic import ANY
 from .cumulative import check_axis
 from .families import check_kinds
-from .indexing import broadcasted_iota, gather
+from .indexing import gather, places
 from .structural import array, batched_at, move_axis
 
 _INDEX = np.dtype(np.int64)
@@ -48,8 +48,8 @@ def take_along(x: Any, indices: Any, axis: int) -> Any:
             f"along axis {axis}"
         )
     dims = range(x.ndim)
-    places = [indices if d == axis else broadcasted_iota(_INDEX, shape, d) for d in dims]
-    return gather(x, places, dims)
+    found = [indices if d == axis else places(shape, d) for d in dims]
+    return gather(x, found, dims)
 
 
 # --- sort --------------------------------------------------------------------------------------
@@ -103,11 +103,21 @@ def _sort_impl(*operands: Any, dimension: int, is_stable: bool, num_keys: int) -
     kind: Any = "stable" if is_stable and (len(operands) > 1 or first.dtype.kind in "fc") else None
     if len(operands) == 1:
         return [np.sort(first, axis=dimension, kind=kind)]
-    if num_keys == 1:
+    if num_keys == 1 and kind and first.dtype == np.uint32 and first.shape[dimension] < 2**32:
+        order = _order_of_words(first, dimension)
+    elif num_keys == 1:
         order = np.argsort(first, axis=dimension, kind=kind)
     else:
         order = np.lexsort(operands[num_keys - 1 :: -1], axis=dimension)
     return [np.take_along_axis(x, order, dimension) for x in operands]
+
+
+def _order_of_words(x: Any, dimension: int) -> Any:
+    """The stable order of uint32, what permutations sort by: by words of them with their places
+    below, in less than half the time of NumPy's stable sort."""
+    word, half = np.uint64, np.uint64(32)
+    words = (x.astype(word) << half) | places(x.shape, dimension, word)
+    return (np.sort(words, axis=dimension) & word(2**32 - 1)).astype(_INDEX)
 
 
 @sort_p.def_abstract
@@ -132,8 +142,7 @@ def _sort_jvp(
     if all(t is None for t in tangents):
         return sort_p.bind(*primals, **params), [None] * len(primals)
     dimension = params["dimension"]
-    places = broadcasted_iota(_INDEX, primals[0].shape, dimension)
-    *outs, order = sort_p.bind(*primals, places, **params)
+    *outs, order = sort_p.bind(*primals, places(primals[0].shape, dimension), **params)
     return outs, [None if t is None else take_along(t, order, dimension) for t in tangents]
 
 

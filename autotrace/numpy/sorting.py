@@ -10,7 +10,7 @@ import numpy as np
 from ..core.errors import located
 from ..lax import arithmetic as arith
 from ..lax import slicing, structural
-from ..lax.indexing import broadcasted_iota
+from ..lax.indexing import places
 from ..lax.sorting import sort as lax_sort
 from .arguments import INDEX, normal_axis, operand, static_array
 from .dispatch import implements
@@ -73,19 +73,19 @@ def argsort(
     """
     # NumPy lets a scalar have an axis here, though not in sort.
     x, axis = _along(a, None if axis in (0, -1) and not np.ndim(a) else axis)
-    places = broadcasted_iota(INDEX, x.shape, axis)
+    at = places(x.shape, axis)
     is_stable = _stable("argsort", kind, order, stable)
     if not descending:
-        return lax_sort((x, places), axis, is_stable)[1]
+        return lax_sort((x, at), axis, is_stable)[1]
     # What is sorted backwards and turned round keeps the order of equals.
-    turned = lax_sort((slicing.rev(x, (axis,)), slicing.rev(places, (axis,))), axis, is_stable)[1]
+    turned = lax_sort((slicing.rev(x, (axis,)), slicing.rev(at, (axis,))), axis, is_stable)[1]
     return slicing.rev(turned, (axis,))
 
 
 def _check_kth(x: Any, kth: Any, axis: int) -> None:
-    places = static_array(kth, "numpy.partition: kth")
+    wanted = static_array(kth, "numpy.partition: kth")
     size = x.shape[axis]
-    if size and builtins.any(not -size <= int(k) < size for k in places.reshape(-1)):
+    if size and builtins.any(not -size <= int(k) < size for k in wanted.reshape(-1)):
         raise ValueError(located(f"kth(={kth}) out of bounds ({size})"))
 
 
@@ -132,8 +132,8 @@ def lexsort(keys: Any, axis: int = -1) -> Any:
     if not columns[0].ndim:
         return np.zeros((), INDEX)
     axis = normal_axis(axis, columns[0].ndim)
-    places = broadcasted_iota(INDEX, columns[0].shape, axis)
-    return lax_sort((*columns[::-1], places), axis, True, len(columns))[-1]
+    at = places(columns[0].shape, axis)
+    return lax_sort((*columns[::-1], at), axis, True, len(columns))[-1]
 
 
 @implements(np.sort_complex)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import located
-from ..lax.random_bits import places
 from ..lax.sorting import sort, top_k
 from ..numpy.picking import take
 from ..numpy.promotion import asarray
@@ -60,18 +59,11 @@ def _permuted(key: Any, x: Any, *, axis: int, independent: bool) -> Any:
 
 
 def _shuffled(word: Any, x: Any, axis: int) -> Any:
-    """Sorted by random numbers, as often as makes ties in all of them unlikely.
-
-    The numbers have 32 bits; with the elements' places below them they are words, which are sorted
-    in a fraction of the time that sorting places by numbers takes, and ties keep their order.
-    """
+    """Sorted by random numbers, as often as makes ties in all of them unlikely."""
     rounds = math.ceil(3 * math.log(max(1, x.size)) / math.log(2**32 - 1))
-    place = places(x.shape, axis)
     for _ in range(rounds):
         word, own = split_word(word)
-        high = bits_of(words(own, x.shape), 32).astype(np.uint64) << np.uint64(32)
-        order = sort(high | place, axis, is_stable=False) & np.uint64(2**32 - 1)
-        x = np.take_along_axis(x, order.astype(np.int64), axis)
+        _, x = sort((bits_of(words(own, x.shape), 32), x), axis)
     return x
 
 

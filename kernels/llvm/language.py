@@ -204,16 +204,13 @@ class Translator:
             raise TranslationError("the language has no else of loops")
         builder = self.builder
         top, body, end = builder.fresh("top"), builder.fresh("body"), builder.fresh("end")
-        mark = ""
+        group, mark = -1, ""
         innermost = not any(
             isinstance(n, ast.For | ast.While) for s in node.body for n in ast.walk(s)
         )
         if self.parallel and innermost:
             group = self.module.metadata("distinct !{{}}")
-            accesses = self.module.metadata(f'!{{{{!"llvm.loop.parallel_accesses", !{group}}}}}')
-            loop = self.module.metadata(f"distinct !{{{{{{self}}, !{accesses}}}}}")
-            builder.access = f", !llvm.access.group !{group}"
-            mark = f", !llvm.loop !{loop}"
+            builder.access, builder.interleaved = f", !llvm.access.group !{group}", 0
         builder.jump(top)
         builder.label(top)
         builder.branch(test(), body, end)
@@ -223,10 +220,21 @@ class Translator:
         self.block(node.body)
         self.breaks.pop()
         advance()
+        if group >= 0:
+            mark = f", !llvm.loop !{self._properties(group)}"
         builder.emit(f"br label %{top}{mark}")
         builder.label(end)
-        if mark:
+        if group >= 0:
             builder.access = ""
+
+    def _properties(self, group: int) -> int:
+        """Metadata of a loop: that its accesses of a group are parallel, and what else is known."""
+        known = {"parallel_accesses": f"!{group}"}
+        if self.builder.interleaved:
+            known["interleave.count"] = f"i32 {self.builder.interleaved}"
+        parts = [self.module.metadata(f'!{{{{!"llvm.loop.{k}", {v}}}}}') for k, v in known.items()]
+        own = ", ".join(["{self}", *(f"!{part}" for part in parts)])
+        return self.module.metadata(f"distinct !{{{{{own}}}}}")
 
     def _Break(self, node: ast.Break) -> None:  # noqa: N802
         self.builder.jump(self.breaks[-1])

@@ -147,6 +147,8 @@ class Builder:
         self._count = 0
         #: The access group of the loop at hand, "" where there is none.
         self.access = ""
+        #: How many of the loop's vectors are to be computed side by side; 0: as LLVM sees fit.
+        self.interleaved = 0
 
     # --- plain text -----------------------------------------------------------------------------
 
