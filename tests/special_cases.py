@@ -215,7 +215,8 @@ DISCRETE: dict[str, tuple] = {
     "poisson": (2.3,), "betabinom": (7.0, 1.3, 2.1), "hypergeom": (20.0, 7.0, 12.0),
     "zipf": (2.3,), "randint": (2.0, 9.0), "logser": (0.6,),
 }  # fmt: skip
-METHODS = ("cdf", "sf", "ppf", "mean", "var", "entropy")
+#: How many of the first shapes are counts themselves, which are not differentiated.
+WHOLE = {"binom": 1, "betabinom": 1, "nbinom": 1, "hypergeom": 3, "randint": 2}
 
 
 # --- the page ------------------------------------------------------------------------------------
