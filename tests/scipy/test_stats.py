@@ -171,6 +171,27 @@ def test_no_derivative_beyond_the_support(name):
                 np.testing.assert_array_equal(grads, np.zeros(len(given)), err_msg=method)
 
 
+def test_derivatives_where_formulas_meet():
+    for name, shapes in (("laplace", ()), ("t", (3.4,)), ("gennorm", (1.7,))):
+        family, numbers = getattr(stats, name), tuple(range(1 + len(shapes)))
+        density = family.pdf(0.0, *shapes)
+        for method, slope in (("cdf", density), ("sf", -density)):
+            found = at.grad(getattr(family, method), numbers)(0.0, *shapes)
+            np.testing.assert_allclose(found, (slope, *[0.0] * len(shapes)), rtol=1e-14)
+        found = at.grad(family.ppf, numbers)(0.5, *shapes)
+        np.testing.assert_allclose(found, (1 / density, *[0.0] * len(shapes)), rtol=1e-14)
+        if shapes:
+            bend = at.grad(at.grad(family.cdf, 1), 0)(0.0, *shapes)
+            np.testing.assert_allclose(bend, at.grad(family.pdf, 1)(0.0, *shapes), rtol=1e-12)
+
+
+def test_densities_at_the_ends_of_a_support():
+    for name in ("gamma", "chi2", "f", "beta", "weibull_min", "powerlaw"):
+        shapes = CONTINUOUS[name]
+        found = at.grad(getattr(stats, name).pdf, tuple(range(1, 1 + len(shapes))))(0.0, *shapes)
+        np.testing.assert_array_equal(found, 0.0)
+
+
 # --- discrete ------------------------------------------------------------------------------------
 
 COUNTS = np.array([1.0, 2, 3, 4, 9, -1, 0, 12, inf, -inf])

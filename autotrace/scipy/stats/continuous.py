@@ -89,7 +89,7 @@ cauchy = Continuous(
 
 
 def _laplace_tail(y: Any) -> Any:
-    return 0.5 * anp.exp(-anp.abs(y))
+    return 0.5 * anp.exp(anp.where(y > 0, -y, y))  # not abs, which has slope 0 at 0
 
 
 def _laplace_log_cdf(y: Any) -> Any:
