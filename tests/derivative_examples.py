@@ -205,6 +205,11 @@ HERE: dict[str, list[tuple]] = {
          np.array([-0.5, -0.3, 0.0, 0.7, 1.5, 2.5, 3.0, 3.3]), real(5, 2), PLACES),
         *[(lambda s, x, y, p, k=k: _spline(s.make_interp_spline(x, y, k), p)[k == 1 :: 2],
            KNOTS, real(6), PLACES) for k in (1, 2, 3, 4, 5)],
+        *[(lambda s, x, y, p, b=b: s.make_interp_spline(x, y, bc_type=b)(p), KNOTS, real(6), PLACES)
+          for b in ("natural", ("clamped", [(2, 0.4)]))],
+        *[(lambda s, x, y, p, k=k: s.make_interp_spline(x, np.concatenate([y, y[:1]]), k,
+                                                        bc_type="periodic")(p),
+           np.arange(8.0) ** 1.1, real(7), PLACES) for k in (2, 3, 4)],
         *[(lambda s, x, y, v, p, m=m: s.RegularGridInterpolator((x, y), v, m)(p),
            *GRID, real(5, 4), np.array([[0.4, 0.2], [3.2, -0.7], [1.9, 1.1]]))
           for m in ("linear", "slinear", "cubic")],
