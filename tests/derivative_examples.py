@@ -212,7 +212,7 @@ HERE: dict[str, list[tuple]] = {
            np.arange(8.0) ** 1.1, real(7), PLACES) for k in (2, 3, 4)],
         *[(lambda s, x, y, v, p, m=m: s.RegularGridInterpolator((x, y), v, m)(p),
            *GRID, real(5, 4), np.array([[0.4, 0.2], [3.2, -0.7], [1.9, 1.1]]))
-          for m in ("linear", "slinear", "cubic")],
+          for m in ("linear", "slinear", "cubic", "pchip")],
         (lambda s, x, y, v, p: s.interpn((x, y), v, p),
          *GRID, real(5, 4, 2), np.array([[0.4, 0.2], [3.2, -0.7]])),
     ],

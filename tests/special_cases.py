@@ -294,9 +294,10 @@ at.grad(special.kv)(0.5, 1.0)                       # in the order
   computes them: such functions fuse with what is around them. A *host step* calls SciPy from the
   compiled program.
 - **Derivatives** are in closed form. Those of the incomplete gamma and beta functions in their
-  parameters, of `kv` in its order, of `vonmises.cdf` in `kappa` and of `nct` are integrals, computed
-  to some 1e-12, those of `iv` in its order a series of positive terms; they have derivatives of all
-  orders, too. What has none is refused with `NonDifferentiableError`, which names the argument.
+  parameters, of `kv` in its order, of `vonmises.cdf` in `kappa` and of `nct` are integrals,
+  computed to some 1e-12, those of `iv` in its order a series of positive terms; they have
+  derivatives of all orders, too. What has none is refused with `NonDifferentiableError`, which
+  names the argument.
 - **Limits are values**: `xlogy(0, 0)`, `entr(0)`, `log_ndtr(-1e10)`, densities beyond their
   support (0, with a derivative of 0), Box and Cox's transform at 0.
 - Results have the dtype of SciPy's ufuncs; functions that are none, and the distributions, compute

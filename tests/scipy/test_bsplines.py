@@ -102,7 +102,7 @@ def test_derivatives():
 GRID = (np.array([0.0, 1.0, 3.0, 3.5, 4.0, 5.5]), np.array([-1.0, 0.0, 0.5, 2.0, 2.5, 3.0]))
 
 
-@pytest.mark.parametrize("method", ["slinear", "cubic", "quintic"])
+@pytest.mark.parametrize("method", ["slinear", "cubic", "quintic", "pchip"])
 def test_grids(method):
     values = rng.standard_normal((6, 6, 2))
     places = rng.uniform([0.1, -0.9], [5.0, 2.9], (2, 3, 2))
@@ -113,11 +113,11 @@ def test_grids(method):
         q = kind(GRID, values[..., 0], method, False, None, **options)
         return p(places), q(places), q(places[0, 0])
 
-    exact = {"solver": scipy.sparse.linalg.spsolve}
+    exact = {} if method == "pchip" else {"solver": scipy.sparse.linalg.spsolve}
     plain = f(scipy.interpolate.RegularGridInterpolator, values, places, **exact)
     same(f(RegularGridInterpolator, values, places), plain, 1e-9)
     same(at.jit(lambda *a: f(RegularGridInterpolator, *a))(values, places), plain, 1e-9)
-    if method == "cubic":
+    if method in ("cubic", "pchip"):
         g = lambda v, p: [RegularGridInterpolator(GRID, v, method)(p)]  # noqa: E731
         derivatives(g, values, places[1], compiled=False)
 
@@ -153,9 +153,14 @@ def test_errors():
         (lambda: BSpline(KNOTS[::-1], y, 2), ValueError, "non-decreasing"),
         (lambda: BSpline(KNOTS, y, -1), ValueError, "negative"),
         (
-            lambda: RegularGridInterpolator(GRID, np.ones((6, 6)), "pchip"),
+            lambda: RegularGridInterpolator(GRID, np.ones((6, 6)), "krogh"),
             ValueError,
-            "'pchip' is not defined",
+            "'krogh' is not defined",
+        ),
+        (
+            lambda: RegularGridInterpolator((KNOTS,), y + 1j, "pchip")([[0.5]]),
+            ValueError,
+            "only works with real values",
         ),
         (
             lambda: RegularGridInterpolator((KNOTS[:3],), y[:3], "cubic")([[0.5]]),

@@ -188,7 +188,7 @@ def test_errors():
         (lambda y: s.PPoly(y, x), ValueError, "2-dimensional"),
         (lambda y: s.PPoly(y[None], x, axis=1), ValueError, "axis"),
         (lambda y: s.PPoly(y[None, :2], x[[0, 2, 1]]), ValueError, "increasing"),
-        (lambda y: s.RegularGridInterpolator((x,), y, "pchip"), ValueError, "not defined"),
+        (lambda y: s.RegularGridInterpolator((x,), y, "akima"), ValueError, "not defined"),
         (lambda y: s.RegularGridInterpolator((x[:3],), y), ValueError, "do not fit"),
         (lambda y: s.RegularGridInterpolator((x * 0,), y), ValueError, "ascending"),
         (lambda y: s.interpn((x,), y, np.ones((2, 2))), ValueError, "dimension 2"),
