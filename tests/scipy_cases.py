@@ -50,6 +50,7 @@ CONVOLUTIONS = [
     ("correlate2d", (real(4, 5), real(2, 4)), {"mode": "same", "fillvalue": 2.0}),
     ("correlate2d", (cplx(4, 5), cplx(2, 4)), {"mode": "same", "boundary": "wrap"}),
     ("correlate2d", (real(2, 3), real(4, 5)), {"mode": "valid"}),
+    ("correlate2d", (cplx(2, 2), cplx(3, 2)), {"mode": "valid"}),
 ]
 
 SPECTRA = [
