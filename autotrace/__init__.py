@@ -9,7 +9,7 @@ from types import ModuleType
 
 from . import checkpoint_policies, debug, extend, flatten_util, lax, numpy, testing, tree
 from .api.compile import jit
-from .api.custom import checkpoint, custom_jvp, custom_vjp
+from .api.custom import SymbolicZero, checkpoint, custom_jvp, custom_vjp
 from .api.differentiate import (
     elementwise_grad,
     grad,
@@ -66,6 +66,7 @@ __all__ = [
     "NanError",
     "NonDifferentiableError",
     "ShapeDtypeStruct",
+    "SymbolicZero",
     "TracerArrayError",
     "checkpoint",
     "checkpoint_name",

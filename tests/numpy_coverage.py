@@ -375,7 +375,8 @@ def _leaves(x: Any) -> list[Any]:
     return [x]
 
 
-def _is_inexact(x: Any) -> bool:
+def is_inexact(x: Any) -> bool:
+    """Whether a value, which may be traced, is of real or complex floating numbers."""
     return (x if isinstance(x, Tracer) else np.asarray(x)).dtype.kind in "fc"
 
 
@@ -389,7 +390,8 @@ def _assert_same(actual: Any, expected: Any, what: str) -> None:
         np.testing.assert_allclose(a, e, rtol=tolerance, atol=tolerance, err_msg=what)
 
 
-def _function(expression: str) -> tuple[Callable, list[str]]:
+def function_of(expression: str) -> tuple[Callable, list[str]]:
+    """The function that an example is, and the names of its arguments."""
     names = [n for n in inputs(0) if re.search(rf"(?<![\w.\"]){n}(?![\w\"=])", expression)]
     bound = re.findall(r"(?:lambda|for) ([^:]*?)(?::| in )", expression)
     inner = {n for part in bound for n in re.findall(r"\w+", part)}
@@ -404,7 +406,7 @@ def run(name: str, expression: str) -> Found:
     Raises:
       AssertionError: when something else comes out than NumPy gives.
     """
-    f, names = _function(expression)
+    f, names = function_of(expression)
     args, others = ([inputs(seed)[n] for n in names] for seed in (0, 1))
     expected = f(*args)
     found = Found()
@@ -432,18 +434,18 @@ def _jitted(jitted: Callable, f: Callable, args: list, expected: Any, name: str)
 
 
 def _differentiated(f: Callable, args: list, expected: Any, name: str) -> str:
-    places = [n for n, a in enumerate(args) if _is_inexact(a)]
+    places = [n for n, a in enumerate(args) if is_inexact(a)]
     floats = tuple(args[n] for n in places)
 
     def of_floats(*values: Any) -> Any:
         given = list(args)
         for n, value in zip(places, values, strict=True):
             given[n] = value
-        return [y for y in _leaves(f(*given)) if _is_inexact(y)]
+        return [y for y in _leaves(f(*given)) if is_inexact(y)]
 
     if not floats:
         return "-"
-    wanted = [e for e in _leaves(expected) if _is_inexact(e)]
+    wanted = [e for e in _leaves(expected) if is_inexact(e)]
     value, pull = at.vjp(of_floats, *floats)
     _assert_same(value, wanted, f"{name} under vjp")
     if not wanted:

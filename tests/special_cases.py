@@ -207,7 +207,7 @@ CONTINUOUS: dict[str, tuple] = {
     "halfnorm": (), "halfcauchy": (), "lognorm": (0.7,), "weibull_min": (1.6,), "rayleigh": (),
     "lomax": (1.7,), "pareto": (2.6,), "invgauss": (0.8,), "uniform": (), "beta": (2.2, 1.4),
     "powerlaw": (1.8,), "loguniform": (0.4, 3.1), "triang": (0.3,), "wrapcauchy": (0.4,),
-    "truncnorm": (-0.7, 1.9),
+    "truncnorm": (-0.7, 1.9), "nct": (3.4, 0.7),
 }  # fmt: skip
 #: The same for the discrete ones.
 DISCRETE: dict[str, tuple] = {
@@ -215,7 +215,8 @@ DISCRETE: dict[str, tuple] = {
     "poisson": (2.3,), "betabinom": (7.0, 1.3, 2.1), "hypergeom": (20.0, 7.0, 12.0),
     "zipf": (2.3,), "randint": (2.0, 9.0), "logser": (0.6,),
 }  # fmt: skip
-METHODS = ("cdf", "sf", "ppf", "mean", "var", "entropy")
+#: How many of the first shapes are counts themselves, which are not differentiated.
+WHOLE = {"binom": 1, "betabinom": 1, "nbinom": 1, "hypergeom": 3, "randint": 2}
 
 
 # --- the page ------------------------------------------------------------------------------------
@@ -293,9 +294,9 @@ at.grad(special.kv)(0.5, 1.0)                       # in the order
   computes them: such functions fuse with what is around them. A *host step* calls SciPy from the
   compiled program.
 - **Derivatives** are in closed form. Those of the incomplete gamma and beta functions in their
-  parameters, of `kv` in its order and of `vonmises.cdf` in `kappa`, are integrals, computed to some
-  1e-12 by Gauss and Legendre's rule, those of `iv` in its order a series of positive terms; they
-  have derivatives of all orders, too. What has none is refused with `NonDifferentiableError`, which
+  parameters, of `kv` in its order, of `vonmises.cdf` in `kappa` and of `nct` are integrals,
+  computed to some 1e-12, those of `iv` in its order a series of positive terms; they have
+  derivatives of all orders, too. What has none is refused with `NonDifferentiableError`, which
   names the argument.
 - **Limits are values**: `xlogy(0, 0)`, `entr(0)`, `log_ndtr(-1e10)`, densities beyond their
   support (0, with a derivative of 0), Box and Cox's transform at 0.

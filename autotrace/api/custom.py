@@ -6,6 +6,8 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, cast, overload
 
+import numpy as np
+
 from ..core import tree
 from ..core.avals import ShapedArray, float0, tangent_aval, zeros_of
 from ..core.errors import located
@@ -154,6 +156,24 @@ def _rule_missing(kind: str, fun: Callable, method: str) -> AttributeError:
     )
 
 
+class SymbolicZero:
+    """A tangent that is known to be zero, in rules that ask for these: see ``custom_jvp.defjvp``.
+
+    It is no array, and no operation takes it; a rule may return one for an output.
+
+    Attributes:
+      shape, dtype: those of the tangent.
+    """
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: Sequence[int], dtype: Any):
+        self.shape, self.dtype = tuple(shape), np.dtype(dtype)
+
+    def __repr__(self) -> str:
+        return f"SymbolicZero({self.shape}, {self.dtype.name})"
+
+
 class custom_jvp(_CustomRule[P, R]):  # noqa: N801  JAX's name
     """A function whose derivative is given by a rule, in forward and in reverse mode.
 
@@ -183,6 +203,7 @@ class custom_jvp(_CustomRule[P, R]):  # noqa: N801  JAX's name
     def __init__(self, fun: Callable[P, R], nondiff_argnums: int | Sequence[int] = ()):
         super().__init__(fun, nondiff_argnums)
         self._jvp: Callable | None = None
+        self._symbolic_zeros = False
 
     def defjvp(self, jvp: F, symbolic_zeros: bool = False) -> F:
         """Set the rule.
@@ -190,14 +211,30 @@ class custom_jvp(_CustomRule[P, R]):  # noqa: N801  JAX's name
         Args:
           jvp: ``(*nondiff args, primals, tangents) -> (primals_out, tangents_out)`` with tuples
             of primals and tangents.
-          symbolic_zeros: not supported yet; must be false.
+          symbolic_zeros: whether tangents that are known to be zero, those of arguments with
+            respect to which nothing is differentiated, come as ``autotrace.SymbolicZero`` in
+            place of arrays of zeros, so that the rule can leave out what it would multiply them
+            with. Tangents of integers and booleans are such ones then. The rule may return some.
 
         Returns:
           ``jvp``, so that this works as a decorator.
+
+        >>> import numpy as np
+        >>> import autotrace as at
+        >>> @at.custom_jvp
+        ... def scaled(x, rate):
+        ...     return x * np.exp(rate)
+        >>> def rule(primals, tangents):
+        ...     (x, rate), (t, t_rate) = primals, tangents
+        ...     out = scaled(x, rate)
+        ...     known = isinstance(t_rate, at.SymbolicZero)
+        ...     return out, t * np.exp(rate) + (0.0 if known else t_rate * out)
+        >>> _ = scaled.defjvp(rule, symbolic_zeros=True)
+        >>> at.grad(scaled)(2.0, 0.0)
+        np.float64(1.0)
         """
         check_callable(jvp, "defjvp")
-        if symbolic_zeros:
-            raise NotImplementedError("defjvp: symbolic_zeros=True is not supported yet")
+        self._symbolic_zeros = bool(symbolic_zeros)
         self._jvp = jvp
         return jvp
 
@@ -222,7 +259,7 @@ class custom_jvp(_CustomRule[P, R]):  # noqa: N801  JAX's name
                 return out, tree.map(lambda x: zeros_of(tangent_aval(get_aval(x))), out)
             return out, functools.reduce(lambda a, b: tree.map(lambda x, y: x + y, a, b), shares)
 
-        self._jvp = jvp
+        self._jvp, self._symbolic_zeros = jvp, False
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if self._jvp is None:
@@ -232,17 +269,15 @@ class custom_jvp(_CustomRule[P, R]):  # noqa: N801  JAX's name
         leaves, in_tree = flatten_arrays(dynamic, f"{what}: argument ")
         leaves = [as_numpy(x) for x in leaves]
         flat = FlatFunction(self._of(complete), in_tree)
-        rule = self._jvp
+        rule, symbolic = self._jvp, self._symbolic_zeros
 
         def flat_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple:
-            given = [
-                float0_zeros(get_aval(p).shape) if tangent_aval(get_aval(p)).dtype == float0 else t
-                for p, t in zip(primals, tangents, strict=True)
-            ]
+            avals = [tangent_aval(get_aval(p)) for p in primals]
+            given = [_given(t, a, symbolic) for t, a in zip(tangents, avals, strict=True)]
             pair = rule(
                 *fixed,
                 tuple(tree.unflatten(in_tree, [copied(x) for x in primals])),
-                tuple(tree.unflatten(in_tree, [copied(x) for x in given])),
+                tuple(tree.unflatten(in_tree, given)),
             )
             if not isinstance(pair, tuple | list) or len(pair) != 2:
                 raise TypeError(
@@ -265,14 +300,27 @@ class custom_jvp(_CustomRule[P, R]):  # noqa: N801  JAX's name
             what_made = f"{what}: the rule gave a tangent"
             return outs, [_fit(t, a, what_made) for t, a in zip(made, avals, strict=True)]
 
-        jvp = _Rule(flat_jvp, fixed, rule, in_tree)
+        jvp = _Rule(flat_jvp, fixed, rule, symbolic, in_tree)
         outs = custom_jvp_call_p.bind(*leaves, call=flat, jvp=jvp, name=name_of(self.fun))
         return tree.unflatten(flat.out_tree, outs)
+
+
+def _given(tangent: Any, aval: ShapedArray, symbolic: bool) -> Any:
+    """A tangent as a rule takes it."""
+    if tangent is not None and aval.dtype != float0:
+        return copied(tangent)
+    if symbolic:
+        return SymbolicZero(aval.shape, aval.dtype)
+    return float0_zeros(aval.shape) if aval.dtype == float0 else zeros_of(aval)
 
 
 def _fit(made: Any, aval: ShapedArray, what: str) -> Any:
     """A tangent or cotangent that a rule made, checked; None where there can be none."""
     if aval.dtype == float0:
+        return None
+    if isinstance(made, SymbolicZero):
+        if made.shape != aval.shape:
+            raise TypeError(located(f"{what} of {made} for a value of {aval}"))
         return None
     got = get_aval(as_array(made, what))
     if got.shape != aval.shape:

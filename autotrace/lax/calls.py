@@ -25,7 +25,7 @@ from ..transforms.derived import (
     transposed_pending,
 )
 from ..transforms.evaluate import eval_jaxpr
-from ..transforms.jvp import instantiate_all, jvp_flat
+from ..transforms.jvp import jvp_flat
 from ..transforms.pending import Pending, settled, unsettled
 from ..transforms.ruled import stage_ruled
 from ..transforms.simplify import Inline, View
@@ -245,7 +245,7 @@ def _custom_jvp_jvp(
     if not any(present(tangents)):
         outs = custom_jvp_call_p.bind(*primals, call=call, jvp=jvp, name=name)
         return outs, [None] * len(outs)
-    return jvp(primals, instantiate_all(tangents, primals))
+    return jvp(primals, tangents)
 
 
 @custom_jvp_call_p.def_batch
@@ -254,15 +254,21 @@ def _custom_jvp_batch(
 ) -> tuple:
     count = len(args)
 
-    def both(*values: Any) -> list[Any]:
-        outs, tangents = jvp(values[:count], values[count:])
-        return [*outs, *tangents]
-
-    run_both = _batched_function(both, axis, [*dims, *dims])
-
     def batched_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple:
-        made = run_both(*primals, *tangents)
-        return made[: len(made) // 2], made[len(made) // 2 :]
+        given, found = present(tangents), ()  # which tangents there are, and which come out
+
+        def both(*values: Any) -> list[Any]:
+            nonlocal found
+            rest = iter(values[count:])
+            outs, made = jvp(values[:count], [next(rest) if g else None for g in given])
+            found = present(made)
+            return [*outs, *(t for t in made if t is not None)]
+
+        of_tangents = [d for d, g in zip(dims, given, strict=True) if g]
+        run_both = _batched_function(both, axis, [*dims, *of_tangents])
+        made = run_both(*primals, *(t for t in tangents if t is not None))
+        rest = iter(made[len(found) :])
+        return made[: len(found)], [next(rest) if f else None for f in found]
 
     batched_call = _batched_function(lambda *xs: _run(call, xs), axis, dims)
     outs = custom_jvp_call_p.bind(*args, call=batched_call, jvp=batched_jvp, name=name)

@@ -407,7 +407,10 @@ def _vector_norm(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> A
     if isinstance(order, str):
         raise ValueError(located(f"Invalid norm order '{order}' for vectors"))
     total = reductions.sum(ufuncs.power(size, order), axes, keepdims=keepdims)
-    return ufuncs.power(total, np.reciprocal(order, dtype=total.dtype))
+    inverse = np.reciprocal(order, dtype=total.dtype)
+    if order < 1:  # 0 to such a power is infinite, or its slope is
+        return ufuncs.power(total, inverse)
+    return reductions.root(total, lambda x: ufuncs.power(x, inverse))
 
 
 def _of_singular_values(order: Any) -> Callable[..., Any] | None:

@@ -387,10 +387,10 @@ def var(
     return variance_over(a, axis, dtype, ddof_of(ddof, correction), keepdims, where, mean)
 
 
-def root(x: Any) -> Any:
-    """The square root, with derivative 0 at 0."""
+def root(x: Any, function: Callable = elementary.sqrt) -> Any:
+    """The square root, or another one, with derivative 0 at 0."""
     zero = arith.eq(x, structural.zeros_like(x))
-    safe = elementary.sqrt(arith.select(zero, structural.full_like(x, 1), x))
+    safe = function(arith.select(zero, structural.full_like(x, 1), x))
     return arith.select(zero, structural.zeros_like(x), safe)
 
 

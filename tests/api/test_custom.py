@@ -227,12 +227,82 @@ def test_missing_rules():
         at.custom_jvp(sq)(1.0)
     with pytest.raises(AttributeError, match=r"give it one with sq\.defvjp"):
         at.custom_vjp(sq)(1.0)
-    with pytest.raises(NotImplementedError, match="symbolic_zeros"):
-        at.custom_jvp(sq).defjvp(sq, symbolic_zeros=True)
 
 
 def sq(x):
     return x * x
+
+
+def test_symbolic_zeros():
+    seen = []
+
+    @at.custom_jvp
+    def f(x, y, n):
+        return x**n * y, y
+
+    def rule(primals, tangents):
+        (x, y, n), (dx, dy, dn) = primals, tangents
+        seen.append([isinstance(t, at.SymbolicZero) for t in tangents])
+        assert isinstance(dn, at.SymbolicZero) and dn.dtype == at.float0
+        zero = lambda t: isinstance(t, at.SymbolicZero)  # noqa: E731
+        assert not zero(dx) or (dx.shape == x.shape and dx.dtype == x.dtype)
+        shares = [s * t for s, t in ((n * x ** (n - 1) * y, dx), (x**n, dy)) if not zero(t)]
+        return f(x, y, n), (sum(shares), at.SymbolicZero(np.shape(y), y.dtype) if zero(dy) else dy)
+
+    f.defjvp(rule, symbolic_zeros=True)
+    x, y = np.array([1.0, 2.0]), np.array([3.0, 0.5])
+
+    def total(x, y):
+        first, second = f(x, y, 3)
+        return np.sum(first * second)
+
+    wanted = 3 * x**2 * y**2, 2 * x**3 * y
+    for which, pattern in ((0, [False, True, True]), (1, [True, False, True])):
+        for gradient in (
+            at.grad(total, which),
+            at.jit(at.grad(total, which)),
+            at.grad(at.jit(total), which),
+            lambda *xs, w=which: at.jit(at.vmap(at.grad(total, w)))(*[v[:, None] for v in xs])[
+                :, 0
+            ],
+            lambda *xs, w=which: at.grad(lambda *v: np.sum(at.vmap(total)(*v)), w)(
+                *[v[:, None] for v in xs]
+            )[:, 0],
+            lambda *xs, w=which: at.jacfwd(total, w)(*xs),
+        ):
+            seen.clear()
+            np.testing.assert_allclose(gradient(x, y), wanted[which])
+            assert seen and all(s == pattern for s in seen)
+    np.testing.assert_allclose(at.grad(total, (0, 1))(x, y), wanted)
+    at.testing.check_grads(lambda x, y: f(x, y, 3), (x, y), order=2)
+    _, tangents = at.jvp(lambda x: f(x, y, 3), (x,), (np.ones(2),))
+    np.testing.assert_array_equal(tangents[1], np.zeros(2))  # an array for the caller
+    assert repr(at.SymbolicZero((2,), float)) == "SymbolicZero((2,), float64)"
+
+
+def test_symbolic_zeros_through_a_scan():
+    @at.custom_jvp
+    def scaled(x, rate):
+        return x * rate
+
+    def rule(primals, tangents):
+        (x, rate), (t, t_rate) = primals, tangents
+        assert isinstance(t_rate, at.SymbolicZero)
+        return scaled(x, rate), t * rate
+
+    scaled.defjvp(rule, symbolic_zeros=True)
+
+    def last(x):
+        return at.lax.scan(lambda c, r: (scaled(c, r), None), x, np.array([2.0, 3.0]))[0]
+
+    assert at.grad(last)(1.0) == at.jit(at.grad(last))(1.0) == 6.0
+
+
+def test_symbolic_zeros_of_a_wrong_shape():
+    f = at.custom_jvp(sq)
+    f.defjvp(lambda p, t: (sq(*p), at.SymbolicZero((3,), float)), symbolic_zeros=True)
+    with pytest.raises(TypeError, match=r"gave a tangent of SymbolicZero\(\(3,\), float64\)"):
+        at.grad(f)(1.0)
 
 
 def test_methods():

@@ -282,6 +282,13 @@ def test_gradients_where_values_coincide():
     assert not np.isfinite(vectors).all()
 
 
+@pytest.mark.parametrize("order", [2, 3, 1.5])
+def test_gradients_of_vector_norms_at_their_kink(order):
+    x = np.array([[0.0, 0.0], [3.0, 0.0]])
+    slope = at.grad(lambda x: np.sum(linalg.norm(x, order, axis=1)))(x)
+    np.testing.assert_allclose(slope, [[0, 0], [1, 0]], rtol=1e-14)
+
+
 def test_assignment_to_results():
     def f(a):
         q, r = linalg.qr(a)

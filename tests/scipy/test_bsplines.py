@@ -36,6 +36,45 @@ def test_splines_through_points(k):
         same(f(KNOTS, y, PLACES), plain, 1e-10)
 
 
+ENDS = [
+    (3, "natural"),
+    (3, "clamped"),
+    (3, ([(2, [0.5, 1.0])], "clamped")),
+    (3, (None, [(1, [0.0, 0.3]), (2, [1.0, 1.0])])),
+    (5, ([(1, [0.0, 1.0]), (2, [0.0, 1.0])], [(3, [2.0, 3.0]), (1, [2.0, 3.0])])),
+    (2, ([(1, [0.0, 1.0])], None)),
+    *[(k, "periodic") for k in (1, 2, 3, 4, 5)],
+]
+
+
+@pytest.mark.parametrize(("k", "bc_type"), ENDS, ids=str)
+@pytest.mark.parametrize("size", [5, 17])
+def test_conditions_at_the_ends(k, bc_type, size):
+    x = np.linspace(0.0, 2.0, size) ** 1.2
+    y = np.stack([np.cos(3 * x), np.sin(2 * x)])
+    y[:, -1] = y[:, 0]
+    places = np.linspace(-0.2, 2.5, 9)
+
+    def everything(make, x, y):
+        p = make(x, y, k, bc_type=bc_type, axis=1)
+        return p(places), p(places, 1), p.integrate(0.2, 1.7)
+
+    plain = everything(scipy.interpolate.make_interp_spline, x, y)
+    same(everything(make_interp_spline, x, y), plain, 1e-10)
+    if size == 17 and bc_type in ("natural", "periodic") and k == 3:
+        f = at.jit(lambda x, y: make_interp_spline(x, y, k, bc_type=bc_type, axis=1)(places))
+        same(f(x, y), plain[0], 1e-10)
+
+
+def test_derivatives_in_conditions_at_the_ends():
+    y, places = rng.standard_normal(7), np.array([0.3, 2.2])
+
+    def f(x, y, slope):
+        return [make_interp_spline(x, y, bc_type=([(1, slope)], "natural"))(places)]
+
+    derivatives(f, KNOTS, y, np.float64(0.3), compiled=False)
+
+
 def test_what_is_beyond_the_ends():
     made = make_interp_spline(KNOTS, rng.standard_normal((7, 2)))
     for extrapolate in (True, False, "periodic"):
@@ -61,7 +100,7 @@ def test_derivatives():
 GRID = (np.array([0.0, 1.0, 3.0, 3.5, 4.0, 5.5]), np.array([-1.0, 0.0, 0.5, 2.0, 2.5, 3.0]))
 
 
-@pytest.mark.parametrize("method", ["slinear", "cubic", "quintic"])
+@pytest.mark.parametrize("method", ["slinear", "cubic", "quintic", "pchip"])
 def test_grids(method):
     values = rng.standard_normal((6, 6, 2))
     places = rng.uniform([0.1, -0.9], [5.0, 2.9], (2, 3, 2))
@@ -72,11 +111,12 @@ def test_grids(method):
         q = kind(GRID, values[..., 0], method, False, None, **options)
         return p(places), q(places), q(places[0, 0])
 
-    exact = {"solver": scipy.sparse.linalg.spsolve}
+    exact = {} if method == "pchip" else {"solver": scipy.sparse.linalg.spsolve}
     plain = f(scipy.interpolate.RegularGridInterpolator, values, places, **exact)
     same(f(RegularGridInterpolator, values, places), plain, 1e-9)
-    same(at.jit(lambda *a: f(RegularGridInterpolator, *a))(values, places), plain, 1e-9)
-    if method == "cubic":
+    compiled = at.jit(lambda *a: f(RegularGridInterpolator, *a)[: 1 if method == "pchip" else 3])
+    same(compiled(values, places), plain[: 1 if method == "pchip" else 3], 1e-9)
+    if method in ("cubic", "pchip"):
         g = lambda v, p: [RegularGridInterpolator(GRID, v, method)(p)]  # noqa: E731
         derivatives(g, values, places[1], compiled=False)
 
@@ -84,7 +124,27 @@ def test_grids(method):
 def test_errors():
     y = np.ones(7)
     for f, error, message in (
-        (lambda: make_interp_spline(KNOTS, y, bc_type="natural"), NotImplementedError, "natural"),
+        (
+            lambda: make_interp_spline(KNOTS, y, t=KNOTS, bc_type="periodic"),
+            NotImplementedError,
+            "leave `t` out",
+        ),
+        (
+            lambda: make_interp_spline(KNOTS, KNOTS, bc_type="periodic"),
+            ValueError,
+            "First and last",
+        ),
+        (lambda: make_interp_spline(KNOTS, y, bc_type="loose"), ValueError, "Unknown"),
+        (lambda: make_interp_spline(KNOTS, y, bc_type=3), ValueError, "Unknown"),
+        (lambda: make_interp_spline(KNOTS, y, 1, bc_type="natural"), ValueError, "Too much"),
+        (
+            lambda: make_interp_spline(KNOTS, y, 2, bc_type="natural"),
+            ValueError,
+            "k - 1 conditions",
+        ),
+        (lambda: make_interp_spline(KNOTS, y, bc_type=([1], None)), ValueError, "pairs"),
+        (lambda: make_interp_spline(KNOTS, y, bc_type=([(4, 0.0)], None)), ValueError, "order 4"),
+        (lambda: make_interp_spline(KNOTS, y, bc_type=([(1, [0.0])], None)), ValueError, "shape"),
         (lambda: make_interp_spline(KNOTS[:3], y[:3]), ValueError, "at least 4 points"),
         (lambda: make_interp_spline(KNOTS, y, t=KNOTS), ValueError, "need 11"),
         (lambda: BSpline(KNOTS, y, 4), ValueError, "at least 10 knots"),
@@ -92,9 +152,14 @@ def test_errors():
         (lambda: BSpline(KNOTS[::-1], y, 2), ValueError, "non-decreasing"),
         (lambda: BSpline(KNOTS, y, -1), ValueError, "negative"),
         (
-            lambda: RegularGridInterpolator(GRID, np.ones((6, 6)), "pchip"),
+            lambda: RegularGridInterpolator(GRID, np.ones((6, 6)), "krogh"),
             ValueError,
-            "'pchip' is not defined",
+            "'krogh' is not defined",
+        ),
+        (
+            lambda: RegularGridInterpolator((KNOTS,), y + 1j, "pchip")([[0.5]]),
+            ValueError,
+            "only works with real values",
         ),
         (
             lambda: RegularGridInterpolator((KNOTS[:3],), y[:3], "cubic")([[0.5]]),

@@ -6,25 +6,13 @@ import numpy as np
 import pytest
 import scipy.cluster.vq
 from numpy_checks import same
+from scipy_cases import VQ, real
 from scipy_checks import TOLERANCE, case_ids, check
 
 import autotrace as at
 
-rng = np.random.default_rng(0)
 
-
-def real(*shape):
-    return rng.standard_normal(shape)
-
-
-CASES = [
-    ("vq", (real(7, 3), real(4, 3)), {}),
-    ("vq", (real(7), real(4)), {"check_finite": False}),
-    ("whiten", (real(5, 3),), {}),
-]
-
-
-@pytest.mark.parametrize(("name", "args", "options"), CASES, ids=case_ids)
+@pytest.mark.parametrize(("name", "args", "options"), VQ, ids=case_ids)
 def test_values_and_derivatives(name, args, options):
     check(getattr(scipy.cluster.vq, name), getattr(at.scipy.cluster.vq, name), args, options)
 

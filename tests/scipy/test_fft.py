@@ -8,50 +8,10 @@ import numpy as np
 import pytest
 import scipy.fft
 from numpy_checks import agrees, derives, same
+from scipy_cases import FFT, real
+from scipy_checks import case_ids
 
 import autotrace as at
-
-rng = np.random.default_rng(0)
-
-
-def real(*shape):
-    return rng.standard_normal(shape)
-
-
-def cplx(*shape):
-    return real(*shape) + 1j * real(*shape)
-
-
-def case_ids(part):
-    return part if type(part) is str else ""
-
-
-CASES = [
-    ("fft", cplx(3, 5), {"n": 4, "norm": "ortho"}),
-    ("ifft", real(5), {"workers": 1}),
-    ("rfft", real(2, 5), {"axis": 0}),
-    ("irfft", cplx(3), {"n": 5, "overwrite_x": False}),
-    ("hfft", cplx(4), {"norm": "forward"}),
-    ("ihfft", real(5), {"norm": "ortho"}),
-    ("fft2", cplx(3, 4), {}),
-    ("ifft2", real(3, 4), {"s": (2, 4)}),
-    ("rfft2", real(3, 4), {}),
-    ("irfft2", cplx(3, 4), {"norm": "ortho"}),
-    ("hfft2", cplx(3, 4), {"norm": "forward"}),
-    ("ihfft2", real(3, 4), {}),
-    ("fftn", cplx(2, 3, 2), {"axes": 1}),
-    ("ifftn", cplx(2, 3), {"s": 4}),
-    ("rfftn", real(2, 3, 4), {"s": (3, 3)}),
-    ("irfftn", cplx(2, 3), {}),
-    ("hfftn", real(2, 3), {"norm": "ortho"}),
-    ("ihfftn", real(3, 5), {"axes": (1, 0)}),
-    ("dctn", real(3, 4), {"type": 2, "axes": (0,), "norm": "ortho"}),
-    ("idctn", real(3, 4), {"type": 3}),
-    ("dstn", real(3, 4), {"type": 2, "s": (4, 2)}),
-    ("idstn", cplx(3, 4), {"type": 1, "norm": "forward"}),
-    ("fftshift", real(5), {}),
-    ("ifftshift", real(5), {}),
-]
 
 
 def check(name, x, arguments):
@@ -68,11 +28,9 @@ def check(name, x, arguments):
     same(at.jit(f)(single), plain(single, **arguments), 1e-14)
 
 
-@pytest.mark.parametrize(
-    ("name", "x", "arguments"), CASES, ids=lambda c: c if type(c) is str else ""
-)
-def test_values_and_derivatives(name, x, arguments):
-    check(name, x, arguments)
+@pytest.mark.parametrize(("name", "args", "options"), FFT, ids=case_ids)
+def test_values_and_derivatives(name, args, options):
+    check(name, *args, options)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])

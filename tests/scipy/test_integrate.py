@@ -6,36 +6,13 @@ import numpy as np
 import pytest
 import scipy.integrate
 from numpy_checks import same
+from scipy_cases import INTEGRATE, PLACES, real
 from scipy_checks import TOLERANCE, case_ids, check
 
 import autotrace as at
 
-rng = np.random.default_rng(0)
-PLACES = np.array([0.0, 0.3, 1.1, 1.5, 2.6, 2.9])
 
-
-def real(*shape):
-    return rng.standard_normal(shape)
-
-
-CASES = [
-    ("trapezoid", (real(2, 6),), {"dx": 0.5}),
-    ("trapezoid", (real(2, 6), PLACES), {}),
-    ("trapezoid", (real(6, 2), real(6, 2)), {"axis": 0}),
-    ("cumulative_trapezoid", (real(6),), {"initial": 0}),
-    ("cumulative_trapezoid", (real(6, 2), PLACES), {"axis": 0}),
-    ("cumulative_trapezoid", (real(2, 6), real(2, 6)), {"initial": 0}),
-    ("simpson", (real(2, 5),), {"dx": 0.5}),
-    ("simpson", (real(2, 6),), {"dx": 0.5}),
-    ("simpson", (real(2, 2),), {"dx": 0.5}),
-    ("simpson", (real(6, 2), PLACES), {"axis": 0}),
-    ("simpson", (real(5), PLACES[:5]), {}),
-    ("simpson", (real(2, 4), np.stack([PLACES[:4], PLACES[2:] ** 2])), {}),
-    ("simpson", (real(4) + 1j * real(4),), {}),
-]
-
-
-@pytest.mark.parametrize(("name", "args", "options"), CASES, ids=case_ids)
+@pytest.mark.parametrize(("name", "args", "options"), INTEGRATE, ids=case_ids)
 def test_values_and_derivatives(name, args, options):
     check(getattr(scipy.integrate, name), getattr(at.scipy.integrate, name), args, options)
 

@@ -8,55 +8,15 @@ import numpy as np
 import pytest
 import scipy.ndimage
 from numpy_checks import same
+from scipy_cases import NDIMAGE, real, rng
 from scipy_checks import TOLERANCE, case_ids, check
 
 import autotrace as at
 
-rng = np.random.default_rng(0)
 MODES = "reflect grid-mirror mirror nearest wrap grid-wrap constant grid-constant".split()
 
 
-def real(*shape):
-    return rng.standard_normal(shape)
-
-
-def cplx(*shape):
-    return real(*shape) + 1j * real(*shape)
-
-
-CASES = [
-    ("correlate1d", (real(4, 5), real(3)), {"axis": 0}),
-    ("correlate1d", (real(5), real(4)), {"mode": "wrap", "origin": 1}),
-    ("correlate1d", (cplx(5), cplx(2)), {"mode": "mirror"}),
-    ("convolve1d", (real(5), real(4)), {"mode": "constant", "cval": 2.0, "origin": -2}),
-    ("convolve1d", (real(5), cplx(3)), {"mode": "nearest"}),
-    ("convolve", (real(4, 5), real(3, 2)), {"origin": (1, 0)}),
-    ("convolve", (real(4, 5, 2), real(3, 2)), {"axes": (1, 0), "mode": "mirror"}),
-    ("correlate", (real(4, 5), real(2, 4)), {"mode": "constant", "cval": 1.0}),
-    ("correlate", (cplx(3, 4), cplx(2, 2)), {}),
-    ("uniform_filter1d", (real(6),), {"size": 3, "origin": 1}),
-    ("uniform_filter", (real(4, 5),), {"size": (2, 1), "mode": ["wrap", "mirror"]}),
-    ("gaussian_filter1d", (real(6, 2),), {"sigma": 0.8, "axis": 0, "order": 2}),
-    ("gaussian_filter", (real(4, 5),), {"sigma": (0.5, 0.0), "order": (1, 0)}),
-    ("gaussian_filter", (real(4, 5),), {"sigma": 0.7, "axes": (1,), "radius": 2}),
-    ("sobel", (real(4, 5),), {"axis": 0, "mode": ["wrap", "nearest"]}),
-    ("prewitt", (real(4, 5),), {}),
-    ("laplace", (real(4, 5),), {"mode": "mirror"}),
-    ("spline_filter1d", (real(3, 7),), {"order": 5}),
-    ("spline_filter1d", (real(6, 2),), {"order": 2, "axis": 0, "mode": "grid-wrap"}),
-    ("spline_filter", (real(5, 6),), {"order": 3}),
-    ("map_coordinates", (real(4, 5), rng.uniform(0.1, 2.9, (2, 3))), {}),
-    ("map_coordinates", (real(4, 5), rng.uniform(0.1, 2.9, (2, 2, 2))), {"order": 1}),
-    ("map_coordinates", (real(6), rng.uniform(-9.2, 9.2, (1, 7))), {"order": 2, "mode": "mirror"}),
-    (
-        "map_coordinates",
-        (cplx(6), rng.uniform(-3, 9, (1, 7))),
-        {"order": 3, "mode": "constant", "cval": 2.0, "prefilter": False},
-    ),
-]
-
-
-@pytest.mark.parametrize(("name", "args", "options"), CASES, ids=case_ids)
+@pytest.mark.parametrize(("name", "args", "options"), NDIMAGE, ids=case_ids)
 def test_values_and_derivatives(name, args, options):
     plain, ours = getattr(scipy.ndimage, name), getattr(at.scipy.ndimage, name)
     check(plain, ours, args, options, single="spline" not in name)

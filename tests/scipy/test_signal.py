@@ -8,95 +8,13 @@ import numpy as np
 import pytest
 import scipy.signal
 from numpy_checks import same
+from scipy_cases import SIGNAL, real, rng
 from scipy_checks import TOLERANCE, case_ids, check, derivatives
 
 import autotrace as at
 
-rng = np.random.default_rng(0)
 
-
-def real(*shape):
-    return rng.standard_normal(shape)
-
-
-def cplx(*shape):
-    return real(*shape) + 1j * real(*shape)
-
-
-CONVOLUTIONS = [
-    ("convolve", (real(6), real(3)), {}),
-    ("convolve", (real(3), real(5)), {"mode": "same"}),
-    ("convolve", (real(4, 5), real(2, 3)), {"mode": "valid"}),
-    ("convolve", (cplx(5), cplx(2)), {"mode": "same"}),
-    ("convolve", (real(9), real(4)), {"method": "fft", "mode": "same"}),
-    ("correlate", (real(6), real(3)), {}),
-    ("correlate", (real(5), real(4)), {"mode": "same", "method": "direct"}),
-    ("correlate", (cplx(3, 4), cplx(2, 2)), {"mode": "valid", "method": "direct"}),
-    ("fftconvolve", (real(5, 4), real(3, 4)), {"axes": 0, "mode": "same"}),
-    ("fftconvolve", (cplx(6), cplx(3)), {"mode": "valid"}),
-    ("fftconvolve", (real(5, 1), real(2, 3)), {"axes": [0]}),
-    ("oaconvolve", (real(9), real(3)), {}),
-    ("convolve2d", (real(4, 5), real(3, 2)), {}),
-    ("convolve2d", (real(4, 5), real(3, 2)), {"mode": "same", "boundary": "symm"}),
-    ("convolve2d", (real(2, 3), real(4, 5)), {"mode": "valid"}),
-    ("convolve2d", (real(4, 5), real(3, 2)), {"boundary": "wrap"}),
-    ("correlate2d", (real(4, 5), real(2, 4)), {"mode": "same", "fillvalue": 2.0}),
-    ("correlate2d", (cplx(4, 5), cplx(2, 4)), {"mode": "same", "boundary": "wrap"}),
-    ("correlate2d", (real(2, 3), real(4, 5)), {"mode": "valid"}),
-]
-
-SPECTRA = [
-    ("detrend", (real(7),), {}),
-    ("detrend", (real(7, 2),), {"axis": 0, "bp": [3, 4]}),
-    ("detrend", (cplx(2, 5),), {"type": "constant"}),
-    ("stft", (real(20),), {"nperseg": 8}),
-    ("stft", (real(21, 2),), {"nperseg": 6, "axis": 0, "noverlap": 2, "boundary": "odd"}),
-    ("stft", (real(2, 20),), {"nperseg": 5, "boundary": "even", "detrend": "linear"}),
-    ("stft", (real(20),), {"nperseg": 8, "boundary": None, "padded": False, "nfft": 9}),
-    (
-        "stft",
-        (cplx(15),),
-        {
-            "nperseg": 4,
-            "return_onesided": False,
-            "boundary": "constant",
-            "scaling": "psd",
-            "fs": 2.0,
-        },
-    ),
-    ("istft", (cplx(5, 6),), {}),
-    ("istft", (cplx(5, 6),), {"nperseg": 9, "boundary": False, "scaling": "psd", "fs": 3.0}),
-    ("istft", (cplx(2, 6, 4),), {"input_onesided": False, "time_axis": 1, "freq_axis": 2}),
-    ("welch", (real(40),), {"nperseg": 8, "fs": 10.0}),
-    ("welch", (real(30, 2),), {"nperseg": 7, "axis": 0, "scaling": "spectrum", "detrend": False}),
-    ("welch", (real(40),), {"nperseg": 8, "average": "median", "window": ("gaussian", 2.0)}),
-    ("welch", (cplx(20),), {"nperseg": 6, "return_onesided": False}),
-    ("csd", (real(20), real(24)), {"nperseg": 8}),
-    ("csd", (real(2, 20), real(20)), {"nperseg": 5, "average": "median", "detrend": "linear"}),
-    ("periodogram", (real(12),), {"nfft": 16}),
-    ("periodogram", (real(12),), {"nfft": 8, "window": "hann", "scaling": "spectrum"}),
-    ("hilbert", (real(7),), {}),
-    ("hilbert", (real(6, 2),), {"axis": 0, "N": 8}),
-]
-
-FILTERS = [
-    ("lfilter", (real(3), np.array([1.5, 0.4, -0.2]), real(6)), {}),
-    ("lfilter", (real(2), np.array([1.0, 0.4, -0.2, 0.1]), real(2, 5)), {}),
-    ("lfilter", (np.array([2.0]), np.array([4.0]), real(4, 2)), {"axis": 0}),
-    ("savgol_filter", (real(9),), {"window_length": 5, "polyorder": 2}),
-    ("savgol_filter", (real(8, 2),), {"window_length": 4, "polyorder": 2, "axis": 0, "deriv": 1}),
-    ("savgol_filter", (real(8),), {"window_length": 5, "polyorder": 3, "mode": "mirror"}),
-    (
-        "savgol_filter",
-        (real(8),),
-        {"window_length": 3, "polyorder": 1, "mode": "constant", "cval": 2.0, "delta": 0.5},
-    ),
-]
-
-
-@pytest.mark.parametrize(
-    ("name", "args", "options"), [*CONVOLUTIONS, *SPECTRA, *FILTERS], ids=case_ids
-)
+@pytest.mark.parametrize(("name", "args", "options"), SIGNAL, ids=case_ids)
 @pytest.mark.filterwarnings("ignore:Input data is complex")
 @pytest.mark.filterwarnings("ignore:NOLA condition")
 def test_values_and_derivatives(name, args, options):

@@ -170,6 +170,10 @@ LIMITS = [
     ("betaln", (1e10, 2.0), None, None),
     ("betaln", (1e-10, 1e10), None, None),
     ("betaln", (3e5, 2e5), None, None),
+    ("gammaincinv", (2.0, 0.0), 0.0, (0.0, None)),
+    ("betaincinv", (2.0, 3.0, 1.0), 1.0, (0.0, 0.0, None)),
+    ("stdtr", (3.0, 0.0), 0.5, (0.0, 0.36755259694786135)),
+    ("voigt_profile", (0.5, 0.0, 1.0), None, (-0.64 / np.pi, 0.0, -0.48 / np.pi)),
 ]
 
 
@@ -188,6 +192,20 @@ def test_limits(case):
         if expected is not None:
             for got in (at.grad(f, position)(*args), at.jit(at.grad(f, position))(*args)):
                 np.testing.assert_allclose(got, expected, rtol=1e-11)
+
+
+def test_slopes_far_out():
+    """Where the differences in these slopes cancel."""
+    x = 1e4
+    for name, c in (("erfcx", -1 / np.sqrt(np.pi)), ("dawsn", -0.5)):
+        f = getattr(special, name)
+        np.testing.assert_allclose(at.grad(f)(x), c / x**2, rtol=2e-8)
+        np.testing.assert_allclose(at.grad(at.grad(f))(x), -2 * c / x**3, rtol=5e-8)
+    _, slope = at.jvp(special.wofz, (1j * x,), (1j,))
+    np.testing.assert_allclose(slope, -1 / np.sqrt(np.pi) / x**2, rtol=2e-8)
+    # To third order in sigma / gamma.
+    slopes = at.grad(special.voigt_profile, (0, 1, 2))(0.0, 1e-3, 10.0)
+    np.testing.assert_allclose(slopes, (0.0, -2e-6 / np.pi, -0.01 / np.pi), rtol=1e-7, atol=1e-18)
 
 
 def test_betaln_of_large_numbers():

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import scipy.optimize
 import scipy.stats
-from special_cases import CONTINUOUS, DISCRETE, SHARES, host_steps
+from special_cases import CONTINUOUS, DISCRETE, SHARES, WHOLE, host_steps
+from stats_cases import ALPHA, COV, KDE, MU, SHARE, VECTORS, X
 
 import autotrace as at
 from autotrace import elementwise_grad
@@ -170,12 +171,31 @@ def test_no_derivative_beyond_the_support(name):
                 np.testing.assert_array_equal(grads, np.zeros(len(given)), err_msg=method)
 
 
+def test_derivatives_where_formulas_meet():
+    for name, shapes in (("laplace", ()), ("t", (3.4,)), ("gennorm", (1.7,))):
+        family, numbers = getattr(stats, name), tuple(range(1 + len(shapes)))
+        density = family.pdf(0.0, *shapes)
+        for method, slope in (("cdf", density), ("sf", -density)):
+            found = at.grad(getattr(family, method), numbers)(0.0, *shapes)
+            np.testing.assert_allclose(found, (slope, *[0.0] * len(shapes)), rtol=1e-14)
+        found = at.grad(family.ppf, numbers)(0.5, *shapes)
+        np.testing.assert_allclose(found, (1 / density, *[0.0] * len(shapes)), rtol=1e-14)
+        if shapes:
+            bend = at.grad(at.grad(family.cdf, 1), 0)(0.0, *shapes)
+            np.testing.assert_allclose(bend, at.grad(family.pdf, 1)(0.0, *shapes), rtol=1e-12)
+
+
+def test_densities_at_the_ends_of_a_support():
+    for name in ("gamma", "chi2", "f", "beta", "weibull_min", "powerlaw"):
+        shapes = CONTINUOUS[name]
+        found = at.grad(getattr(stats, name).pdf, tuple(range(1, 1 + len(shapes))))(0.0, *shapes)
+        np.testing.assert_array_equal(found, 0.0)
+
+
 # --- discrete ------------------------------------------------------------------------------------
 
 COUNTS = np.array([1.0, 2, 3, 4, 9, -1, 0, 12, inf, -inf])
 OF_COUNTS = ("logpmf", "pmf", "cdf", "sf", "logcdf", "logsf")
-#: The shapes that are counts themselves, which are not differentiated.
-WHOLE = {"binom": 1, "betabinom": 1, "nbinom": 1, "hypergeom": 3, "randint": 2}
 
 
 def every_of_counts(family, k, q, *parameters):
@@ -384,96 +404,15 @@ def test_a_maximum_likelihood_fit():
 
 # --- vectors and matrices ------------------------------------------------------------------------
 
-rng = np.random.default_rng(0)
-X, MU = rng.normal(size=(5, 3)), rng.normal(size=3)
-ROOT = rng.normal(size=(3, 3))
-COV = ROOT @ ROOT.T + np.eye(3)
-ALPHA = np.array([1.3, 2.2, 0.7])
-SIMPLEX = rng.dirichlet(ALPHA, 4).T
-MATRICES = np.stack([COV, COV + np.eye(3)], -1)
-KDE, AT, WEIGHTS = rng.normal(size=(2, 7)), rng.normal(size=(2, 4)), rng.uniform(0.5, 1, 7)
-SAMPLES = rng.normal(size=(6, 3))
-SHARE = np.abs(SAMPLES) + 0.1
-
-
-def both(name, *method):
-    """A function of ours and SciPy's."""
-    found = []
-    for module in (stats, scipy.stats):
-        f = getattr(module, name)
-        for m in method:
-            f = getattr(f, m)
-        found.append(f)
-    return found
-
-
-def _kde(module, method, *options):
-    def f(data, x, *weights):
-        return getattr(module.gaussian_kde(data, *options, *weights), method)(x)
-
-    return f
-
-
-VECTORS = {
-    "multivariate_normal": (*both("multivariate_normal", "logpdf"), (X, MU, COV)),
-    "one point": (*both("multivariate_normal", "pdf"), (X[0], MU, COV)),
-    "a diagonal": (*both("multivariate_normal", "logpdf"), (X, MU, COV[0] ** 2)),
-    "defaults": (*both("multivariate_normal", "logpdf"), (X[:, 0],)),
-    "normal entropy": (*both("multivariate_normal", "entropy"), (MU, COV)),
-    "multivariate_t": (*both("multivariate_t", "logpdf"), (X, MU, COV, np.array(3.2))),
-    "t density": (*both("multivariate_t", "pdf"), (X, MU, COV, np.array(3.2))),
-    "dirichlet": (
-        lambda a: stats.dirichlet.logpdf(SIMPLEX.astype(a.dtype), a),
-        lambda a: scipy.stats.dirichlet.logpdf(SIMPLEX, a),
-        (ALPHA,),
-    ),
-    "dirichlet without the last": (*both("dirichlet", "pdf"), (SIMPLEX[:2], ALPHA)),
-    "dirichlet mean": (*both("dirichlet", "mean"), (ALPHA,)),
-    "dirichlet var": (*both("dirichlet", "var"), (ALPHA,)),
-    "wishart": (*both("wishart", "logpdf"), (MATRICES, np.float64(5.3), COV)),
-    "wishart density": (*both("wishart", "pdf"), (COV, np.float64(5.3), COV)),
-    "gaussian_kde": (_kde(stats, "logpdf"), _kde(scipy.stats, "logpdf"), (KDE, AT)),
-    "kde with weights": (
-        _kde(stats, "evaluate", "silverman"),
-        _kde(scipy.stats, "evaluate", "silverman"),
-        (KDE, AT, WEIGHTS),
-    ),
-    "kde of numbers": (
-        _kde(stats, "pdf", 0.4), _kde(scipy.stats, "pdf", 0.4), (KDE[0], AT[0])
-    ),
-    "moment": (lambda y: stats.moment(y, 3), lambda y: scipy.stats.moment(y, 3), (SAMPLES,)),
-    "skew without bias": (
-        lambda y: stats.skew(y, bias=False),
-        lambda y: scipy.stats.skew(y, bias=False),
-        (SAMPLES,),
-    ),
-    "kurtosis without bias": (
-        lambda y: stats.kurtosis(y, bias=False, fisher=False),
-        lambda y: scipy.stats.kurtosis(y, bias=False, fisher=False),
-        (SAMPLES,),
-    ),
-    "entropy": (*both("entropy"), (SHARE,)),
-    "relative entropy": (
-        lambda p, q: stats.entropy(p, q, base=2, axis=1),
-        lambda p, q: scipy.stats.entropy(p, q, base=2, axis=1),
-        (SHARE, SHARE**2),
-    ),
-    **{
-        f"{name} {axis}": (
-            lambda y, name=name, axis=axis: getattr(stats, name)(y, axis=axis),
-            lambda y, name=name, axis=axis: getattr(scipy.stats, name)(y, axis=axis),
-            (SAMPLES,),
-        )
-        for name in ("sem", "zscore", "skew", "kurtosis")
-        for axis in (0, 1, None)
-    },
-}  # fmt: skip
-
 
 @pytest.mark.parametrize("name", VECTORS)
 def test_vectors(name):
-    ours, theirs, args = VECTORS[name]
-    want = theirs(*args)
+    function, *args = VECTORS[name]
+    want = function(scipy.stats, *args)
+
+    def ours(*args):
+        return function(stats, *args)
+
     for got in (ours(*args), at.jit(ours)(*args)):
         assert got.shape == np.shape(want)
         np.testing.assert_allclose(got, want, rtol=1e-10)
@@ -533,7 +472,7 @@ def test_multinomial():
 
 # --- ranks ---------------------------------------------------------------------------------------
 
-TIES = rng.integers(0, 4, (5, 7)).astype(float)
+TIES = np.random.default_rng(0).integers(0, 4, (5, 7)).astype(float)
 
 
 @pytest.mark.parametrize("axis", [None, 0, 1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -215,6 +215,109 @@ def _not_a_knot(x: Any, k: int) -> Any:
     return anp.concatenate([anp.repeat(x[:1], k + 1), inner, anp.repeat(x[-1:], k + 1)])
 
 
+def _on_a_circle(x: Any, k: int) -> Any:
+    """Knots for a periodic spline: the places, or for even degrees what is half-way before each,
+    continued on both sides."""
+    if k % 2 == 0:
+        x = anp.concatenate([x[:1], (x[1:-1] + x[:-2]) / 2, x[-1:]])
+    width = x[1:] - x[:-1]
+    turn = np.arange(k) % (x.shape[0] - 1)
+    before = x[:1] - anp.cumsum(anp.take(width, -1 - turn))
+    after = x[-1:] + anp.cumsum(anp.take(width, turn))
+    return anp.concatenate([before[::-1], x, after])
+
+
+def _periodic(values: list[Any], y: Any) -> Any:
+    """The coefficients of a periodic spline.
+
+    Args:
+      values: of the k + 1 B-splines that are not zero at each place, of which the first has the
+        place's number.
+      y: the values at the places, a matrix.
+    """
+    k, count = len(values) - 1, y.shape[0]
+    row = np.arange(count)
+    if count <= 2 * k:
+        terms = (
+            _column(v, 2) * (row == _column((row + j) % count, 2)) for j, v in enumerate(values)
+        )
+        return anp.linalg.solve(sum(terms), y)
+    # Unknowns are numbered so that the diagonals are about the main one. The corners that they go
+    # around are in few columns, so that Woodbury's formula adds them.
+    lower, upper = k // 2, k - k // 2
+    bands, corners = [], [anp.zeros(count)] * k
+    for off in range(upper, -lower - 1, -1):
+        band = values[off + lower]
+        within = (row + off >= 0) & (row + off < count)
+        bands.append(anp.roll(anp.where(within, band, 0.0), off))
+        for r in range(abs(off)):
+            place, column = (count - off + r, r) if off > 0 else (r, k + off + r)
+            corners[column] = corners[column] + anp.where(row == place, band, 0.0)
+    right = anp.concatenate([y, anp.astype(anp.stack(corners, 1), y.dtype)], 1)
+    solved = solve_banded((lower, upper), anp.stack(bands), right)
+    first, change = solved[:, : y.shape[1]], solved[:, y.shape[1] :]
+    ends = np.r_[:upper, count - lower : count]
+    share = anp.linalg.solve(np.eye(k) + anp.take(change, ends, 0), anp.take(first, ends, 0))
+    return anp.roll(first - change @ share, lower, 0)
+
+
+class _End(NamedTuple):
+    """What holds at an end: derivatives' orders, and their values."""
+
+    orders: tuple[int, ...]
+    values: tuple[Any, ...]
+
+
+def _ends(bc_type: Any, k: int, shape: tuple[int, ...]) -> list[_End]:
+    """The conditions at both ends; of ``shape`` are the values.
+
+    Raises:
+      ValueError: when there are no such conditions.
+    """
+    aliases = {"clamped": 1, "natural": 2}
+    if bc_type is None or (isinstance(bc_type, str) and bc_type in ("not-a-knot", "periodic")):
+        bc_type = (None, None)
+    both = (bc_type, bc_type) if isinstance(bc_type, str) else bc_type
+    if not isinstance(both, tuple | list) or len(both) != 2:
+        raise ValueError(located(f"Unknown boundary condition: {bc_type!r:.80}"))
+    found = []
+    for conditions in both:
+        if isinstance(conditions, str):
+            if conditions not in aliases:
+                raise ValueError(located(f"Unknown boundary condition : {conditions}"))
+            conditions = [(aliases[conditions], np.zeros(shape))]
+        try:
+            pairs = [(order, double(value)) for order, value in conditions or ()]
+        except TypeError:
+            raise ValueError(
+                located(
+                    "Derivatives, `bc_type`, should be specified as a pair of iterables of pairs "
+                    "of (order, value)."
+                )
+            ) from None
+        for order, value in pairs:
+            if not 0 <= order <= k:
+                raise ValueError(located(f"no derivative of order {order} for degree {k}"))
+            if value.shape != shape:
+                raise ValueError(
+                    located(f"a derivative of shape {value.shape} for values of shape {shape}")
+                )
+        found.append(_End(tuple(o for o, _ in pairs), tuple(v for _, v in pairs)))
+    return found
+
+
+def _rows_at(
+    end: _End, place: Any, t: Any, k: int, count: int
+) -> tuple[list[Any], list[list[Any]]]:
+    """The equations of derivatives at a place, as ``_bases`` gives those of values: the number of
+    the first B-spline and the k + 1 factors, for each."""
+    first = _interval(t, k, count, place) - k
+    near = anp.take(t, first + np.arange(2 * k + 2))
+    basis = _made(near, np.eye(k + 1), (k, True, 0))
+    made = [basis.derivative(order)._values(place) for order in end.orders]
+    return [first] * len(made), [[row[j] for j in range(k + 1)] for row in made]
+
+
 def make_interp_spline(
     x: Any,
     y: Any,
@@ -230,53 +333,94 @@ def make_interp_spline(
       x: the places, in ascending order.
       y: the values there, along ``axis``.
       k: the degree.
-      t: the knots, as many as places and k + 1; so that the outermost inner ones are no knots when
-        None.
-      bc_type: None or "not-a-knot"; for other conditions at the ends there is ``CubicSpline``.
+      t: the knots, as many as places, conditions and k + 1. When None: the places, without the
+        outermost inner ones where there are no conditions.
+      bc_type: what holds at the ends: None or "not-a-knot", "natural", "clamped", "periodic", or a
+        pair of conditions at the first and at the last place: None, a name, or a list of pairs of
+        a derivative's order and its value.
       axis: that of ``y`` along the places.
       check_finite: without effect on traced values.
 
     Returns:
-      A ``BSpline``, differentiable in ``x``, ``y`` and ``t``.
+      A ``BSpline``, differentiable in ``x``, ``y``, ``t`` and the derivatives at the ends.
 
     Raises:
-      NotImplementedError: for other conditions.
-      ValueError: when places, values, degree and knots do not fit.
+      NotImplementedError: for knots of a periodic spline.
+      ValueError: when places, values, degree, knots and conditions do not fit.
 
     >>> import numpy as np
     >>> x = np.arange(7.0)
     >>> make_interp_spline(x, x**5, k=5)(2.5)
     np.float64(97.65625)
     """
-    if bc_type not in (None, "not-a-knot"):
-        raise NotImplementedError(
-            located(
-                f"make_interp_spline: bc_type={bc_type!r}",
-                "What to do: leave it out, or use CubicSpline, which has conditions at the ends.",
-            )
-        )
     x, y, axis = checked(x, y, axis)
-    count = x.shape[0]
+    left, right = _ends(bc_type, k, y.shape[1:])
+    given = len(left.orders) + len(right.orders)
+    if k <= 1 and t is None and given:
+        raise ValueError(located(f"Too much info for k={k}: bc_type can only be None."))
+    if k > 1 and isinstance(bc_type, str) and bc_type == "periodic":
+        return _closed(x, y, k, t, axis)
+    points = x.shape[0]
+    count = points + given
     if k < 0 or count <= k:
         raise ValueError(
-            located(f"a spline of degree {k} goes through at least {k + 1} points, got {count}")
+            located(f"a spline of degree {k} goes through at least {k + 1} points, got {points}")
         )
     if t is not None:
         t = double(t)
     elif k == 0:
         t = anp.concatenate([x, x[-1:]])
+    elif given:
+        t = anp.concatenate([anp.repeat(x[:1], k), x, anp.repeat(x[-1:], k)])
     else:
         t = _not_a_knot(x, k)
     if t.shape != (count + k + 1,):
-        raise ValueError(located(f"got {t.shape[0]} knots, need {count + k + 1}"))
+        raise ValueError(
+            located(
+                f"got {t.shape[0]} knots, need {count + k + 1}: as many as places and conditions "
+                "at the ends, and k + 1; without `t` there must be k - 1 conditions or none"
+            )
+        )
     if k == 0:
         return _made(t, y, (0, True, axis))
     first, values = _bases(t, k, count, x)
+    before, after = _rows_at(left, x[0], t, k, count), _rows_at(right, x[-1], t, k, count)
+
+    def joined(start: list[Any], middle: Any, end: list[Any]) -> Any:
+        return anp.concatenate([anp.reshape(v, (-1,)) for v in (*start, middle, *end)])
+
+    first = joined(before[0], first, after[0])
+    values = [
+        joined([r[j] for r in before[1]], v, [r[j] for r in after[1]]) for j, v in enumerate(values)
+    ]
     row = np.arange(count)
     bands = []
     for off in range(k, -k - 1, -1):  # the diagonals from above, in LAPACK's layout
         band = sum(anp.where(first + j == row + off, v, 0.0) for j, v in enumerate(values))
         bands.append(anp.roll(band, off))
+    y = anp.concatenate(
+        [anp.reshape(v, (-1, *y.shape[1:])) for v in (*left.values, y, *right.values)]
+    )
     flat = anp.reshape(y, (count, math.prod(y.shape[1:])))
     c = solve_banded((k, k), anp.stack(bands), flat)
     return _made(t, anp.reshape(c, y.shape), (k, True, axis))
+
+
+def _closed(x: Any, y: Any, k: int, t: Any, axis: int) -> BSpline:
+    """The periodic spline through some points."""
+    if t is not None:
+        raise NotImplementedError(
+            located(
+                "make_interp_spline: the knots of a periodic spline are made of the places",
+                "What to do: leave `t` out.",
+            )
+        )
+    if not is_traced(y) and not np.allclose(y[0], y[-1], atol=1e-15):
+        raise ValueError(
+            located("First and last points does not match while periodic case expected")
+        )
+    t, turn = _on_a_circle(x, k), x.shape[0] - 1
+    _, values = _bases(t, k, turn + k, x[:-1])
+    c = _periodic(values, anp.reshape(y[:-1], (turn, math.prod(y.shape[1:]))))
+    c = anp.take(c, np.arange(turn + k) % turn, 0)
+    return _made(t, anp.reshape(c, (turn + k, *y.shape[1:])), (k, "periodic", axis))

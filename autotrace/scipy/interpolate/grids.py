@@ -13,9 +13,11 @@ from ...numpy.arguments import operand
 from ...numpy.dispatch import is_traced
 from ...numpy.indexing import getitem
 from .bsplines import make_interp_spline
+from .piecewise import monotonic_slopes
 
-#: The degree of the splines by which a method interpolates; None where it uses a cell's corners.
-_METHODS = {"linear": None, "nearest": None, "slinear": 1, "cubic": 3, "quintic": 5}
+#: The degree of the polynomials by which a method interpolates along a dimension; None where it
+#: uses a cell's corners.
+_METHODS = {"linear": None, "nearest": None, "slinear": 1, "cubic": 3, "quintic": 5, "pchip": 3}
 
 
 def _check_method(method: str) -> str:
@@ -23,8 +25,7 @@ def _check_method(method: str) -> str:
         raise ValueError(
             located(
                 f"Method '{method}' is not defined",
-                f"What to do: use one of {', '.join(_METHODS)}; SciPy has others, for values that "
-                "are not traced.",
+                f"What to do: use one of {', '.join(_METHODS)}.",
             )
         )
     return method
@@ -41,10 +42,11 @@ def _coordinates(xi: Any, ndim: int) -> Any:
 
 
 class RegularGridInterpolator:
-    """As ``scipy.interpolate.RegularGridInterpolator``, but for the method "pchip".
+    """As ``scipy.interpolate.RegularGridInterpolator``.
 
     By splines it is a linear map of the values, found for each dimension: its work is that of a
-    product of places and grid points.
+    product of places and grid points. So is that of "pchip", which is not linear, and begins with
+    the last dimension.
 
     Differentiable in the places, the values and the grid; a pytree.
 
@@ -52,8 +54,9 @@ class RegularGridInterpolator:
       points: for each dimension the grid's coordinates, in ascending order (or descending, where
         not traced).
       values: an array of shape ``(len(points[0]), ..., len(points[-1]), ...)``.
-      method: "linear", "nearest", "slinear", "cubic" or "quintic"; the last three by splines of
-        degree 1, 3 and 5 in each dimension.
+      method: "linear", "nearest", "slinear", "cubic", "quintic" or "pchip"; "slinear" and what
+        follows it by splines of degree 1, 3 and 5 in each dimension, "pchip" as
+        ``PchipInterpolator``.
       bounds_error: whether places outside the grid are an error. It is a question for values, as an
         ``if`` is, so that under ``vmap`` it must be False.
       fill_value: what is outside the grid; where None, what the outermost cells have there.
@@ -135,7 +138,6 @@ class RegularGridInterpolator:
         degree = _METHODS[method]
         inside: Any = True
         indices, weights = [], []
-        out = self.values
         for d, axis in enumerate(self.grid):
             place = places[..., d]
             within = (axis[0] <= place) & (place <= axis[-1])
@@ -145,7 +147,6 @@ class RegularGridInterpolator:
                 )
             inside = inside & within
             if degree is not None:
-                out = _along(axis, out, place, degree, d)
                 continue
             below = anp.clip(anp.searchsorted(axis, place) - 1, 0, max(axis.shape[0] - 2, 0))
             above = anp.minimum(below + 1, axis.shape[0] - 1)
@@ -162,6 +163,13 @@ class RegularGridInterpolator:
         trailing = self.values.ndim - ndim
         if degree is None:
             out = _combined(getitem(self.values, tuple(indices)), weights, trailing)
+        else:
+            backwards = [*reversed(range(ndim)), *range(ndim, self.values.ndim)]
+            out = anp.transpose(self.values, backwards)
+            for d in reversed(range(ndim)):
+                _check_count(self.grid[d], degree, d)
+                along = _monotonic_along if method == "pchip" else _along
+                out = along(self.grid[d], out, places[..., d], d == ndim - 1, degree)
         missing = anp.any(anp.isnan(places), -1)
         shape = (*places.shape[:-1], *(1,) * trailing)
         if not self.bounds_error and self.fill_value is not None:
@@ -170,7 +178,17 @@ class RegularGridInterpolator:
         return anp.where(anp.reshape(anp.asarray(missing), shape), np.nan, out)[()]
 
 
-def _along(axis: Any, values: Any, place: Any, degree: int, dimension: int) -> Any:
+def _check_count(axis: Any, degree: int, dimension: int) -> None:
+    if axis.shape[0] <= degree:
+        raise ValueError(
+            located(
+                f"There are {axis.shape[0]} points in dimension {dimension}, but splines of degree "
+                f"{degree} require at least {degree + 1} points per dimension"
+            )
+        )
+
+
+def _along(axis: Any, values: Any, place: Any, first: bool, degree: int) -> Any:
     """Interpolate by splines along a dimension.
 
     Args:
@@ -178,20 +196,42 @@ def _along(axis: Any, values: Any, place: Any, degree: int, dimension: int) -> A
       values: in the first dimension the grid's values, after the first time after the places'
         dimensions, which the result has first.
       place: the coordinates of the places.
+      first: whether it is the first time.
+      degree: of the splines.
     """
-    count = axis.shape[0]
-    if count <= degree:
-        raise ValueError(
-            located(
-                f"There are {count} points in dimension {dimension}, but splines of degree "
-                f"{degree} require at least {degree + 1} points per dimension"
-            )
-        )
-    shares = make_interp_spline(axis, np.eye(count), degree)(place)
-    if not dimension:
+    shares = make_interp_spline(axis, np.eye(axis.shape[0]), degree)(place)
+    if first:
         return anp.tensordot(shares, values, 1)
     letters = "abcdefghijklmnop"[: place.ndim]
     return anp.einsum(f"{letters}z,{letters}z...->{letters}...", shares, values)
+
+
+def _monotonic_along(axis: Any, values: Any, place: Any, first: bool, _: int) -> Any:
+    """Interpolate as ``PchipInterpolator`` along a dimension; the arguments are those of
+    ``_along``."""
+    if values.dtype.kind == "c":
+        raise ValueError(located("`PchipInterpolator` only works with real values."))
+    values = values if first else anp.moveaxis(values, place.ndim, 0)
+    slopes = monotonic_slopes(axis, values)
+    below = anp.clip(anp.searchsorted(axis, place, side="right") - 1, 0, axis.shape[0] - 2)
+    start, end = anp.take(axis, below), anp.take(axis, below + 1)
+    trailing = values.ndim - 1 - (0 if first else place.ndim)
+
+    def of_places(x: Any) -> Any:
+        return anp.reshape(x, (*place.shape, *(1,) * trailing))
+
+    def at(x: Any, index: Any) -> Any:
+        if first:
+            return anp.take(x, index, 0)
+        index = anp.broadcast_to(of_places(index), x.shape[1:])
+        return anp.take_along_axis(x, index[None], 0)[0]
+
+    width, part = of_places(end - start), of_places((place - start) / (end - start))
+    (y0, m0), (y1, m1) = (
+        (at(values, index), width * at(slopes, index)) for index in (below, below + 1)
+    )
+    rise = y1 - y0
+    return y0 + part * (m0 + part * (3 * rise - 2 * m0 - m1 + part * (m0 + m1 - 2 * rise)))
 
 
 def _combined(corners: Any, weights: list[Any], trailing: int) -> Any:

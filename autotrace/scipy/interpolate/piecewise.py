@@ -249,6 +249,30 @@ class CubicHermiteSpline(PPoly):
         self._set(anp.stack(c), x, extrapolation(extrapolate), axis)
 
 
+def monotonic_slopes(x: Any, y: Any) -> Any:
+    """The slopes at the knots of a ``PchipInterpolator``, along the first axis."""
+    width = _column(x[1:] - x[:-1], y.ndim)
+    rise = (y[1:] - y[:-1]) / width
+    if y.shape[0] == 2:
+        return anp.concatenate([rise, rise])
+    before, after = rise[:-1], rise[1:]
+    w1, w2 = 2 * width[1:] + width[:-1], width[1:] + 2 * width[:-1]
+    with np.errstate(all="ignore"):
+        mean = (w1 + w2) / (w1 / before + w2 / after)
+    monotonic = (anp.sign(before) == anp.sign(after)) & (before != 0)
+    inner = anp.where(monotonic, mean, 0.0)
+
+    def end(h0: Any, h1: Any, m0: Any, m1: Any) -> Any:
+        d = ((2 * h0 + h1) * m0 - h0 * m1) / (h0 + h1)
+        steep = (anp.sign(m0) != anp.sign(m1)) & (anp.abs(d) > 3 * anp.abs(m0))
+        d = anp.where(steep, 3 * m0, d)
+        return anp.where(anp.sign(d) != anp.sign(m0), 0.0, d)
+
+    first = end(width[:1], width[1:2], rise[:1], rise[1:2])
+    last = end(width[-1:], width[-2:-1], rise[-1:], rise[-2:-1])
+    return anp.concatenate([first, inner, last])
+
+
 class PchipInterpolator(CubicHermiteSpline):
     """As ``scipy.interpolate.PchipInterpolator``: monotonic where the values are (Fritsch and
     Butland 1984).
@@ -261,30 +285,7 @@ class PchipInterpolator(CubicHermiteSpline):
         x, y, axis = checked(x, y, axis)
         if y.dtype.kind == "c":
             raise ValueError(located("`PchipInterpolator` only works with real values for `y`."))
-        self._through(x, y, self._slopes(x, y), axis, extrapolate)
-
-    @staticmethod
-    def _slopes(x: Any, y: Any) -> Any:
-        width = _column(x[1:] - x[:-1], y.ndim)
-        rise = (y[1:] - y[:-1]) / width
-        if y.shape[0] == 2:
-            return anp.concatenate([rise, rise])
-        before, after = rise[:-1], rise[1:]
-        w1, w2 = 2 * width[1:] + width[:-1], width[1:] + 2 * width[:-1]
-        with np.errstate(all="ignore"):
-            mean = (w1 + w2) / (w1 / before + w2 / after)
-        monotonic = (anp.sign(before) == anp.sign(after)) & (before != 0)
-        inner = anp.where(monotonic, mean, 0.0)
-
-        def end(h0: Any, h1: Any, m0: Any, m1: Any) -> Any:
-            d = ((2 * h0 + h1) * m0 - h0 * m1) / (h0 + h1)
-            steep = (anp.sign(m0) != anp.sign(m1)) & (anp.abs(d) > 3 * anp.abs(m0))
-            d = anp.where(steep, 3 * m0, d)
-            return anp.where(anp.sign(d) != anp.sign(m0), 0.0, d)
-
-        first = end(width[:1], width[1:2], rise[:1], rise[1:2])
-        last = end(width[-1:], width[-2:-1], rise[-1:], rise[-2:-1])
-        return anp.concatenate([first, inner, last])
+        self._through(x, y, monotonic_slopes(x, y), axis, extrapolate)
 
 
 class Akima1DInterpolator(CubicHermiteSpline):

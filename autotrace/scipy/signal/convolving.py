@@ -237,5 +237,7 @@ def correlate2d(
     part = _part("correlate2d", _check_mode(mode), x.shape, y.shape)
     if mode == "same":
         part = [(m // 2, n) for n, m in zip(x.shape, y.shape, strict=True)]
+    if mode == "valid" and any(m > n for n, m in zip(x.shape, y.shape, strict=True)):
+        x, y = anp.conj(x), anp.conj(y)  # SciPy takes the conjugate of the smaller one
     turned = reversed_conj(y)
     return _in_two_dimensions("correlate2d", x, turned, mode, boundary, fillvalue, part)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ... import numpy as anp
 from .functions import ufunc
+from .gammas import betaln
 from .incomplete import betainc, betaincc, gammainc, gammaincc
 
 chdtr = ufunc("chdtr", lambda v, x: gammainc(0.5 * v, 0.5 * x))
@@ -69,13 +70,18 @@ fdtrc = ufunc("fdtrc", _fdtrc)
 
 def _stdtr(df: Any, t: Any) -> Any:
     square = t * t
+    # At 0, where the beta function's argument has no derivative, two terms of the series are exact.
+    near = square * (df + 1) < 1e-9 * df
+    center = anp.exp(-betaln(0.5 * df, 0.5 + 0.0 * df)) / anp.sqrt(df)
+    series = 0.5 + t * center * (1 - square * (df + 1) / (6 * df))
+    square = anp.where(near, 1.0, square)
     total = df + square
     far = square > df
     # One of the two is close to 0, where the beta function's argument is exact.
     tail = 0.5 * betainc(0.5 * df, 0.5 + 0.0 * df, anp.where(far, df / total, 0.5))
     body = 0.5 * betaincc(0.5 + 0.0 * df, 0.5 * df, anp.where(far, 0.5, square / total))
     upper = anp.where(far, tail, body)
-    return anp.where(t > 0, 1 - upper, upper)
+    return anp.where(near, series, anp.where(t > 0, 1 - upper, upper))
 
 
 stdtr = ufunc("stdtr", _stdtr)

@@ -23,9 +23,41 @@ erf = ufunc("erf", lax.erf)
 erfc = ufunc("erfc", lax.erfc)
 erfinv = ufunc("erfinv", lax.erf_inv)
 erfcinv: Callable = hosted("erfcinv", "y", lambda out, y: -0.5 * _ROOT_PI * anp.exp(out * out))
-erfcx: Callable = hosted("erfcx", "x", lambda out, x: 2 * x * out - 2 / _ROOT_PI)
+
+
+def _odd_terms(sign: float) -> list[float]:
+    """The coefficients ``(2n + 1)!! / 2**n`` of an asymptotic series, with a sign to the nth."""
+    return [math.prod(range(1, 2 * n + 2, 2)) * (0.5 * sign) ** n for n in range(7)]
+
+
+def _slope(z: Any, side: Any, near: Callable, limit: complex, sign: float = 1.0) -> Any:
+    """The derivative of a function that falls as ``limit / z`` and solves ``dw/dz = c - 2 z w``:
+    far out, where that difference cancels, by the asymptotic series (DLMF 7.12).
+
+    Args:
+      z: real or complex numbers.
+      side: real numbers, not negative where the series holds.
+      near: of ``z`` to the difference.
+      limit: see above.
+      sign: that of the ratio of terms.
+    """
+    single = z.dtype in (np.float32, np.complex64)
+    far = (anp.abs(z) > (10 if single else 30)) & (side >= 0)
+    beyond = anp.where(far, z, 30.0)
+    inverse = 1 / (beyond * beyond)
+    series = -limit * inverse * polynomial(inverse, _odd_terms(sign))
+    return anp.where(far, series, near(anp.where(far, 0.0, z)))
+
+
+erfcx: Callable = hosted(
+    "erfcx",
+    "x",
+    lambda out, x: _slope(x, x, lambda y: 2 * y * out - 2 / _ROOT_PI, 1 / _ROOT_PI, -1.0),
+)
 erfi: Callable = hosted("erfi", "x", lambda out, x: 2 / _ROOT_PI * anp.exp(x * x))
-dawsn: Callable = hosted("dawsn", "x", lambda out, x: 1 - 2 * x * out)
+dawsn: Callable = hosted(
+    "dawsn", "x", lambda out, x: _slope(x, x * x, lambda y: 1 - 2 * y * out, 0.5)
+)
 ndtr = ufunc("ndtr", lambda x: 0.5 * lax.erfc(-_ROOT_HALF * x))
 
 
@@ -68,39 +100,80 @@ owens_t: Callable = hosted(
 
 # --- Faddeeva's function and Voigt's profile ----------------------------------------------------
 
-wofz: Callable = hosted("wofz", "z", lambda out, z: 2j / _ROOT_PI - 2 * z * out, takes_complex=True)
+
+def _wofz_slope(out: Any, z: Any) -> Any:
+    return _slope(z, anp.imag(z), lambda y: 2j / _ROOT_PI - 2 * y * out, 1j / _ROOT_PI)
+
+
+wofz: Callable = hosted("wofz", "z", _wofz_slope, takes_complex=True)
 
 
 # w(z) with z = (x + i gamma) / (sigma sqrt(2)), over sigma sqrt(2 pi), has Voigt's profile V for
 # its real part and L for its imaginary one. As dw/dz = 2i / sqrt(pi) - 2 z w, with the equations
 # of Cauchy and Riemann, and of heat for sigma:
-def _voigt_x(v: Any, l: Any, x: Any, sigma: Any, gamma: Any) -> Any:  # noqa: E741
+def _near_x(v: Any, l: Any, x: Any, sigma: Any, gamma: Any) -> Any:  # noqa: E741
     return -(x * v - gamma * l) / (sigma * sigma)
 
 
-def _voigt_gamma(v: Any, l: Any, x: Any, sigma: Any, gamma: Any) -> Any:  # noqa: E741
+def _near_gamma(v: Any, l: Any, x: Any, sigma: Any, gamma: Any) -> Any:  # noqa: E741
     return (x * l + gamma * v - 1 / math.pi) / (sigma * sigma)
 
 
-def _voigt_sigma(v: Any, l: Any, x: Any, sigma: Any, gamma: Any) -> Any:  # noqa: E741
-    dv, dl = _voigt_x(v, l, x, sigma, gamma), -_voigt_gamma(v, l, x, sigma, gamma)
+def _near_sigma(v: Any, l: Any, x: Any, sigma: Any, gamma: Any) -> Any:  # noqa: E741
+    dv, dl = _near_x(v, l, x, sigma, gamma), -_near_gamma(v, l, x, sigma, gamma)
     return -(v + x * dv - gamma * dl) / sigma
 
 
-def _conjugate_sigma(v: Any, l: Any, x: Any, sigma: Any, gamma: Any) -> Any:  # noqa: E741
-    dv, dl = _voigt_x(v, l, x, sigma, gamma), -_voigt_gamma(v, l, x, sigma, gamma)
+def _near_sigma_of_conjugate(v: Any, l: Any, x: Any, sigma: Any, gamma: Any) -> Any:  # noqa: E741
+    dv, dl = _near_x(v, l, x, sigma, gamma), -_near_gamma(v, l, x, sigma, gamma)
     return -(l + x * dl + gamma * dv) / sigma
+
+
+def _voigt_slope(near: Callable, of_sigma: bool, factor: complex) -> Callable:
+    """A derivative of V or L. Where sigma is small to the distance from 0 the differences above
+    cancel; there the series of ``w`` is that of ``V + i L`` in ``sigma / (x + i gamma)``.
+
+    Args:
+      near: the derivative by V, L and the parameters.
+      of_sigma: whether it is with respect to sigma, or to ``x + i gamma``.
+      factor: the derivative is the real part of this times the series.
+    """
+
+    def slope(v: Any, l: Any, x: Any, sigma: Any, gamma: Any) -> Any:  # noqa: E741
+        limit = 200 if x.dtype == np.float32 else 1800
+        far = (x * x + gamma * gamma > limit * sigma * sigma) & (gamma >= 0)
+        inverse = 1 / (anp.where(far, x, 1.0) + 1j * anp.where(far, gamma, 1.0))
+        ratio = anp.where(far, sigma, 0.0) * inverse
+        terms = [c * 2**n for n, c in enumerate(_odd_terms(1.0))]
+        if of_sigma:
+            terms = [2 * (n + 1) * c for n, c in enumerate(terms)]
+            series = ratio * polynomial(ratio * ratio, terms)
+        else:
+            series = -polynomial(ratio * ratio, terms)
+        beyond = anp.real(factor * 1j / math.pi * (inverse * inverse * series))
+        return anp.where(far, beyond, near(v, l, x, anp.where(far, 1.0, sigma), gamma))
+
+    return slope
 
 
 def _conjugate_host(x: Any, sigma: Any, gamma: Any) -> Any:
     scale = sigma * np.sqrt(2)
-    return scipy_special.wofz((x + 1j * gamma) / scale).imag / (scale * np.sqrt(np.pi))
+    distance = np.asarray(x + 1j * gamma)
+    with np.errstate(all="ignore"):
+        found = scipy_special.wofz(distance / scale).imag / (scale * np.sqrt(np.pi))
+    return np.where(sigma == 0, np.real(1 / (np.pi * distance)), found)
 
+
+_voigt_x = _voigt_slope(_near_x, False, 1)
+_voigt_gamma = _voigt_slope(_near_gamma, False, 1j)
+_voigt_sigma = _voigt_slope(_near_sigma, True, 1)
+_conjugate_x = _voigt_slope(lambda *args: -_near_gamma(*args), False, -1j)
+_conjugate_sigma = _voigt_slope(_near_sigma_of_conjugate, True, -1j)
 
 _conjugate: Callable = row(
     "voigt_conjugate",
     "x sigma gamma",
-    lambda out, *p: -_voigt_gamma(voigt_profile(*p), out, *p),
+    lambda out, *p: _conjugate_x(voigt_profile(*p), out, *p),
     lambda out, *p: _conjugate_sigma(voigt_profile(*p), out, *p),
     lambda out, *p: _voigt_x(voigt_profile(*p), out, *p),
     host=_conjugate_host,

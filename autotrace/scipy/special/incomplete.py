@@ -147,6 +147,13 @@ def _inside(x: Any, top: float) -> tuple[Any, Any]:
     return inside, anp.where(inside, x, 0.5)
 
 
+def _shift(change: Any, density: Any) -> Any:
+    """How a quantile moves with a parameter, of which the distribution function changes; at the
+    ends of the support, where neither it nor the density need be above 0, not at all."""
+    still = change == 0
+    return anp.where(still, 0.0, -change / anp.where(still, 1.0, density))
+
+
 def _gamma_density(a: Any, x: Any, order: int = 0) -> Any:
     """The gamma density, or a derivative of it with respect to ``a``."""
     if order == 0:
@@ -183,13 +190,13 @@ gammaincc: Callable = hosted(
 gammaincinv: Callable = hosted(
     "gammaincinv",
     "a y",
-    lambda out, a, y: -_gammainc_shape(a, out, order=1) / _gamma_density(a, out),
+    lambda out, a, y: _shift(_gammainc_shape(a, out, order=1), _gamma_density(a, out)),
     lambda out, a, y: 1 / _gamma_density(a, out),
 )
 gammainccinv: Callable = hosted(
     "gammainccinv",
     "a y",
-    lambda out, a, y: -_gammainc_shape(a, out, order=1) / _gamma_density(a, out),
+    lambda out, a, y: _shift(_gammainc_shape(a, out, order=1), _gamma_density(a, out)),
     lambda out, a, y: -1 / _gamma_density(a, out),
 )
 
@@ -320,17 +327,31 @@ betaincc: Callable = hosted(
     lambda out, a, b, x: -_betainc_shapes(a, b, x, orders=(0, 1)),
     lambda out, a, b, x: -_beta_density(a, b, x),
 )
+
+
+def _beta_shift(out: Any, a: Any, b: Any, orders: tuple[int, int]) -> Any:
+    return _shift(_betainc_shapes(a, b, out, orders=orders), _beta_density(a, b, out))
+
+
 betaincinv: Callable = hosted(
     "betaincinv",
     "a b y",
-    lambda out, a, b, y: -_betainc_shapes(a, b, out, orders=(1, 0)) / _beta_density(a, b, out),
-    lambda out, a, b, y: -_betainc_shapes(a, b, out, orders=(0, 1)) / _beta_density(a, b, out),
+    lambda out, a, b, y: _shift(
+        _betainc_shapes(a, b, out, orders=(1, 0)), _beta_density(a, b, out)
+    ),
+    lambda out, a, b, y: _shift(
+        _betainc_shapes(a, b, out, orders=(0, 1)), _beta_density(a, b, out)
+    ),
     lambda out, a, b, y: 1 / _beta_density(a, b, out),
 )
 betainccinv: Callable = hosted(
     "betainccinv",
     "a b y",
-    lambda out, a, b, y: -_betainc_shapes(a, b, out, orders=(1, 0)) / _beta_density(a, b, out),
-    lambda out, a, b, y: -_betainc_shapes(a, b, out, orders=(0, 1)) / _beta_density(a, b, out),
+    lambda out, a, b, y: _shift(
+        _betainc_shapes(a, b, out, orders=(1, 0)), _beta_density(a, b, out)
+    ),
+    lambda out, a, b, y: _shift(
+        _betainc_shapes(a, b, out, orders=(0, 1)), _beta_density(a, b, out)
+    ),
     lambda out, a, b, y: -1 / _beta_density(a, b, out),
 )

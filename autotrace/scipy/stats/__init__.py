@@ -58,6 +58,7 @@ from .multivariate import (
     multivariate_t,
     wishart,
 )  # fmt: skip
+from .noncentral import nct
 
 __all__ = [
     "bernoulli",
@@ -95,6 +96,7 @@ __all__ = [
     "multivariate_normal",
     "multivariate_t",
     "nbinom",
+    "nct",
     "norm",
     "pareto",
     "poisson",

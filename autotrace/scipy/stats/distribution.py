@@ -440,5 +440,7 @@ class Discrete(Distribution):
 
 
 def _exponential(log: Any) -> Any:
+    """A density by its logarithm; where it is 0, also at an end of the support, so is its slope."""
     with np.errstate(all="ignore"):
-        return anp.exp(log)
+        zero = log == -np.inf
+        return anp.where(zero, 0.0, anp.exp(anp.where(zero, 0.0, log)))
