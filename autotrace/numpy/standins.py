@@ -30,7 +30,7 @@ from ..lax import generators
 from ..transforms.held import holding
 from . import applying, asking, grids
 from .creation import made_here
-from .dispatch import has_tracer, public
+from .dispatch import has_tracer, public, traced
 from .numbers import in_place_of_pythons
 
 
@@ -99,14 +99,26 @@ class _StandIn:
         return (_original, (self.__wrapped__.__module__, self.__wrapped__.__name__))
 
 
-class _TakesLists(_StandIn):
-    """A function that gets lists of traced values, which NumPy does not look into."""
+class _LooksAtAll(_StandIn):
+    """A function that gets traced values where NumPy does not look for any: in lists, and in
+    arguments beside the array."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        for x in args:
-            if type(x) in (list, tuple) and has_tracer(x):
-                return self._held(*args, **kwargs)
+        if has_tracer(args) or (kwargs and has_tracer(tuple(kwargs.values()))):
+            return self._held(*args, **kwargs)
         return self.__wrapped__(*args, **kwargs)
+
+
+class _Applies(_LooksAtAll):
+    """A function that applies functions, which may make traced values of ordinary ones."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().__call__(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            if not applying.met_tracer(error):
+                raise
+        return traced[self.__wrapped__](*args, **kwargs)
 
 
 class _InPlace(_StandIn):
@@ -139,10 +151,16 @@ def _original(module: str, name: str) -> Callable:
     return _originals[sys.modules[module]][name]
 
 
-_LISTED = {
-    np: "all any argmax argmin dot max mean median min prod std sum",
-    np.linalg: "norm",
+#: Functions that people give lists of numbers, and functions whose indices, counts, initial and
+#: filling values NumPy does not ask how to compute with.
+_LOOKING_AT_ALL = {
+    np: "all any argmax argmin dot max mean median min prod std sum argpartition bartlett bincount"
+    " blackman hamming hanning histogram histogram2d histogram_bin_edges histogramdd interp"
+    " nan_to_num nanmax nanmean nanmin nanprod nanstd nansum nanvar pad partition poly"
+    " repeat roll roots select take unwrap var",
+    np.linalg: "matrix_rank norm pinv",
 }
+_APPLYING = ("apply_along_axis", "piecewise")
 
 #: NumPy's functions, and what stands in for them, by module and name.
 _originals: dict[ModuleType, dict[str, Any]] = {}
@@ -205,10 +223,11 @@ if hasattr(os, "register_at_fork"):
 
 def install() -> None:
     """Have the stand-ins in place whenever something is traced."""
-    for module, names in _LISTED.items():
+    for module, names in _LOOKING_AT_ALL.items():
         functions = {name: getattr(module, name) for name in names.split()}
-        _stand_ins[module] = {n: _TakesLists(f, public[f]) for n, f in functions.items()}
+        _stand_ins[module] = {n: _LooksAtAll(f, public[f]) for n, f in functions.items()}
     main = _stand_ins[np]
+    main.update({n: _Applies(getattr(np, n), public[getattr(np, n)]) for n in _APPLYING})
     main.update({name: _StandIn(getattr(np, name), held) for name, held in made_here.items()})
     # Where NumPy asks nobody though something is traced, ours, which calls NumPy's otherwise.
     main.update(applying.in_place_of_numpys)
