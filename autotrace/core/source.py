@@ -237,10 +237,9 @@ def is_subscript(location: Location) -> bool:
     return location.code.co_code[location.offset] in _SUBSCRIPTS
 
 
-def called_method(location: Location) -> str:
-    """The name of what a place calls as an attribute, ``take`` of ``x.take(i)``; else ""."""
-    names = _callee(location.code, location.offset)
-    return names[-1] if len(names) > 1 else ""
+def called_at(location: Location) -> tuple[str, ...]:
+    """What a place calls, by name: ``("np", "zeros")``; empty where the code does not say."""
+    return _callee(location.code, location.offset)
 
 
 _CALLS = _codes("CALL", "PRECALL")

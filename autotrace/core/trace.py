@@ -31,7 +31,7 @@ from .errors import (
 from .source import (
     asked_by,
     call_from_outside,
-    called_method,
+    called_at,
     is_subscript,
     is_testing,
     taker,
@@ -400,12 +400,20 @@ def _no_array(value: str) -> str:
             "\nwith np.array called in the traced function; or pass x as an argument.",
             here,
         )
-    method = called_method(here) if here is not None else ""
-    if hasattr(np.ndarray, method) and hasattr(np, method):
+    *owner, name = called_at(here) if here is not None else ("",)
+    if owner[-1:] in (["np"], ["numpy"]):
+        if isinstance(getattr(np, name, None), np.ufunc):
+            return located(
+                f"numpy.{name} got a list that holds a traced value of {value}",
+                f"What to do: make the list an array, np.{name}(np.array([...])), or call "
+                f"autotrace.numpy.{name}.",
+                here,
+            )
+    elif owner and hasattr(np.ndarray, name) and hasattr(np, name):
         return located(
-            f"the method {method} of an ordinary array got a traced value of {value}, and asks no "
+            f"the method {name} of an ordinary array got a traced value of {value}, and asks no "
             "one how to compute with it",
-            f"What to do: write np.{method}(x, ...) for x.{method}(...), called as an attribute of "
+            f"What to do: write np.{name}(x, ...) for x.{name}(...), called as an attribute of "
             "numpy or autotrace.numpy;\nor pass x as an argument.",
             here,
         )

@@ -17,7 +17,7 @@ from .dispatch import array_function, array_ufunc, is_traced, traced
 
 # Anything else (a str, a user's class) makes the operator return NotImplemented, so that Python
 # tries the other operand and then raises its own TypeError.
-_OPERANDS = (Tracer, np.ndarray, np.generic, int, float, complex, list)
+_OPERANDS = (Tracer, np.ndarray, np.generic, int, float, complex, list, tuple)
 
 
 def _binary(ufunc: np.ufunc, primitive: Any = None) -> tuple[Callable, Callable]:
@@ -91,7 +91,7 @@ _COUNTING = frozenset(
 def _counted(self: Tracer, other: Any = True) -> Any:
     """An operand as an integer where it stands for a Python bool, and so does the other."""
     aval = self.aval
-    if aval.dtype.kind != "b" or not aval.weak_type or isinstance(other, list):
+    if aval.dtype.kind != "b" or not aval.weak_type or isinstance(other, list | tuple):
         return self
     beside = get_aval(other)
     if beside.dtype.kind != "b" or not beside.weak_type:
@@ -101,7 +101,7 @@ def _counted(self: Tracer, other: Any = True) -> Any:
 
 def _is_repetition(self: Tracer, other: Any) -> bool:
     """Whether a product repeats a list, as Python does by itself once we do not take it."""
-    return isinstance(other, list) and not self.shape and self.dtype.kind in "iu"
+    return isinstance(other, list | tuple) and not self.shape and self.dtype.kind in "iu"
 
 
 def _ready(self: Tracer, other: Any) -> Any:
@@ -120,7 +120,7 @@ def _both_weak(self: Tracer, other: Any) -> bool:
 
 
 def _weakened(out: Any, self: Any, other: Any) -> Any:
-    if not self.aval.weak_type or isinstance(other, list) or not get_aval(other).weak_type:
+    if not self.aval.weak_type or isinstance(other, list | tuple) or not get_aval(other).weak_type:
         # What has no derivative, such as a comparison, comes as plain numbers.
         return hold(out) if type(out) is np.ndarray else out
     return _as_weak(out)

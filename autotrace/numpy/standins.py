@@ -67,6 +67,9 @@ def _is_users_frame(frame: FrameType) -> bool:
 class _StandIn:
     """One of NumPy's functions, as long as something is traced."""
 
+    def __init_subclass__(cls) -> None:
+        cls.__doc__ = _StandIn.__dict__["__doc__"]
+
     def __init__(self, original: Callable, held: Callable):
         self.__wrapped__ = original
         self._held = held
@@ -104,7 +107,8 @@ class _LooksAtAll(_StandIn):
     arguments beside the array."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if has_tracer(args) or (kwargs and has_tracer(tuple(kwargs.values()))):
+        # A module that was imported meanwhile keeps it for good.
+        if _threads and (has_tracer(args) or (kwargs and has_tracer(tuple(kwargs.values())))):
             return self._held(*args, **kwargs)
         return self.__wrapped__(*args, **kwargs)
 
@@ -151,15 +155,6 @@ def _original(module: str, name: str) -> Callable:
     return _originals[sys.modules[module]][name]
 
 
-#: Functions that people give lists of numbers, and functions whose indices, counts, initial and
-#: filling values NumPy does not ask how to compute with.
-_LOOKING_AT_ALL = {
-    np: "all any argmax argmin dot max mean median min prod std sum argpartition bartlett bincount"
-    " blackman hamming hanning histogram histogram2d histogram_bin_edges histogramdd interp"
-    " nan_to_num nanmax nanmean nanmin nanprod nanstd nansum nanvar pad partition poly"
-    " repeat roll roots select take unwrap var",
-    np.linalg: "matrix_rank norm pinv",
-}
 _APPLYING = ("apply_along_axis", "piecewise")
 
 #: NumPy's functions, and what stands in for them, by module and name.
@@ -223,9 +218,12 @@ if hasattr(os, "register_at_fork"):
 
 def install() -> None:
     """Have the stand-ins in place whenever something is traced."""
-    for module, names in _LOOKING_AT_ALL.items():
-        functions = {name: getattr(module, name) for name in names.split()}
-        _stand_ins[module] = {n: _LooksAtAll(f, public[f]) for n, f in functions.items()}
+    for module in (np, np.linalg):
+        _stand_ins[module] = {
+            name: _LooksAtAll(f, public[f])
+            for name, f in vars(module).items()
+            if callable(f) and f in public and not isinstance(f, np.ufunc)
+        }
     main = _stand_ins[np]
     main.update({n: _Applies(getattr(np, n), public[getattr(np, n)]) for n in _APPLYING})
     main.update({name: _StandIn(getattr(np, name), held) for name, held in made_here.items()})

@@ -306,3 +306,40 @@ def test_numpy_testing():
             run(x)
     with pytest.raises(at.ConcretizationError, match=r"a comparison by numpy\.testing"):
         at.vmap(checked)(x[None])
+
+
+def of_lists(x):
+    """Functions of lists and tuples, which NumPy does not look into."""
+    a, b, m = [x, 1.0, 0.5], (0.0, 1.0, x), [[x, 1.0], [0.5, 2 * x]]
+    return (
+        *(f(a) for f in (np.cumsum, np.diff, np.sort, np.flip, np.gradient, np.trapezoid, np.var)),
+        *(f(a, b) for f in (np.cross, np.inner, np.outer, np.convolve, np.cov, np.kron, np.append)),
+        *(f(m) for f in (np.trace, np.transpose, np.tril, np.ravel, np.linalg.inv, np.linalg.det)),
+        *(f(a) for f in (np.median, np.average, np.diag, np.ptp, np.vander, np.nan_to_num)),
+        np.linalg.solve(m, [1.0, x]),
+        np.linalg.svd(m)[1],
+        np.linalg.slogdet(m)[1],
+        np.clip(a, 0.7, 1.2),
+        np.where([True, False, True], a, b),
+        np.interp(x, [0.0, 1.0, 5.0], a),
+        np.polyval(a, 2.0),
+        np.percentile(a, 30),
+        np.einsum("i,i", a, b),
+        np.take(a, [0, 2]),
+        np.select([[True, False, True]], [a], default=x),
+        np.concatenate([a, [[x]][0], np.array(b)]),
+        np.array([1.0, 2.0, 3.0]) * a,
+        (x, 2.0, 3.0) + np.array([1.0, 2.0, 3.0]) * x,
+    )
+
+
+def test_lists_of_traced_values():
+    for got in (at.jit(of_lists)(2.3), at.jvp(of_lists, (2.3,), (1.0,))[0]):
+        for number, (g, w) in enumerate(zip(got, of_lists(2.3), strict=True)):
+            assert np.asarray(g).dtype == np.asarray(w).dtype, number
+            np.testing.assert_allclose(g, w, rtol=1e-13, atol=1e-14, err_msg=str(number))
+    check_grads(of_lists, (2.3,))
+    with pytest.raises(at.TracerArrayError, match=r"numpy\.exp got a list that holds a traced"):
+        at.jit(lambda x: np.exp([x, 1.0]))(2.3)
+    with pytest.raises(ValueError, match="elements have one shape"):
+        at.jit(lambda x: np.diff([x, [x, x]]))(2.3)
