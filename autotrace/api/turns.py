@@ -55,6 +55,13 @@ def natural_loop(head: Node) -> list[Node]:
     return nodes if all(map(_can_be_run, nodes)) else []
 
 
+def _is_nested(loop: _Loop) -> bool:
+    """Whether the loops that close within a loop lie within it. Paths that meet again make nodes of
+    two loops one, and then a loop may be entered elsewhere than at its head."""
+    inner = [natural_loop(node) for node in loop.nodes[1:] if node.returns]
+    return all(nodes and all(map(loop.has, nodes)) for nodes in inner)
+
+
 def outermost(head: Node) -> Node:
     """The head of the outermost loop in which another closes; that itself where there is none."""
     found = node = head
@@ -273,7 +280,7 @@ class Turns:
         self._form = self._loop.form()
         self.limit = _FIRST_SLICE
         self.segment: Segment | None = None
-        if not self._loop.nodes:
+        if not self._loop.nodes or not _is_nested(self._loop):
             return
         writer = _Writer(self._loop, [None if x is None else get_aval(x) for x in state])
         self._layouts = [writer.layout(node) for node in self._loop.stops]

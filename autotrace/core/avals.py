@@ -129,15 +129,15 @@ _SUPPORTED = tuple(
 # float16 has no BLAS, no LAPACK and no hardware arithmetic on most CPUs, but NumPy has it.
 SUPPORTED_DTYPES = frozenset((*_SUPPORTED, np.dtype(np.float16), float0))
 
+WEAK_BOOL = ShapedArray((), np.bool_, True)
 WEAK_FLOAT = ShapedArray((), np.float64, True)
 WEAK_INT = ShapedArray((), np.int64, True)
 WEAK_COMPLEX = ShapedArray((), np.complex128, True)
-_weak.update({w.strong(): w for w in (WEAK_FLOAT, WEAK_INT, WEAK_COMPLEX)})
-BOOL_SCALAR = make_aval((), np.dtype(np.bool_))
+_weak.update({w.strong(): w for w in (WEAK_BOOL, WEAK_FLOAT, WEAK_INT, WEAK_COMPLEX)})
 
 #: The avals of the scalar types, by type: the commonest question in un-jitted code.
 _scalar_avals: dict[type, ShapedArray] = {
-    bool: BOOL_SCALAR,
+    bool: WEAK_BOOL,
     int: WEAK_INT,
     float: WEAK_FLOAT,
     complex: WEAK_COMPLEX,

@@ -21,14 +21,8 @@ import numpy
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # The library's own folders and NumPy's. The kernels' folder lies beside the package in a source
 # tree and below it in a wheel.
-_INTERNAL_PREFIXES = tuple(
-    folder + os.sep
-    for folder in (
-        _PACKAGE,
-        os.path.join(os.path.dirname(_PACKAGE), "kernels"),
-        os.path.dirname(os.path.abspath(numpy.__file__)),
-    )
-)
+_OWN = (_PACKAGE + os.sep, os.path.join(os.path.dirname(_PACKAGE), "kernels") + os.sep)
+_INTERNAL_PREFIXES = (*_OWN, os.path.dirname(os.path.abspath(numpy.__file__)) + os.sep)
 _scipy = importlib.util.find_spec("scipy")  # not imported: that takes time
 _SCIPY = tuple(folder + os.sep for folder in (_scipy and _scipy.submodule_search_locations) or ())
 _INTERNAL_NAMES = tuple(
@@ -139,6 +133,14 @@ def asked_by(package: str, function: str) -> bool:
     )
 
 
+def is_testing() -> bool:
+    """Whether the innermost frame outside of this library is of ``numpy.testing``."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_OWN):
+        frame = frame.f_back
+    return frame is not None and frame.f_globals.get("__name__", "").startswith("numpy.testing")
+
+
 def call_from_outside(package: str) -> tuple[str, str, Location] | None:
     """The call of a package's that the innermost frames are in, where a user's code made it.
 
@@ -225,6 +227,19 @@ def callee_names(frame: FrameType) -> tuple[str, ...]:
 
 def _codes(*names: str) -> frozenset[int]:
     return frozenset(code for name, code in dis.opmap.items() if name.startswith(names))
+
+
+_SUBSCRIPTS = _codes("BINARY_SUBSCR")
+
+
+def is_subscript(location: Location) -> bool:
+    """Whether a place is one that reads elements, ``x[i]``."""
+    return location.code.co_code[location.offset] in _SUBSCRIPTS
+
+
+def called_at(location: Location) -> tuple[str, ...]:
+    """What a place calls, by name: ``("np", "zeros")``; empty where the code does not say."""
+    return _callee(location.code, location.offset)
 
 
 _CALLS = _codes("CALL", "PRECALL")

@@ -95,7 +95,7 @@ def carried_function(
             name = f"{what}: {name_of(fun)}"
             out_tree, outs = first_of_pair(function, name, "carry, output", _PAIR_REMEDY)
         weak = [
-            a.weak_type and a.dtype != b.dtype and a.shape == b.shape
+            a.weak_type and a.dtype != b.dtype and a.dtype.kind != "b" and a.shape == b.shape
             for a, b in zip(avals, outs, strict=False)
         ]
         if out_tree != carry_tree or not any(weak):

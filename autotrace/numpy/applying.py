@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..core.avals import uniform
-from ..core.errors import ConcretizationError, located
+from ..core.errors import (
+    ConcretizationError,
+    NonDifferentiableError,
+    TracerArrayError,
+    located,
+)
 from ..lax import arithmetic as arith
 from ..lax.structural import batched_at, reshape
 from ..transforms.batch import Axis, batch_flat
@@ -19,6 +24,13 @@ from .dispatch import has_tracer, implements
 from .joining import stack
 from .manipulation import expand_dims, moveaxis
 from .promotion import asarray, broadcast_shapes, broadcast_to, promote_dtypes, to_dtype
+
+
+def met_tracer(error: Exception) -> bool:
+    """Whether NumPy could not go on since a function that it applied made a traced value."""
+    ours = (TracerArrayError, NonDifferentiableError)
+    return isinstance(error, ours) or isinstance(error.__cause__, ours)
+
 
 # --- choices -----------------------------------------------------------------------------------
 
@@ -195,7 +207,11 @@ class vectorize(np.vectorize, metaclass=_Vectorize):  # noqa: N801  NumPy's name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not has_tracer((args, kwargs)):
-            return super().__call__(*args, **kwargs)
+            try:
+                return super().__call__(*args, **kwargs)
+            except (TypeError, ValueError) as error:
+                if not met_tracer(error):
+                    raise
         names = [name for name in kwargs if name not in self.excluded]
         places = [n for n in range(len(args)) if n not in self.excluded]
         given = [operand(args[n]) for n in places] + [operand(kwargs[name]) for name in names]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Sequence
 from operator import index as as_int
 from typing import Any
@@ -13,7 +12,7 @@ from ..core.avals import SUPPORTED_DTYPES, aval_of, float0
 from ..core.errors import ConcretizationError, located
 from ..core.trace import Tracer
 from ..lax import arithmetic as arith
-from ..lax import slicing, structural
+from ..lax import slicing
 from . import promotion
 from .dispatch import has_tracer
 
@@ -31,31 +30,11 @@ def operand(x: Any) -> Any:
     if isinstance(x, Tracer):
         return promotion.strong(x)
     if isinstance(x, list | tuple) and has_tracer(x):
-        return stack_nested(x)
+        return promotion.stack_nested(x)
     if not isinstance(x, np.ndarray | np.generic):
         x = np.asarray(x)
     aval_of(x)
     return x
-
-
-def stack_nested(x: Any) -> Any:
-    """Nested sequences, of which the leaves may be traced, as one array.
-
-    Raises:
-      ValueError: when they are not of one shape.
-    """
-    parts = [operand(y) for y in x]
-    if not parts:
-        return np.zeros(0)
-    shape = parts[0].shape
-    if builtins.any(p.shape != shape for p in parts):
-        raise ValueError(
-            located(
-                "a sequence becomes an array only when its elements have one shape; they have "
-                + " ".join(str(p.shape) for p in parts)
-            )
-        )
-    return join([structural.reshape(p, (1, *shape)) for p in common_dtype(parts)], 0)
 
 
 def common_dtype(arrays: Sequence[Any]) -> list[Any]:

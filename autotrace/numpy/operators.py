@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.avals import WEAK_FLOAT
+from ..core.avals import WEAK_FLOAT, WEAK_INT
 from ..core.trace import Tracer, get_aval
 from ..lax import arithmetic as arith
 from ..transforms.held import HeldTracer, hold
@@ -17,14 +17,15 @@ from .dispatch import array_function, array_ufunc, is_traced, traced
 
 # Anything else (a str, a user's class) makes the operator return NotImplemented, so that Python
 # tries the other operand and then raises its own TypeError.
-_OPERANDS = (Tracer, np.ndarray, np.generic, int, float, complex, list)
+_OPERANDS = (Tracer, np.ndarray, np.generic, int, float, complex, list, tuple)
 
 
 def _binary(ufunc: np.ufunc, primitive: Any = None) -> tuple[Callable, Callable]:
     """An operator and its reflected form.
 
-    Between operands that all stand for Python scalars the result does too, as in Python; NumPy's
-    functions, in contrast, turn Python scalars into NumPy ones.
+    Between operands that all stand for Python scalars the result does too, as in Python, where
+    ``(x > 0) + (y > 0)`` counts; NumPy's functions, in contrast, turn Python scalars into NumPy
+    ones, whose bools are added to a bool. A list is an array, unless an integer repeats it.
 
     Args:
       ufunc: says what the operator does.
@@ -32,6 +33,7 @@ def _binary(ufunc: np.ufunc, primitive: Any = None) -> tuple[Callable, Callable]
         promotion costs more than the rest of an un-jitted scalar operation.
     """
     function = traced[ufunc]
+    counts, repeats = ufunc in _COUNTING, ufunc is np.multiply
 
     def forward(self: Any, other: Any) -> Any:
         if primitive is not None:
@@ -39,9 +41,10 @@ def _binary(ufunc: np.ufunc, primitive: Any = None) -> tuple[Callable, Callable]
             if ready is not None:
                 out = primitive.bind(self, ready)
                 return out.weaken() if _both_weak(self, other) else out
-        if not isinstance(other, _OPERANDS):
+        if not isinstance(other, _OPERANDS) or (repeats and _is_repetition(self, other)):
             return NotImplemented
-        return _weakened(function(self, other), self, other)
+        first = _counted(self, other) if counts else self
+        return _weakened(function(first, other), self, other)
 
     def reflected(self: Any, other: Any) -> Any:
         if primitive is not None:
@@ -49,9 +52,10 @@ def _binary(ufunc: np.ufunc, primitive: Any = None) -> tuple[Callable, Callable]
             if ready is not None:
                 out = primitive.bind(ready, self)
                 return out.weaken() if _both_weak(self, other) else out
-        if not isinstance(other, _OPERANDS):
+        if not isinstance(other, _OPERANDS) or (repeats and _is_repetition(self, other)):
             return NotImplemented
-        return _weakened(function(other, self), self, other)
+        second = _counted(self, other) if counts else self
+        return _weakened(function(other, second), self, other)
 
     return forward, reflected
 
@@ -75,6 +79,30 @@ def _held(function: Callable, traced_operator: Callable, reflected: bool = False
 _FLOAT64 = WEAK_FLOAT.dtype
 _NUMBERS = (float, int)
 
+#: The operators that take Python's bools for the integers 0 and 1.
+_COUNTING = frozenset(
+    (
+        *(np.add, np.subtract, np.multiply, np.divide, np.floor_divide, np.remainder, np.power),
+        *(np.left_shift, np.right_shift, np.negative, np.positive, np.absolute, np.invert),
+    )
+)
+
+
+def _counted(self: Tracer, other: Any = True) -> Any:
+    """An operand as an integer where it stands for a Python bool, and so does the other."""
+    aval = self.aval
+    if aval.dtype.kind != "b" or not aval.weak_type or isinstance(other, list | tuple):
+        return self
+    beside = get_aval(other)
+    if beside.dtype.kind != "b" or not beside.weak_type:
+        return self
+    return arith.convert_element_type_p.bind(self, new_dtype=WEAK_INT.dtype).weaken()
+
+
+def _is_repetition(self: Tracer, other: Any) -> bool:
+    """Whether a product repeats a list, as Python does by itself once we do not take it."""
+    return isinstance(other, list | tuple) and not self.shape and self.dtype.kind in "iu"
+
 
 def _ready(self: Tracer, other: Any) -> Any:
     """The other operand as the primitive takes it, None where it may need promotion."""
@@ -92,16 +120,14 @@ def _both_weak(self: Tracer, other: Any) -> bool:
 
 
 def _weakened(out: Any, self: Any, other: Any) -> Any:
-    if not self.aval.weak_type or isinstance(other, list) or not get_aval(other).weak_type:
+    if not self.aval.weak_type or isinstance(other, list | tuple) or not get_aval(other).weak_type:
         # What has no derivative, such as a comparison, comes as plain numbers.
         return hold(out) if type(out) is np.ndarray else out
     return _as_weak(out)
 
 
 def _as_weak(out: Any) -> Any:
-    """A number as a Python scalar or a tracer that stands for one; bools are what they are."""
-    if out.dtype.kind not in "iufc":
-        return out
+    """A number as a Python scalar or a tracer that stands for one."""
     return out.weaken() if isinstance(out, Tracer) else out.item()
 
 
@@ -109,7 +135,7 @@ def _unary(ufunc: np.ufunc) -> Callable:
     function = traced[ufunc]
 
     def method(self: Any) -> Any:
-        out = function(self)
+        out = function(_counted(self))
         if out is self:
             out = self.twin()
         return _as_weak(out) if self.aval.weak_type else hold(out)
@@ -118,15 +144,20 @@ def _unary(ufunc: np.ufunc) -> Callable:
 
 
 def _divmod(self: Any, other: Any) -> Any:
-    return ufuncs.divmod(self, other)
+    return tuple(_weakened(out, self, other) for out in ufuncs.divmod(_counted(self, other), other))
 
 
 def _rdivmod(self: Any, other: Any) -> Any:
-    return ufuncs.divmod(other, self)
+    return tuple(_weakened(out, self, other) for out in ufuncs.divmod(other, _counted(self, other)))
 
 
 def _round(self: Any, ndigits: int | None = None) -> Any:
-    return traced[np.round](self, 0 if ndigits is None else ndigits)
+    """Python's ``round``, which makes an integer of a number unless digits are asked for."""
+    number = _counted(self)
+    out = traced[np.round](number, 0 if ndigits is None else ndigits)
+    if ndigits is None and not self.shape and out.dtype.kind == "f":
+        return _as_weak(arith.convert_element_type(out, WEAK_INT.dtype))
+    return _as_weak(out) if self.aval.weak_type else out
 
 
 _BINARY: dict[str, tuple[np.ufunc, Any]] = {

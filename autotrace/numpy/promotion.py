@@ -11,6 +11,7 @@ from ..core.avals import ShapedArray, aval_of
 from ..core.errors import located
 from ..core.trace import Tracer, get_aval
 from ..lax.arithmetic import convert_element_type, convert_element_type_p
+from ..lax.slicing import concatenate
 from ..lax.structural import broadcast_in_dim, reshape
 
 #: What NumPy takes for a weak (Python) scalar of each kind when it promotes.
@@ -18,7 +19,8 @@ _WEAK_VALUE: dict[str, Any] = {"i": 0, "f": 0.0, "c": 0j}
 
 
 def asarray(x: Any) -> Any:
-    """A tracer, ndarray or scalar as it is; lists of numbers as an ndarray.
+    """A tracer, ndarray or scalar as it is; lists of numbers as an ndarray, and such that hold
+    tracers stacked.
 
     Raises:
       TypeError: for what is not an array of numbers.
@@ -26,15 +28,31 @@ def asarray(x: Any) -> Any:
     if isinstance(x, Tracer | np.ndarray | np.generic | float | int | complex):
         return x
     if isinstance(x, list | tuple) and _holds_tracer(x):
-        raise TypeError(
-            located(
-                "a list that holds traced values was given where an array is expected",
-                "What to do: make it an array with autotrace.numpy.array or np.stack.",
-            )
-        )
+        return stack_nested(x)
     array = np.asarray(x)
     aval_of(array)
     return array
+
+
+def stack_nested(x: Sequence[Any]) -> Any:
+    """Nested sequences, of which the leaves may be traced, as one array.
+
+    Raises:
+      ValueError: when they are not of one shape.
+    """
+    given = [asarray(y) for y in x]
+    parts = [strong(y) if isinstance(y, Tracer) else np.asarray(y) for y in given]
+    if not parts:
+        return np.zeros(0)
+    shape = parts[0].shape
+    if any(p.shape != shape for p in parts):
+        raise ValueError(
+            located(
+                "a sequence becomes an array only when its elements have one shape; they have "
+                + " ".join(str(p.shape) for p in parts)
+            )
+        )
+    return concatenate([reshape(p, (1, *shape)) for p in promote_dtypes(*parts)], 0)
 
 
 def strong(x: Any) -> Any:

@@ -30,7 +30,7 @@ from ..lax import generators
 from ..transforms.held import holding
 from . import applying, asking, grids
 from .creation import made_here
-from .dispatch import has_tracer, public
+from .dispatch import has_tracer, public, traced
 from .numbers import in_place_of_pythons
 
 
@@ -67,6 +67,9 @@ def _is_users_frame(frame: FrameType) -> bool:
 class _StandIn:
     """One of NumPy's functions, as long as something is traced."""
 
+    def __init_subclass__(cls) -> None:
+        cls.__doc__ = _StandIn.__dict__["__doc__"]
+
     def __init__(self, original: Callable, held: Callable):
         self.__wrapped__ = original
         self._held = held
@@ -99,14 +102,27 @@ class _StandIn:
         return (_original, (self.__wrapped__.__module__, self.__wrapped__.__name__))
 
 
-class _TakesLists(_StandIn):
-    """A function that gets lists of traced values, which NumPy does not look into."""
+class _LooksAtAll(_StandIn):
+    """A function that gets traced values where NumPy does not look for any: in lists, and in
+    arguments beside the array."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        for x in args:
-            if type(x) in (list, tuple) and has_tracer(x):
-                return self._held(*args, **kwargs)
+        # A module that was imported meanwhile keeps it for good.
+        if _threads and (has_tracer(args) or (kwargs and has_tracer(tuple(kwargs.values())))):
+            return self._held(*args, **kwargs)
         return self.__wrapped__(*args, **kwargs)
+
+
+class _Applies(_LooksAtAll):
+    """A function that applies functions, which may make traced values of ordinary ones."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().__call__(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            if not applying.met_tracer(error):
+                raise
+        return traced[self.__wrapped__](*args, **kwargs)
 
 
 class _InPlace(_StandIn):
@@ -139,10 +155,7 @@ def _original(module: str, name: str) -> Callable:
     return _originals[sys.modules[module]][name]
 
 
-_LISTED = {
-    np: "all any argmax argmin dot max mean median min prod std sum",
-    np.linalg: "norm",
-}
+_APPLYING = ("apply_along_axis", "piecewise")
 
 #: NumPy's functions, and what stands in for them, by module and name.
 _originals: dict[ModuleType, dict[str, Any]] = {}
@@ -205,10 +218,14 @@ if hasattr(os, "register_at_fork"):
 
 def install() -> None:
     """Have the stand-ins in place whenever something is traced."""
-    for module, names in _LISTED.items():
-        functions = {name: getattr(module, name) for name in names.split()}
-        _stand_ins[module] = {n: _TakesLists(f, public[f]) for n, f in functions.items()}
+    for module in (np, np.linalg):
+        _stand_ins[module] = {
+            name: _LooksAtAll(f, public[f])
+            for name, f in vars(module).items()
+            if callable(f) and f in public and not isinstance(f, np.ufunc)
+        }
     main = _stand_ins[np]
+    main.update({n: _Applies(getattr(np, n), public[getattr(np, n)]) for n in _APPLYING})
     main.update({name: _StandIn(getattr(np, name), held) for name, held in made_here.items()})
     # Where NumPy asks nobody though something is traced, ours, which calls NumPy's otherwise.
     main.update(applying.in_place_of_numpys)

@@ -19,6 +19,7 @@ from .promotion import (
     asarray,
     binary_operands,
     broadcast_operands,
+    broadcast_to,
     inexact_dtype,
     promote_dtypes,
     promote_inexact,
@@ -557,11 +558,16 @@ def nan_to_num(
         parts = [nan_to_num(p, copy, nan, posinf, neginf) for p in (_real(x), _imag(x))]
         return arith.complex(*parts)
     info = np.finfo(x.dtype)
-    out = arith.select(arith.is_nan(x), full_like(x, nan), x)
+    out = arith.select(arith.is_nan(x), _filling(nan, x), x)
     high = info.max if posinf is None else posinf
     low = info.min if neginf is None else neginf
-    out = arith.select(arith.eq(x, full_like(x, np.inf)), full_like(x, high), out)
-    return arith.select(arith.eq(x, full_like(x, -np.inf)), full_like(x, low), out)
+    out = arith.select(arith.eq(x, full_like(x, np.inf)), _filling(high, x), out)
+    return arith.select(arith.eq(x, full_like(x, -np.inf)), _filling(low, x), out)
+
+
+def _filling(value: Any, x: Any) -> Any:
+    """A number, or an array of them, in the shape and dtype of an array."""
+    return broadcast_to(to_dtype(asarray(value), x.dtype), x.shape)
 
 
 @implements(np.clip)
@@ -603,6 +609,10 @@ def clip(
     if high is not None:
         out = minimum(out, high)
     return out
+
+
+# What the method of an ordinary array calls.
+implements(np._core.umath.clip)(clip)  # type: ignore[attr-defined]
 
 
 @implements(np.where, extra=("size", "fill_value"))

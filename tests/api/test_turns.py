@@ -468,6 +468,48 @@ def _function(lines):
     return namespace["f"]
 
 
+# One of the loops that close within another is entered elsewhere than at its head.
+_OVERLAPPING = """\
+b = b*b-0.5
+n2 = 0.0 * a
+while n2 < 7.0:
+    n2 = n2 + 1.0
+    c = np.cos(b)*c
+    if c<1.5: break
+    if a<c:
+        c = np.tanh(a)
+        if a*b<c: continue
+    else:
+        b = a/(1+b*b)
+        if a>b and b>0: return a - c
+        if abs(c)>0.7 and a>b: return a - c
+n2 = 0.0 * a
+while n2 < 9.0 and c<1.5:
+    n2 = n2 + 1.0
+    a = -a
+    n1 = 0.0 * a
+    while n1 < 9.0 and a<c:
+        n1 = n1 + 1.0
+        a = np.sin(a)*2
+        if abs(c)>0.7 and b>0.2: return a - c
+        if b>0: break
+    n1 = 0.0 * a
+    while n1 < 9.0 and a<c:
+        n1 = n1 + 1.0
+        a = np.sin(a)*2
+        c = np.cos(b)*c
+        if c<1.5: continue"""
+
+
+def test_loops_that_do_not_lie_in_each_other(backend, taken):
+    plain = _function(_OVERLAPPING.split("\n"))
+    f = jit(plain)
+    points = [(0.7060546875, -1.06640625, 2.0), (1.0, -0.60205078125, 1.130859375)]
+    points.append((-0.07623291015625, -1.12890625, -1.52734375))
+    for point in 2 * points:
+        np.testing.assert_allclose(f(*point), plain(*map(np.float64, point)), rtol=1e-9)
+
+
 _POINT = st.tuples(*[st.floats(-2, 2, width=16)] * 3)
 
 

@@ -10,10 +10,13 @@ import numpy as np
 from ... import numpy as anp
 from ...core import tree
 from ...core.errors import located
+from ...core.lazy import LazyModule
 from ...numpy.arguments import normal_axis
-from ...numpy.dispatch import is_traced
+from ...numpy.dispatch import has_tracer, is_traced
 from ..linalg import solve_banded
 from .piecewise import checked, double, extrapolation
+
+_scipys: Any = LazyModule("scipy.interpolate")
 
 
 class BSpline:
@@ -383,6 +386,8 @@ def make_interp_spline(
         )
     if k == 0:
         return _made(t, y, (0, True, axis))
+    if not has_tracer((x, y, t)):
+        return _made(t, _scipys.make_interp_spline(x, y, k, t).c, (k, True, axis))
     first, values = _bases(t, k, count, x)
     before, after = _rows_at(left, x[0], t, k, count), _rows_at(right, x[-1], t, k, count)
 

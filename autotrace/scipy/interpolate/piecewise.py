@@ -13,10 +13,13 @@ import numpy as np
 from ... import numpy as anp
 from ...core import tree
 from ...core.errors import located
+from ...core.lazy import LazyModule
 from ...lax.cumulative import linear_recurrence
 from ...lax.scanning import scan
 from ...numpy.arguments import normal_axis, operand
-from ...numpy.dispatch import is_traced
+from ...numpy.dispatch import has_tracer, is_traced
+
+_scipys: Any = LazyModule("scipy.linalg")
 
 
 def double(x: Any) -> Any:
@@ -484,6 +487,11 @@ def _tridiagonal(lower: Any, main: Any, upper: Any, right: Any) -> Any:
         ``upper`` are not used.
       right: of shape ``(n, ...)``.
     """
+
+    if not has_tracer((lower, main, upper, right)):
+        bands = np.stack([np.roll(upper, 1), main, np.roll(lower, -1)])
+        columns = right.reshape(len(main), -1)
+        return _scipys.solve_banded((1, 1), bands, columns).reshape(right.shape)
 
     def turn(above: Any, row: Any) -> tuple[Any, Any]:
         pivot_above, upper_above = above
