@@ -32,12 +32,6 @@ REASONS = {
     "lorenz_gradient": "The body is Runge and Kutta's four slopes of three numbers, which wait for "
     "each other; its coefficients as a matrix of 3 x 3 would be three times the work of going "
     "through them backwards.",
-    "hessian_logistic": "By hand it is one product of matrices. Forward over reverse makes "
-    "two: of the examples with all directions at once, and of the cotangents with the "
-    "examples.",
-    "jacobian_layers": "By hand it is one product of matrices. Reverse mode begins with an "
-    "identity matrix, scaled, and multiplies it with the second layer as with any other "
-    "matrix.",
     "interp": "A binary search for each element, as JAX makes it; both wait for loads that "
     "depend on each other.",
     "ndtri": "SciPy's function, called from the program: what differs from NumPy's column is "
@@ -50,8 +44,9 @@ REASONS = {
     "and PyTorch swap elements in place.",
     "memory_unrolled": "Three numbers of each step are kept, the factors of its derivative; "
     "JAX keeps fewer and computes sines and cosines again.",
-    "memory_attention": "The weights of all pairs of positions are kept for the gradient. "
-    "PyTorch goes over blocks of them and keeps none.",
+    "memory_attention": "Parts of the batch, heads and queries take turns, and each has its arrays "
+    "of queries by keys. PyTorch's blocks are smaller, and its kernels hold what is made of them "
+    "in registers; through BLAS, matrix products of smaller blocks would be slow.",
     "logistic_map_gradient": "Both wait for the same chain, a product and a sum in each turn: 1.00 "
     "in runs of this row alone.",
     "gather_gradient": "Each weight is added where its index says, one after the other, since "

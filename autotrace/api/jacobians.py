@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
-
-import numpy as np
 
 from ..core import tree
 from ..core.errors import NonDifferentiableError, located
@@ -14,6 +13,7 @@ from ..core.tangents import float0_zeros
 from ..core.trace import get_aval
 from ..lax.slicing import slice_in_dim
 from ..lax.structural import batched_at, reshape
+from ..lax.tied import unit_vectors
 from ..transforms.batch import Axis, batch_flat
 from ..transforms.jvp import instantiate_all, jvp_flat
 from ..transforms.linearize import linearize_flat
@@ -24,18 +24,11 @@ from .transformed import wraps
 
 
 def _standard_basis(leaves: Sequence[Any]) -> tuple[list[Any], int]:
-    """The unit vectors of the space of some arrays: a stack for each array, and their number."""
-    sizes = [get_aval(x).size for x in leaves]
-    total = sum(sizes)
-    stacks = []
-    start = 0
-    for x, size in zip(leaves, sizes, strict=True):
-        aval = get_aval(x)
-        stack = np.zeros((total, size), aval.dtype)
-        stack[start + np.arange(size), np.arange(size)] = 1
-        stacks.append(stack.reshape(total, *aval.shape))
-        start += size
-    return stacks, total
+    """The unit vectors of the space of some arrays: a batch for each array, and their number."""
+    avals = [get_aval(x) for x in leaves]
+    total = sum(a.size for a in avals)
+    starts = itertools.accumulate((a.size for a in avals), initial=0)
+    return [unit_vectors(a, start, total) for a, start in zip(avals, starts, strict=False)], total
 
 
 def _blocks(stack: Any, shapes: Sequence[tuple[int, ...]], at: int) -> list[Any]:

@@ -22,6 +22,9 @@ A primitive takes arrays by position and static parameters by keyword. Its rules
 ``dependence``  ``(operands, avals, avals out, **params) -> [value for each out]``: which inputs
                 of a program each element depends on; see ``autotrace.transforms.dependence``.
                 Without it, on those of all operands, or at its place with ``elementwise``
+``tied``        ``(args, **params) -> structured value or None``: ``batch`` where batches of unit
+                vectors are kept without their zeros; see ``autotrace.lax.tied``. Without it, or
+                where it returns None, they become arrays
 ==============  =====================================================================
 
 With ``multiple_results`` single outputs above become lists.
@@ -52,7 +55,7 @@ from .trace import (
 
 _RULES = (
     "impl", "abstract", "jvp", "transpose", "batch", "jvp_call", "stage", "simplify", "prune",
-    "dependence",
+    "dependence", "tied",
 )  # fmt: skip
 
 #: Each primitive that exists, by name; what the tests and backends enumerate.
@@ -108,6 +111,7 @@ class Primitive:
     simplify: Callable[..., Any] | None
     prune: Callable[..., Any] | None
     dependence: Callable[..., Any] | None
+    tied: Callable[..., Any] | None
 
     def __init__(
         self,
@@ -184,6 +188,10 @@ class Primitive:
     def def_dependence(self, rule: Callable) -> Callable:
         """Set the rule that says which elements of the operands those of the results come from."""
         return self._define("dependence", rule)
+
+    def def_tied(self, rule: Callable) -> Callable:
+        """Set the batching rule for structured batches."""
+        return self._define("tied", rule)
 
     def rule(self, kind: str, transform: str) -> Callable:
         """The rule of a kind, or an error that says which is missing and what to do."""

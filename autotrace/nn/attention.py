@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import index as as_int
 from typing import Any
 
@@ -13,11 +13,15 @@ from .. import lax
 from .. import numpy as anp
 from ..api.custom import checkpoint
 from ..core.errors import located
-from .normalization import softmax
+from ..lax.checkpointing import checkpoint_name, save_only_these_names
 
-#: Up to so many products of queries and keys are in memory at once; of more, blocks of queries take
-#: turns, and a derivative computes theirs again.
-_AT_ONCE = 1 << 22
+#: The name of the largest logits, which a derivative keeps of its turns.
+_TOP = "attention_top"
+#: Up to so many products of queries and keys are in memory at once; of more, parts take turns, and
+#: a derivative computes theirs again.
+_AT_ONCE = 1 << 19
+#: About so many there are in a turn: what is made of them stays in the second-level cache.
+_IN_TURN = 1 << 17
 
 
 def _window(size: Any) -> tuple[int, int] | None:
@@ -44,8 +48,8 @@ def _aligned(name: str, x: Any, shape: tuple[int, int, int, int]) -> Any:
 
 
 def _checked(query: Any, key: Any, value: Any) -> tuple[Any, Any, Any]:
-    """The operands as arrays of one dtype, with a batch."""
-    dtype = anp.result_type(query, key, value)
+    """The operands as arrays of one dtype, with a batch; float16 would overflow in sums."""
+    dtype = anp.result_type(query, key, value, np.float32)
     q, k, v = (anp.asarray(x).astype(dtype) for x in (query, key, value))
     if q.ndim == 3:
         q, k, v = (anp.expand_dims(x, 0) if x.ndim == 3 else x for x in (q, k, v))
@@ -107,10 +111,13 @@ def dot_product_attention(
     Raises:
       ValueError: when the shapes do not fit.
 
-    Long sequences go by blocks of queries, so that the logits of one block are in memory at a time.
+    Where these are many, batch, heads and blocks of queries take turns, so that the logits of one
+    turn are in memory at a time; a derivative keeps the largest logit of each query and computes
+    the others again.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762); heads that share keys: Ainslie et al. 2023
-    (arXiv:2305.13245); blocks: Rabe and Staats 2021 (arXiv:2112.05682).
+    (arXiv:2305.13245); blocks: Rabe and Staats 2021 (arXiv:2112.05682), Dao et al. 2022
+    (arXiv:2205.14135).
 
     >>> import autotrace.nn as nn, numpy as np
     >>> query, key = np.zeros((2, 1, 4)), np.zeros((2, 1, 4))
@@ -124,46 +131,53 @@ def dot_product_attention(
     bias, mask = _aligned("bias", bias, shape), _aligned("mask", mask, shape)
     if scale is None:
         scale = 1 / math.sqrt(size)
-    visible = _visibility(k.shape[1], is_causal, _window(local_window_size), key_value_seq_lengths)
+    window = _window(local_window_size)
+    lengths = key_value_seq_lengths
+    if lengths is not None:
+        lengths = anp.asarray(lengths)[:, None, None, None]
 
-    def attend(start: Any, q: Any, bias: Any, mask: Any) -> Any:
-        return _attend(q, k, v, scale, bias, mask, visible(start, q.shape[1]))
+    def attend(operands: Sequence[Any]) -> Any:
+        q, k, v, bias, mask, lengths, rows = operands
+        seen = _visible(rows, k.shape[1], is_causal, window, lengths)
+        return _attend(q, k, v, scale, bias, mask, seen)
 
-    block = max(1, _AT_ONCE // max(1, batch * heads * k.shape[1]))
-    whole = block >= queries
-    out = attend(0, q, bias, mask) if whole else _by_blocks(attend, block, q, bias, mask)
+    rows = np.arange(queries)[:, None]
+    out, sums = _in_parts(attend, shape, k.shape[2], (q, k, v, bias, mask, lengths, rows))
+    out = out / sums[..., None]
+    dtype = anp.result_type(query, key, value)
+    if dtype.kind == "f":
+        out = out.astype(dtype)
     if query_seq_lengths is not None:
         there = np.arange(queries) < anp.asarray(query_seq_lengths)[:, None]
         out = anp.where(there[:, :, None, None], out, 0)
     return out if np.ndim(query) == 4 else out[0]
 
 
-def _visibility(
-    keys: int, is_causal: bool, window: tuple[int, int] | None, lengths: Any
-) -> Callable[[Any, int], Any]:
-    """A function of the first of so many queries: a mask of which keys they see by their position,
-    (batch or 1, 1, queries, keys), None where that is all."""
-
-    def visible(start: Any, queries: int) -> Any:
-        row = (start + np.arange(queries))[:, None]
-        column = np.arange(keys)
-        masks = []
-        if is_causal:
-            masks += [column <= row]
-        if window is not None:
-            masks += [(column >= row - window[0]) & (column <= row + window[1])]
-        if lengths is not None:
-            masks += [column < anp.asarray(lengths)[:, None, None, None]]
-        found = None
-        for mask in masks:
-            found = mask if found is None else found & mask
-        return found
-
-    return visible
+def _visible(
+    rows: Any, keys: int, is_causal: bool, window: tuple[int, int] | None, lengths: Any
+) -> Any:
+    """A mask of which keys the queries at some positions (queries, 1) see, (batch or 1, 1, queries,
+    keys), None where that is all."""
+    column = np.arange(keys)
+    masks = []
+    if is_causal:
+        masks += [column <= rows]
+    if window is not None:
+        masks += [(column >= rows - window[0]) & (column <= rows + window[1])]
+    if lengths is not None:
+        masks += [column < lengths]
+    found = None
+    for mask in masks:
+        found = mask if found is None else found & mask
+    return found
 
 
-def _attend(q: Any, k: Any, v: Any, scale: Any, bias: Any, *masks: Any) -> Any:
-    """Attention of some queries to all keys."""
+def _attend(q: Any, k: Any, v: Any, scale: Any, bias: Any, *masks: Any) -> tuple[Any, Any]:
+    """The sums of values weighted by exponentials, and of the weights.
+
+    Whoever divides one by the other divides once for each query, and the derivative needs the
+    weights alone.
+    """
     batch, queries, heads, size = q.shape
     shared = k.shape[2]
     grouped = anp.reshape(q, (batch, queries, shared, heads // shared, size))
@@ -175,34 +189,89 @@ def _attend(q: Any, k: Any, v: Any, scale: Any, bias: Any, *masks: Any) -> Any:
         if mask is not None:
             # Not minus infinity: a query that sees no key would make NaN of it.
             logits = anp.where(mask, logits, 0.7 * float(np.finfo(logits.dtype).min))
-    weights = softmax(logits).astype(v.dtype)
+    top = checkpoint_name(lax.stop_gradient(anp.max(logits, axis=-1, keepdims=True)), _TOP)
+    weights = anp.exp(logits - top)
+    sums = anp.moveaxis(anp.sum(weights, axis=-1), 1, 2)
     weights = anp.reshape(weights, (batch, shared, heads // shared, queries, k.shape[1]))
     out = anp.einsum("bkgts,bskh->btkgh", weights, v)
-    return anp.reshape(out, (batch, queries, heads, v.shape[3]))
+    return anp.reshape(out, (batch, queries, heads, v.shape[3])), sums
 
 
-def _by_blocks(attend: Callable, block: int, q: Any, bias: Any, mask: Any) -> Any:
-    """Attention of one block of queries after the other."""
-    queries = q.shape[1]
-    count = -(-queries // block)
+#: Which dimensions of the operands of a part go along batch, heads and queries.
+_ALONG = {
+    "batch": (0, 0, 0, 0, 0, 0, None),
+    "heads": (2, 2, 2, 1, 1, None, None),
+    "queries": (1, None, None, 2, 2, None, 0),
+}
+#: The same for the result.
+_OF_OUT = {"batch": 0, "heads": 2, "queries": 1}
 
-    def cut(x: Any, axis: int) -> Any:
-        """An array with its blocks along a first axis; one that is the same for all stays."""
-        if x is None or x.shape[axis] != queries:
-            return None
-        around = [(0, 0)] * x.ndim
-        around[axis] = (0, count * block - queries)
-        x = anp.pad(x, around)
-        x = anp.reshape(x, (*x.shape[:axis], count, block, *x.shape[axis + 1 :]))
-        return anp.moveaxis(x, axis, 0)
 
-    def one(parts: tuple) -> Any:
-        start, q, *others = parts
-        given = zip(others, (bias, mask), strict=True)
-        return attend(start, q, *(whole if part is None else part for part, whole in given))
+def _in_parts(
+    attend: Callable, shape: tuple[int, int, int, int], shared: int, operands: Sequence[Any]
+) -> Any:
+    """Attention of all queries at once, or of parts of batch, heads and queries that take turns."""
+    batch, heads, queries, keys = shape
+    if batch * heads * queries * keys <= _AT_ONCE:
+        return attend(operands)
+    turns = {"batch": batch}
+    if heads * queries * keys > _IN_TURN:
+        turns["heads"] = shared
+        # A turn adds to the cotangents of all keys and values, which should be few beside its
+        # products.
+        group = heads // shared
+        block = max(_IN_TURN // keys, 4 * operands[0].shape[3]) // group
+        if block < queries:
+            turns["queries"] = -(-queries // block)
+    run = checkpoint(attend, policy=save_only_these_names(_TOP))
+    sizes = {"batch": batch, "heads": heads, "queries": queries}
+    for name, count in reversed(turns.items()):
+        if count > 1:
+            run = _by_turns(run, count, _ALONG[name], _OF_OUT[name], sizes[name])
+    return run(operands)
 
-    starts = block * np.arange(count)
-    blocks = lax.map(checkpoint(one), (starts, cut(q, 1), cut(bias, 2), cut(mask, 2)))
-    blocks = anp.moveaxis(blocks, 0, 1)
-    out = anp.reshape(blocks, (blocks.shape[0], count * block, *blocks.shape[3:]))
-    return out[:, :queries]
+
+def _by_turns(
+    run: Callable, count: int, along: Sequence[int | None], out_axis: int, size: int
+) -> Callable:
+    """A function of operands of which so many parts take turns.
+
+    Args:
+      run: a function of the operands of one part.
+      count: how many parts there are.
+      along: for each operand the dimension that is cut; operands that have one of size 1 there are
+        the same for all.
+      out_axis: that of the result.
+      size: of the dimension, the last part of which may have to be filled up.
+    """
+
+    def run_all(operands: Sequence[Any]) -> Any:
+        cut = [
+            None if x is None or d is None or x.shape[d] == 1 else _cut(x, d, count)
+            for x, d in zip(operands, along, strict=True)
+        ]
+
+        def turn(parts: Sequence[Any]) -> Any:
+            pairs = zip(operands, parts, strict=True)
+            return run([x if part is None else part for x, part in pairs])
+
+        return [_joined(out, out_axis, size) for out in lax.map(turn, cut)]
+
+    return run_all
+
+
+def _joined(parts: Any, axis: int, size: int) -> Any:
+    """An array of parts that are in its first dimension, put together along another one."""
+    parts = anp.moveaxis(parts, 0, axis)
+    whole = anp.reshape(parts, (*parts.shape[:axis], -1, *parts.shape[axis + 2 :]))
+    return lax.slice_in_dim(whole, 0, size, axis=axis)
+
+
+def _cut(x: Any, axis: int, count: int) -> Any:
+    """An array with its parts along a dimension in a new first one."""
+    part = -(-x.shape[axis] // count)
+    around = [(0, 0)] * x.ndim
+    around[axis] = (0, count * part - x.shape[axis])
+    x = anp.pad(x, around) if around[axis][1] else x
+    x = anp.reshape(x, (*x.shape[:axis], count, part, *x.shape[axis + 1 :]))
+    return anp.moveaxis(x, axis, 0)

@@ -8,7 +8,7 @@ from autotrace import nn
 from autotrace.nn import attention
 
 rng = np.random.default_rng(0)
-BATCH, QUERIES, KEYS, HEADS, SIZE = 2, 5, 7, 4, 3
+BATCH, QUERIES, KEYS, HEADS, SIZE = 2, 14, 7, 4, 3
 BIAS = rng.normal(size=(1, HEADS, QUERIES, KEYS))
 MASK = rng.uniform(size=(BATCH, 1, QUERIES, KEYS)) < 0.8
 #: Of a name: how many heads keys have, and the arguments.
@@ -45,17 +45,24 @@ def definition(q, k, v, bias=None, mask=None, scale=None, is_causal=False,
             )
         if key_value_seq_lengths is not None:
             seen &= positions < key_value_seq_lengths[b]
-        weights = np.exp(logits + bias[b, n, t]) * seen
+        weights = np.exp(logits + bias[b, n, t]) * seen if seen.any() else np.ones(KEYS)
         out[b, t, n] = weights / weights.sum() @ v[b, :, head]
         if query_seq_lengths is not None and t >= query_seq_lengths[b]:
             out[b, t, n] = 0
     return out
 
 
-@pytest.mark.parametrize("products", [1 << 22, 120], ids=["whole", "blocks"])
+def taking_turns(monkeypatch, in_turn=14):
+    """By batch, heads and queries; with more in a turn, by batch only."""
+    monkeypatch.setattr(attention, "_AT_ONCE", 0)
+    monkeypatch.setattr(attention, "_IN_TURN", in_turn)
+
+
+@pytest.mark.parametrize("parts", [False, True], ids=["whole", "parts"])
 @pytest.mark.parametrize("name", CASES)
-def test_values_and_derivatives(name, products, monkeypatch):
-    monkeypatch.setattr(attention, "_AT_ONCE", products)
+def test_values_and_derivatives(name, parts, monkeypatch):
+    if parts:
+        taking_turns(monkeypatch)
     heads, options = CASES[name]
     q = rng.normal(size=(BATCH, QUERIES, HEADS, SIZE))
     k = rng.normal(size=(BATCH, KEYS, heads, SIZE))
@@ -80,6 +87,40 @@ def test_values_and_derivatives(name, products, monkeypatch):
 
         slope = (along(1e-5) - along(-1e-5)) / 2e-5
         np.testing.assert_allclose(np.sum(given * direction), slope, rtol=1e-6, atol=1e-8)
+
+
+def test_parts_of_the_batch(monkeypatch):
+    heads, options = CASES["lengths"]
+    q, k = rng.normal(size=(BATCH, QUERIES, HEADS, SIZE)), rng.normal(size=(BATCH, KEYS, heads, 3))
+    taking_turns(monkeypatch, 1 << 17)
+    out = nn.dot_product_attention(q, k, k, bias=BIAS, **options)
+    np.testing.assert_allclose(out, definition(q, k, k, bias=BIAS, **options), rtol=1e-11)
+
+
+def test_second_derivatives_of_parts(monkeypatch):
+    taking_turns(monkeypatch)
+    q, k, v = (rng.normal(size=(2, n, 1, 1)) for n in (6, 3, 3))
+    f = at.jit(lambda *args: nn.dot_product_attention(*args, is_causal=True))
+    at.testing.check_grads(f, (q, k, v), order=2)
+    many = at.vmap(f)(*(np.stack([x, 2 * x]) for x in (q, k, v)))
+    np.testing.assert_allclose(many[1], f(2 * q, 2 * k, 2 * v), rtol=1e-11)
+
+
+def test_a_gradient_keeps_no_pairs(monkeypatch):
+    """What a loop hands to the derivative has no array of queries by keys."""
+    taking_turns(monkeypatch)
+    q, k, v = (rng.normal(size=(2, n, 2, 1)) for n in (40, 30, 30))
+    grad = at.grad(lambda *args: np.sum(nn.dot_product_attention(*args) ** 2), (0, 1, 2))
+    eqns = at.make_jaxpr(grad, simplify=True)(q, k, v).eqns
+    assert sum(eqn.primitive.name == "scan" for eqn in eqns) == 2
+    assert max(var.aval.size for eqn in eqns for var in eqn.outvars) <= 2 * 2 * 40
+
+
+def test_half_precision():
+    x = np.full((1, 4, 1, 2), 3e4, np.float16)
+    out = nn.dot_product_attention(x / 1e4, x / 1e4, x)
+    assert out.dtype == np.float16
+    np.testing.assert_array_equal(out, x)
 
 
 def test_without_a_batch():
