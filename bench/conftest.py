@@ -132,7 +132,7 @@ def pytest_collection_modifyitems(config, items) -> None:
         done |= set(programs.programs(_old(config.getoption("programs"))))
     kept, left = [], []
     for item in items:
-        parameters = getattr(item, "callspec", None) and item.callspec.params or {}
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
         row, program = parameters.get("row"), parameters.get("program")
         out = row and (row.key in done or not (row.default or everything))
         out = out or (program and program.name in done)

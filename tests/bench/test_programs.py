@@ -1,4 +1,4 @@
-"""The page on programs for plain NumPy is what its committed file makes, and says what that says."""
+"""The page on programs for plain NumPy is what the committed file makes."""
 
 from __future__ import annotations
 
