@@ -105,7 +105,8 @@ def _summary(measured: list[dict]) -> Iterator[str]:
     if ratios:
         yield (
             f"A jitted call takes {results.geometric_mean(ratios):.2f} of plain NumPy's time in "
-            f"the geometric mean; {sum(r < 1 for r in ratios)} of {len(ratios)} are faster than NumPy."
+            f"the geometric mean; {sum(r < 1 for r in ratios)} of {len(ratios)} are faster than "
+            "NumPy."
         )
 
 
