@@ -41,19 +41,19 @@ branches and loops go other ways, and with the first ones again.
 - **paths**: how many ways through the function were traced in the calls with two sets of values. A
   program whose Python asks for no value has one; a program whose loops ask has one for each way
   that the answers have gone.
-- **NumPy**, **jit**: the time of a call, median of interleaved rounds, with the same values again;
-  **ratio** is the second divided by the first: below 1, the jitted function is faster.
+- **NumPy**, **jitted**: the time of a call, median of interleaved rounds, with the same values
+  again; **ratio** is the second divided by the first: below 1, the jitted function is faster.
   **gradient** is the time of the jitted gradient divided by that of the function in plain NumPy.
 - **first call**: of a new process, with the values of the first set, from after the library's
-  import to the first result: tracing, compiling and running. “no cache” begins with an empty folder
-  for compiled code, “cache” with what an earlier process left there.
+  import to the first result: tracing, compiling and running. It begins with an empty folder for
+  compiled code; **cached** begins with what an earlier process left there.
 
 {tables}
 {notes}"""
 
 HEADER = (
-    "program", "jit", "grad", "jit(grad)", "paths", "NumPy", "jit", "ratio", "gradient",
-    "first call, no cache", "cache",
+    "program", "jit", "grad", "jit(grad)", "paths", "NumPy", "jitted", "ratio", "gradient",
+    "first call", "cached",
 )  # fmt: skip
 #: The ways of running a program, and the answers to whether it runs so.
 WAYS = ("jit", "grad", "jit(grad)")
