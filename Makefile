@@ -75,6 +75,7 @@ $(PYTENSOR)/.installed: pyproject.toml
 BENCH_TOOLS := $(VENV)/.extra-test $(VENV)/.extra-bench $(PYTENSOR)/.installed
 BENCH := BENCH_PYTENSOR=$(abspath $(PYTENSOR)/bin/python) $(RUN) -m pytest -q --benchmark-only
 RESULTS := docs/benchmarks/results.json
+PROGRAMS := docs/numpy_programs.json
 REPORT := $(RUN) -m bench.report $(RESULTS) --readme README.md && \
 	$(RUN) -m bench.pictures $(RESULTS)
 # ONLY=name: the rows of that name, in the file that is there. CONTINUE=1: those it does not have.
@@ -92,14 +93,16 @@ bench-all: $(BENCH_TOOLS)
 		--results $(RESULTS) $(CHOICE); \
 	status=$$?; $(REPORT) && exit $$status
 
-## Run programs written for plain NumPy, and write docs/numpy_programs.md.
+## Run programs written for plain NumPy: docs/numpy_programs.json, and the page that it makes.
 bench-programs: $(VENV)/.extra-test
 	$(RUN) -m pytest -q --benchmark-only bench/test_numpy_programs.py \
-		--programs docs/numpy_programs.md $(ARGS)
+		--programs $(PROGRAMS) $(CHOICE); \
+	status=$$?; $(RUN) -m bench.programs $(PROGRAMS) && exit $$status
 
 ## Make the pages and pictures of the results that are there.
 bench-report: $(VENV)/.extra-demo
 	$(REPORT)
+	$(RUN) -m bench.programs $(PROGRAMS)
 
 ## Fail if NEW is slower than OLD beyond noise: make bench-compare OLD=a.json NEW=b.json
 bench-compare: | $(VENV)/bin/python

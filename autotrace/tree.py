@@ -1,4 +1,4 @@
-"""Pytrees: nested containers of arrays; see the functions."""
+"""Pytrees: nested containers of arrays, such as lists and dicts of them."""
 
 from .api.raveling import ravel_pytree
 from .core.tree import (

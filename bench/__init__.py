@@ -10,7 +10,9 @@
 - ``report``, ``pictures``, ``reasons``: docs/benchmarks and the README's table, from that file.
 - ``compare``: two such files, and what got slower beyond noise.
 - ``test_eager``, ``test_import`` and ``test_tracing`` are comparisons within one process that are
-  in no table; ``test_numpy_programs`` and ``programs`` make docs/numpy_programs.md.
+  in no table.
+- ``test_numpy_programs`` runs programs written for plain NumPy and writes a file of what it finds;
+  ``programs`` makes docs/numpy_programs.md of it.
 
 ``python -m pytest bench/test_rows.py -k softmax --rounds 3`` measures some rows quickly, and
 ``--libraries autotrace,jax`` with some libraries.

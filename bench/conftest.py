@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import numba
+import numpy_programs
 import pytest
 
+import autotrace
 from bench import machine, programs, results, rows, timing, workers
 from bench.libraries import OURS, TITLES
 
@@ -28,10 +32,10 @@ def pytest_addoption(parser) -> None:
     group.addoption("--all", action="store_true", help="all rows, all libraries, more rounds")
     group.addoption("--libraries", help="these only, by their names in bench/libraries: a,b,...")
     group.addoption("--results", type=Path, help="the JSON file to write")
-    group.addoption("--keep", action="store_true", help="renew the measured rows of that file only")
+    group.addoption("--programs", type=Path, help="the same for programs written for plain NumPy")
+    group.addoption("--keep", action="store_true", help="renew what is measured of that file only")
     group.addoption("--missing", action="store_true", help="measure what is not in that file yet")
     group.addoption("--first-calls", type=int, default=1, help="first calls of each program")
-    group.addoption("--programs", type=Path, help="the page on programs written for plain NumPy")
 
 
 class Session:
@@ -46,7 +50,7 @@ class Session:
         self._processes: dict[tuple[str, int], workers.Worker] = {}
 
     def _begin(self, keep: bool) -> dict:
-        old = results.load(self.path) if keep and self.path and self.path.exists() else {}
+        old = _old(self.path) if keep else {}
         names = self.config.getoption("libraries")
         self.versions, missing = workers.installed(names.split(",") if names else TITLES)
         versions = old.get("versions", {}) | self.versions
@@ -85,17 +89,53 @@ class Session:
             process.stop()
 
 
+class Programs:
+    """What was found out so far of programs written for plain NumPy."""
+
+    def __init__(self, config: pytest.Config):
+        self.path: Path | None = config.getoption("programs")
+        keep = config.getoption("keep") or config.getoption("missing")
+        self.found = programs.programs(_old(self.path)) if keep else {}
+
+    def record(self, name: str, found: dict) -> None:
+        self.found[name] = {**found, "date": machine.today()}
+        if self.path is not None:
+            results.save(self._everything(), self.path)
+
+    def _everything(self) -> dict:
+        about = machine.description()
+        versions = {"autotrace": autotrace.__version__, "NumPy": about["numpy"]}
+        return {
+            "machine": {name: about[name] for name in ("processor", "cores", "system", "python")},
+            "versions": {**versions, "Numba": numba.__version__, "SciPy": about["scipy"]},
+            "backend": autotrace.config.backend,
+            "load": round(os.getloadavg()[0], 1),
+            "fields": {
+                title: {p.name: self.found[p.name] for p in module.PROGRAMS if p.name in self.found}
+                for title, module in numpy_programs.FIELDS.items()
+            },
+        }
+
+
+def _old(path: Path | None) -> dict:
+    """An earlier file, or one with nothing in it."""
+    return results.load(path) if path and path.exists() else {"rows": {}, "fields": {}}
+
+
 def pytest_collection_modifyitems(config, items) -> None:
-    """Leave out rows that are measured with ``--all`` only, and those that were measured."""
-    everything, path = config.getoption("all"), config.getoption("results")
+    """Leave out rows that are measured with ``--all`` only, and what was measured."""
+    everything = config.getoption("all")
     done: set[str] = set()
-    if config.getoption("missing") and path and path.exists():
-        old = results.load(path)["rows"]
+    if config.getoption("missing"):
+        old = _old(config.getoption("results"))["rows"]
         done = {key for key, row in old.items() if results.median(row, OURS) is not None}
+        done |= set(programs.programs(_old(config.getoption("programs"))))
     kept, left = [], []
     for item in items:
-        row = getattr(item, "callspec", None) and item.callspec.params.get("row")
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        row, program = parameters.get("row"), parameters.get("program")
         out = row and (row.key in done or not (row.default or everything))
+        out = out or (program and program.name in done)
         (left if out else kept).append(item)
     items[:] = kept
     config.hook.pytest_deselected(items=left)
@@ -169,13 +209,9 @@ def session(request) -> Iterator[Session]:
 
 
 @pytest.fixture(scope="session")
-def programs_page(request) -> Iterator[programs.Page]:
-    """The page on programs, to be filled; written at the end where ``--programs`` says."""
-    page = programs.Page()
-    yield page
-    path = request.config.getoption("programs")
-    if path is not None and page.complete():
-        path.write_text(page.text(), encoding="utf-8")
+def programs_found(request) -> Programs:
+    """What is found out of programs; written after each, where ``--programs`` says."""
+    return Programs(request.config)
 
 
 def pytest_terminal_summary(terminalreporter, config) -> None:

@@ -169,21 +169,25 @@ def curves(rows: list[Mapping[str, Any]], title: str, across: str, along: str) -
 def roofline(found: Mapping[str, Any]) -> Figure:
     """What the machine allows by operations per byte, and what autotrace does of it."""
     machine = found["machine"]
-    figure = Figure(figsize=(1.2 * WIDTH, 4.6), layout="constrained")
-    axes = figure.subplots()
+    figure = Figure(figsize=(WIDTH, 6.4), layout="constrained")
+    axes, below = figure.subplots(2, height_ratios=(3, 1))
     rows = [r for r in found["rows"].values() if "flops" in r and results.median(r, OURS)]
     rows = [row for row in rows if "threads" not in row]
     low, high = 2.0**-5, 2.0**9
+    labels: dict[float, str] = {}  # of rates that are about the same one label
     for where, rate in machine["bandwidth"].items():
         # Where the triad's line meets the peak.
         edge = machine["flops"]["float64"] / rate
         axes.plot([low, edge], [low * rate / 1e9, edge * rate / 1e9], color="#888888", linewidth=1)
-        axes.text(low * 1.15, low * 1.45 * rate / 1e9, f"{where} {rate / 1e9:.0f} GB/s",
-                  fontsize=7, color="#555555")  # fmt: skip
+        near = next((other for other in labels if other < 1.2 * rate), rate)
+        labels[near] = ", ".join([*labels.get(near, "").splitlines(), f"{where} {rate / 1e9:.0f}"])
+    for rate, label in labels.items():
+        axes.text(low * 1.15, low * 1.45 * rate / 1e9, f"{label} GB/s", fontsize=8,
+                  color="#555555")  # fmt: skip
     for dtype, rate in machine["flops"].items():
         axes.axhline(rate / 1e9, color="#888888", linewidth=1)
-        axes.text(high, rate / 1e9 * 1.06, f"{dtype} {rate / 1e9:.0f} GFLOP/s", fontsize=7,
-                  ha="right", color="#555555")  # fmt: skip
+        axes.text(low * 1.15, rate / 1e9 * 1.06, f"{dtype} {rate / 1e9:.0f} GFLOP/s", fontsize=8,
+                  color="#555555")  # fmt: skip
     for name in (REFERENCE, OURS):
         points = [
             (row["flops"] / row["traffic"], row["flops"] / t / 1e9)
@@ -196,9 +200,12 @@ def roofline(found: Mapping[str, Any]) -> Figure:
     rows.sort(key=lambda row: row["flops"] / row["traffic"])
     for number, row in enumerate(rows, 1):
         place = row["flops"] / row["traffic"], row["flops"] / results.median(row, OURS) / 1e9
-        axes.annotate(str(number), place, (4, 3), textcoords="offset points", fontsize=7)
-    names = "\n".join(f"{number:2}  {_short(r['title'], 48)}" for number, r in enumerate(rows, 1))
-    axes.text(1.02, 1.0, names, transform=axes.transAxes, va="top", fontsize=7, linespacing=1.5)
+        axes.annotate(str(number), place, (4, 3), textcoords="offset points", fontsize=8)
+    names = [f"{number}  {_short(row['title'])}" for number, row in enumerate(rows, 1)]
+    half = (len(names) + 1) // 2
+    for place, column in ((0.0, names[:half]), (0.5, names[half:])):
+        below.text(place, 1.0, "\n".join(column), va="top", fontsize=8, linespacing=1.4)
+    below.set_axis_off()
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xlim(low, high)
@@ -221,8 +228,9 @@ def _logarithmic(axes: Axes) -> None:
 def _legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     order = sorted(range(len(labels)), key=lambda i: list(TITLES.values()).index(labels[i]))
+    lines = 1 if figure.get_figwidth() == WIDTH else 2
     figure.legend([handles[i] for i in order], [labels[i] for i in order],
-                  loc="outside upper center", ncols=len(labels), fontsize=8,
+                  loc="outside upper center", ncols=-(-len(labels) // lines), fontsize=8,
                   columnspacing=1.0, handletextpad=0.4)  # fmt: skip
 
 

@@ -1,26 +1,26 @@
-"""The page on programs written for plain NumPy: what was found out of each, and how it is shown."""
+"""The page on programs written for plain NumPy, made of a file of what was found out of each.
+
+``python -m bench.programs docs/numpy_programs.json`` writes numpy_programs.md beside it. Nothing
+here measures; ``test_numpy_programs`` does.
+"""
 
 from __future__ import annotations
 
-import math
-import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
-import numba
-import numpy
-import numpy_programs
-from numpy_programs.program import Program
-
-import autotrace
-from bench import machine
+from bench import results
+from bench.report import table
 from bench.timing import readable
 
 PAGE = """\
 # Programs written for plain NumPy
 
-This page is written by `make bench-programs`; all that it says of single programs was found out by
-running them.
+This page is made of [numpy_programs.json](numpy_programs.json), which `make bench-programs` writes;
+all that it says of single programs was found out by running them.
 
 {conditions}
 
@@ -41,145 +41,115 @@ branches and loops go other ways, and with the first ones again.
 - **paths**: how many ways through the function were traced in the calls with two sets of values. A
   program whose Python asks for no value has one; a program whose loops ask has one for each way
   that the answers have gone.
-- **NumPy**, **jit**: the time of a call, median of interleaved rounds, with the same values again;
-  **ratio** is the second divided by the first: below 1, the jitted function is faster.
+- **NumPy**, **jitted**: the time of a call, median of interleaved rounds, with the same values
+  again; **ratio** is the second divided by the first: below 1, the jitted function is faster.
   **gradient** is the time of the jitted gradient divided by that of the function in plain NumPy.
 - **first call**: of a new process, with the values of the first set, from after the library's
-  import to the first result: tracing, compiling and running. “no cache” begins with an empty folder
-  for compiled code, “cache” with what an earlier process left there.
+  import to the first result: tracing, compiling and running. It begins with an empty folder for
+  compiled code; **cached** begins with what an earlier process left there.
 
 {tables}
 {notes}"""
 
 HEADER = (
-    "program", "jit", "grad", "jit(grad)", "paths", "NumPy", "jit", "ratio", "gradient",
-    "first call, no cache", "cache",
+    "program", "jit", "grad", "jit(grad)", "paths", "NumPy", "jitted", "ratio", "gradient",
+    "first call", "cached",
 )  # fmt: skip
-USED = (autotrace, numpy, numba)
+#: The ways of running a program, and the answers to whether it runs so.
+WAYS = ("jit", "grad", "jit(grad)")
 YES, NO, NONE = "yes", "no", "-"
 
 
-@dataclass
-class Facts:
-    """What was found out of one program.
-
-    Attributes:
-      runs: for each way of running it, one of "yes", "no", "-".
-      problems: the errors of the ways that do not work.
-      paths: how many were traced for two sets of values.
-      rounds: how many the medians are of.
-      plain, jitted, gradient, cold, warm: seconds; None for what could not be measured.
-    """
-
-    runs: dict[str, str] = field(default_factory=dict)
-    problems: dict[str, str] = field(default_factory=dict)
-    paths: int | None = None
-    rounds: int = 0
-    plain: float | None = None
-    jitted: float | None = None
-    gradient: float | None = None
-    cold: float | None = None
-    warm: float | None = None
-
-    def attempt(self, way: str, check: Callable[[Callable], None], program: Program) -> None:
-        """Note whether a check passes with a program as it is."""
-        try:
-            check(program.function)
-            self.runs[way] = YES
-        except Exception as error:
-            self.problems[way] = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-            self.runs[way] = NO
-
-    def ratio(self) -> float | None:
-        return self.jitted / self.plain if self.jitted and self.plain else None
+def page(found: Mapping[str, Any]) -> str:
+    """The text of docs/numpy_programs.md."""
+    text = PAGE.format(
+        conditions="\n".join(f"- {line}" for line in _conditions(found)),
+        summary="\n".join(_summary(list(programs(found).values()))),
+        tables="\n\n".join(_tables(found)),
+        notes="".join(f"\n- {note}" for note in _notes(found)),
+    )
+    return text.rstrip() + "\n"
 
 
-class Page:
-    """What was found out so far, by the program's name."""
+def programs(found: Mapping[str, Any]) -> dict[str, dict]:
+    """What was found out of each, by its name."""
+    return {name: p for field in found["fields"].values() for name, p in field.items()}
 
-    def __init__(self) -> None:
-        self.facts: dict[str, Facts] = {}
 
-    def complete(self) -> bool:
-        return all(p.name in self.facts for p in numpy_programs.ALL)
+def _conditions(found: Mapping[str, Any]) -> list[str]:
+    machine = found["machine"]
+    measured = programs(found).values()
+    dates = sorted({program["date"] for program in measured})
+    rounds = max((program["rounds"] for program in measured), default=0)
+    return [
+        f"Date: {' to '.join(sorted({*dates[:1], *dates[-1:]}))}",
+        f"Machine: {machine['processor']}, {machine['cores']} cores; {machine['system']}; "
+        f"Python {machine['python']}",
+        f"Versions: {', '.join(f'{name} {v}' for name, v in found['versions'].items())}",
+        f"Backend: {found['backend']}. Rounds: {rounds}; of first calls as many as "
+        "`--first-calls` says, by default one.",
+        f"Load of the machine at the end: {found['load']:.1f}; above 1, other work took "
+        "processor time from what was measured, first calls above all.",
+    ]
 
-    def text(self) -> str:
-        return PAGE.format(
-            conditions="\n".join(self._conditions()),
-            summary=self._summary(),
-            tables="\n\n".join(self._tables()),
-            notes="".join(f"\n- {note}" for note in self.notes()),
+
+def _summary(measured: list[dict]) -> Iterator[str]:
+    yield f"There are {len(measured)} programs."
+    for way in WAYS:
+        answers = [program["runs"][way] for program in measured if program["runs"][way] != NONE]
+        yield (
+            f"Under `{way}` {answers.count(YES)} of {len(answers)} run as they are, "
+            f"{answers.count(NO)} do not."
+        )
+    ratios = [r for program in measured if (r := _ratio(program, "jitted")) is not None]
+    if ratios:
+        yield (
+            f"A jitted call takes {results.geometric_mean(ratios):.2f} of plain NumPy's time in "
+            f"the geometric mean; {sum(r < 1 for r in ratios)} of {len(ratios)} are faster than "
+            "NumPy."
         )
 
-    def notes(self) -> list[str]:
-        """What does not run."""
-        notes = []
-        for program in numpy_programs.ALL:
-            facts = self.facts.get(program.name)
-            if facts is None:
-                continue
-            by_problem: dict[str, list[str]] = {}
-            for way, problem in facts.problems.items():
-                by_problem.setdefault(problem, []).append(f"`{way}`")
-            for problem, ways in by_problem.items():
-                notes.append(f"`{program.name}` under {', '.join(ways)}, as it is: {problem}")
-        return notes
 
-    def _conditions(self) -> list[str]:
-        rounds = max((f.rounds for f in self.facts.values()), default=0)
-        about = machine.description()
-        versions = [f"{m.__name__} {m.__version__}" for m in USED]
-        return [
-            f"- Date: {machine.today()}",
-            f"- Machine: {about['processor']}, {about['cores']} cores; {about['system']}; "
-            f"Python {about['python']}",
-            f"- Versions: {', '.join(versions)}, SciPy {about['scipy']}",
-            f"- Backend: {autotrace.config.backend}. Rounds: {rounds}; of first calls as many as "
-            "`--first-calls` says, by default one.",
-            f"- Load of the machine at the end: {os.getloadavg()[0]:.1f}; above 1, other work took "
-            "processor time from what was measured, first calls above all.",
-        ]
-
-    def _summary(self) -> str:
-        count = len(self.facts)
-        lines = [f"There are {count} programs."]
-        for way in ("jit", "grad", "jit(grad)"):
-            answers = [f.runs[way] for f in self.facts.values() if f.runs[way] != NONE]
-            lines.append(
-                f"Under `{way}` {answers.count(YES)} of {len(answers)} run as they are, "
-                f"{answers.count(NO)} do not."
-            )
-        ratios = [r for f in self.facts.values() if (r := f.ratio()) is not None]
-        if ratios:
-            mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-            faster = sum(r < 1 for r in ratios)
-            lines.append(
-                f"A jitted call takes {mean:.2f} of plain NumPy's time in the geometric mean; "
-                f"{faster} of {len(ratios)} are faster than NumPy."
-            )
-        return "\n".join(lines)
-
-    def _tables(self) -> list[str]:
-        tables = []
-        for title, module in numpy_programs.FIELDS.items():
-            lines = [f"### {title}", "", _row(HEADER), _row(["---"] + ["--:"] * (len(HEADER) - 1))]
-            lines += [_row(self._cells(p)) for p in module.PROGRAMS if p.name in self.facts]
-            tables.append("\n".join(lines))
-        return tables
-
-    def _cells(self, program: Program) -> list[str]:
-        facts = self.facts[program.name]
-        ratio = facts.ratio()
-        gradient = facts.gradient / facts.plain if facts.gradient and facts.plain else None
-        return [
-            f"`{program.name}`: {program.title}",
-            *(facts.runs[way] for way in ("jit", "grad", "jit(grad)")),
-            str(facts.paths or NONE),
-            *(readable(t) if t else NONE for t in (facts.plain, facts.jitted)),
-            *(f"{r:.2f}" if r else NONE for r in (ratio, gradient)),
-            *(readable(t) if t else NONE for t in (facts.cold, facts.warm)),
-        ]
+def _tables(found: Mapping[str, Any]) -> Iterator[str]:
+    for title, field in found["fields"].items():
+        lines = [_line(name, program) for name, program in field.items()]
+        yield f"### {title}\n\n{table(HEADER, lines)}"
 
 
-def _row(cells: object) -> str:
-    return f"| {' | '.join(cells)} |"  # type: ignore[arg-type]
+def _line(name: str, program: Mapping[str, Any]) -> list[str]:
+    times, ratios = program["seconds"], [_ratio(program, way) for way in ("jitted", "gradient")]
+    return [
+        f"`{name}`: {program['title']}",
+        *(program["runs"][way] for way in WAYS),
+        str(program["paths"] or NONE),
+        *(readable(times[which]) if which in times else NONE for which in ("plain", "jitted")),
+        *(NONE if ratio is None else f"{ratio:.2f}" for ratio in ratios),
+        *(readable(times[which]) if which in times else NONE for which in ("cold", "warm")),
+    ]
+
+
+def _ratio(program: Mapping[str, Any], which: str) -> float | None:
+    times = program["seconds"]
+    return times[which] / times["plain"] if which in times else None
+
+
+def _notes(found: Mapping[str, Any]) -> Iterator[str]:
+    """What does not run."""
+    for name, program in programs(found).items():
+        by_problem: dict[str, list[str]] = {}
+        for way, problem in program["problems"].items():
+            by_problem.setdefault(problem, []).append(f"`{way}`")
+        for problem, ways in by_problem.items():
+            yield f"`{name}` under {', '.join(ways)}, as it is: {problem}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("programs", type=Path)
+    path = parser.parse_args(arguments).programs
+    path.with_suffix(".md").write_text(page(results.load(path)), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -188,10 +188,6 @@ def _conditions(found: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _rates(rates: Mapping[str, float]) -> str:
-    return ", ".join(f"{rate / 1e9:.0f} ({name})" for name, rate in rates.items())
-
-
 def _summary(found: Mapping[str, Any]) -> str:
     """In how many rows autotrace is the fastest, and its mean ratio to each library."""
     timed = [row for row in found["rows"].values() if _contested(row) and row["unit"] == "s"]

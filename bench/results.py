@@ -86,8 +86,8 @@ def _cells_on_one_line(text: str) -> str:
     inside = False
     for line in text.splitlines():
         if inside:
-            lines[-1] += line.strip() + (" " if line.endswith(",") else "")
             inside = not line.strip().startswith("}")
+            lines[-1] += line.strip() + " " * (inside and line.endswith(","))
         else:
             lines.append(line)
             inside = line.startswith("    ") and line.endswith("{")

@@ -1,8 +1,8 @@
-"""Programs written for plain NumPy, jitted, beside themselves: the rows of the page on them."""
+"""Programs written for plain NumPy, jitted, beside themselves: what the page on them says."""
 
 from __future__ import annotations
 
-import statistics
+import functools
 import subprocess
 import sys
 import tempfile
@@ -13,8 +13,8 @@ import pytest
 from program_checks import gradient, right_gradient, same_results
 
 import autotrace as at
-from bench import timing, workers
-from bench.programs import NO, NONE, Facts
+from bench import results, timing, workers
+from bench.programs import NO, NONE, WAYS, YES
 
 ROUNDS = 15
 #: A turn lasts about so long, in seconds.
@@ -61,6 +61,8 @@ def first_call(program, folder):
 
 def first_calls(program, rounds):
     """The medians without and with what an earlier process left."""
+    if not rounds:
+        return {}
     with tempfile.TemporaryDirectory() as kept:
         cold, warm = [first_call(program, kept)], []
         for _ in range(rounds):
@@ -68,39 +70,49 @@ def first_calls(program, rounds):
         for _ in range(rounds - 1):
             with tempfile.TemporaryDirectory() as empty:
                 cold.append(first_call(program, empty))
-    return statistics.median(cold), statistics.median(warm)
+    return {name: results.cell(taken)["median"] for name, taken in (("cold", cold), ("warm", warm))}
 
 
-def compare_rounds(request) -> int:
-    return min(ROUNDS, request.config.getoption("rounds") or ROUNDS)
+def attempt(found, way, check, function):
+    """Note whether a check passes with a program as it is."""
+    try:
+        check(function)
+        found["runs"][way] = YES
+    except Exception as error:
+        found["problems"][way] = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        found["runs"][way] = NO
 
 
 @pytest.mark.parametrize("program", numpy_programs.ALL, ids=lambda p: p.name)
-def test_program(program, compare, programs_page, request):
-    facts = Facts(dict.fromkeys(("jit", "grad", "jit(grad)"), NONE))
-    programs_page.facts[program.name] = facts
-    found: dict = {}
+def test_program(program, compare, programs_found, request):
+    found = {
+        "title": program.title,
+        "runs": dict.fromkeys(WAYS, NONE),
+        "problems": {},
+        "paths": None,
+        "rounds": min(ROUNDS, request.config.getoption("rounds") or ROUNDS),
+        "seconds": {},
+    }
+    made: dict = {}
+    function = program.function
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        facts.attempt("jit", check_jit(program, found), program)
+        attempt(found, "jit", check_jit(program, made), function)
         if program.wrt:
-            facts.attempt("grad", check_gradient(program, "grad", lambda g: g, found), program)
-            facts.attempt("jit(grad)", check_gradient(program, "jit(grad)", at.jit, found), program)
-        if facts.runs["jit"] == NO:
-            pytest.skip(facts.problems["jit"])
+            for way, transform in (("grad", lambda g: g), ("jit(grad)", at.jit)):
+                attempt(found, way, check_gradient(program, way, transform, made), function)
+        if found["runs"]["jit"] == YES:
+            found["paths"] = made["jit"].stats()["paths"]
+            jobs = {"jitted": made["jit"], "plain": function}
+            if found["runs"]["jit(grad)"] == YES:
+                jobs["gradient"] = made["jit(grad)"]
+            found["seconds"] = seconds(jobs, program.inputs, compare)
+            found["seconds"] |= first_calls(program, request.config.getoption("first_calls"))
+    programs_found.record(program.name, found)
 
-        jitted, derivative, inputs = found["jit"], found.get("jit(grad)"), program.inputs
-        function = jitted.__wrapped__
-        facts.paths = jitted.stats()["paths"]
-        jobs = {"jitted": lambda: jitted(*inputs), "NumPy": lambda: function(*inputs)}
-        if facts.runs["jit(grad)"] not in (NO, NONE):
-            jobs["gradient"] = lambda: derivative(*inputs)
-        seconds = max(timing.seconds_of(job) for job in jobs.values())
-        calls = min(max(int(TURN / seconds), 1), MOST_CALLS)
-        medians = compare(jobs, ROUNDS, calls)
-    facts.jitted, facts.plain = medians["jitted"], medians["NumPy"]
-    facts.gradient = medians.get("gradient")
-    facts.rounds = compare_rounds(request)
-    count = request.config.getoption("first_calls")
-    if count:
-        facts.cold, facts.warm = first_calls(program, count)
+
+def seconds(jobs, inputs, compare):
+    """The median of each job's calls."""
+    timed = {name: functools.partial(job, *inputs) for name, job in jobs.items()}
+    longest = max(timing.seconds_of(job) for job in timed.values())
+    return compare(timed, ROUNDS, min(max(int(TURN / longest), 1), MOST_CALLS))

@@ -9,8 +9,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "extensions"))
 
 project = "autotrace"
-author = "the autotrace authors"
-copyright = "the autotrace authors, MIT licence"  # noqa: A001  Sphinx's name
+author = "the autotrace developers"
+copyright = "the autotrace developers, MIT licence"  # noqa: A001  Sphinx's name
 version = release = autotrace.__version__
 
 extensions = [
@@ -34,19 +34,24 @@ autolink_namespaces = {
     "control_flow": ["autotrace.lax"],
     "jit_and_python": ["autotrace.api.compile.JitFunction"],
     "linear_algebra": ["autotrace.scipy.linalg"],
-    "nn": ["autotrace.nn"],
+    "adding_a_kernel": ["autotrace.extend"],
+    "examples/index": ["autotrace.scipy", "autotrace.scipy.optimize"],
+    "nn": ["autotrace.nn", "autotrace.nn.initializers", "autotrace.lax"],
     "numpy_coverage": ["autotrace.numpy", "autotrace.numpy.linalg", "autotrace.numpy.fft"],
     "optimize": ["autotrace.scipy.optimize", "autotrace.scipy.sparse.linalg"],
     "performance": ["autotrace.api.compile.JitFunction"],
+    "primitives": ["autotrace.extend"],
     "random": ["autotrace.random"],
     "scipy": [
         "autotrace.scipy.fft",
         "autotrace.scipy.signal",
+        "autotrace.scipy.ndimage",
         "autotrace.scipy.interpolate",
         "autotrace.scipy.integrate",
         "autotrace.scipy.cluster.vq",
         "autotrace.scipy.spatial.transform",
     ],
+    "sparse": ["autotrace.scipy.sparse.linalg"],
     "special_functions": ["autotrace.scipy.special", "autotrace.scipy.stats"],
 }
 
@@ -55,6 +60,7 @@ autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+napoleon_attr_annotations = False
 add_module_names = False
 toc_object_entries = False
 

@@ -181,7 +181,7 @@ def _elementary_rows() -> Iterator[str]:
         for dtype in ("float64", "float32"):
             names = [n for (n, d), e in found.items() if d == dtype and below < e <= bound]
             cells.append(", ".join(f"`{n}`" for n in names))
-        yield f"| ≤ {bound:g} | {cells[0]} | {cells[1]} |"
+        yield f"| ≤\u00a0{bound:g} | {cells[0]} | {cells[1]} |"
         below = bound
 
 

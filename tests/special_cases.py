@@ -317,7 +317,7 @@ This table is written by `python tests/special_cases.py`, and checked by the tes
 Polynomials and Bessel functions take a derivative in `x` for any order; orders that are integers
 have none. `spherical_*` want arguments above 0. `legendre_p`, `sph_legendre_p` and `sph_harm_y`
 give no derivatives by `diff_n`: differentiate them; the last two need
-SciPy 1.15. `bernoulli` and `euler` are SciPy's.
+SciPy 1.15. SciPy's numbers, `scipy.special.bernoulli` and `euler`, are as they are.
 
 ## Distributions
 

@@ -46,9 +46,13 @@ def test_example(
     assert not DRAWS or drawn.stat().st_size > 1000
 
 
-def only_imports(block: str) -> bool:
-    """Such a block may leave out lines of the script's imports."""
-    return all(line.startswith(("import ", "from ")) for line in block.splitlines() if line)
+def in_script(block: str) -> list[str]:
+    """What has to be in the script as it is: each import by itself, since a page may leave others
+    out, and all that follows them."""
+    lines = block.splitlines(keepends=True)
+    is_import = [line.startswith(("import ", "from ", "\n")) for line in lines]
+    code = is_import.index(False) if False in is_import else len(lines)
+    return [line for line in lines[:code] if line.strip()] + ["".join(lines[code:])]
 
 
 @by_script
@@ -60,8 +64,7 @@ def test_page(script: Path) -> None:
     assert f"](pictures/{script.stem}.svg)" in page
     for line, block in python_blocks(page):
         if ">>>" not in block:
-            parts = block.splitlines(keepends=True) if only_imports(block) else [block]
-            missing = [part for part in parts if part not in code]
+            missing = [part for part in in_script(block) if part not in code]
             assert not missing, f"{script.stem}.md, line {line}: not as in {script.name}"
 
 

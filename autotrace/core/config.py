@@ -33,7 +33,7 @@ attention = _Attention()
 
 
 class _Config(threading.local):
-    """The settings: read as attributes, changed with ``update`` or, in a block, ``override``.
+    """The settings, read as attributes, changed with ``update`` or, in a block, ``override``.
 
     Each has a value for the process, which the environment may give when the library is imported
     (``AUTOTRACE_BACKEND=numpy``), and may have another one in a thread.

@@ -16,7 +16,7 @@ def located(message: str, remedy: str = "", location: Location | None = None) ->
 
 
 class AutotraceError(Exception):
-    """The base of the exceptions that have no closer relative among Python's own."""
+    """The base of the library's own exceptions; each of them is one of Python's types, too."""
 
 
 class ConcretizationError(AutotraceError, TypeError):

@@ -57,7 +57,7 @@ def checkpointed_scan(
     ======  =========================  =========================
 
     The figures are of reverse mode; the loop itself and forward mode are those of ``scan``.
-    Measured memory and times are in ``docs/control_flow.md``.
+    ``docs/control_flow.md`` says when it pays.
 
     Args:
       f: from a carry and an element ``x`` to a pair of the next carry and an output, as for

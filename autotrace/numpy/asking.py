@@ -205,7 +205,7 @@ def every(x: Any) -> Any:
 
 @implements(np.allclose)
 def allclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
-    """As ``numpy.allclose``, on arrays and traced values; for these the result is traced.
+    """As ``numpy.allclose``, on arrays and traced values; the result of traced ones is traced.
 
     >>> allclose(np.array([1.0, 2.0]), np.array([1.0, 2.0 + 1e-9]))
     True
@@ -215,7 +215,7 @@ def allclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bo
 
 @implements(np.array_equal)
 def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
-    """As ``numpy.array_equal``, on arrays and traced values; for these the result is traced,
+    """As ``numpy.array_equal``, on arrays and traced values; the result of traced ones is traced,
     except where the shapes decide it.
 
     >>> array_equal(np.array([1, 2]), np.array([1, 2]))
@@ -232,7 +232,7 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
 
 @implements(np.array_equiv)
 def array_equiv(a1: Any, a2: Any) -> Any:
-    """As ``numpy.array_equiv``, on arrays and traced values; for these the result is traced,
+    """As ``numpy.array_equiv``, on arrays and traced values; the result of traced ones is traced,
     except where the shapes decide it.
 
     >>> array_equiv(np.array([1, 2]), np.array([[1, 2], [1, 2]]))

@@ -270,7 +270,7 @@ def zeros_like(
     *,
     device: Any = None,
 ) -> Any:
-    """As ``numpy.zeros_like``, on arrays and traced values; for these one to assign to.
+    """As ``numpy.zeros_like``, on arrays and traced values; traced ones can be assigned to it.
 
     >>> zeros_like(np.array([1.0, 2.0]))
     array([0., 0.])
@@ -290,7 +290,7 @@ def empty_like(
     *,
     device: Any = None,
 ) -> Any:
-    """As ``numpy.empty_like``, on arrays and traced values; for these zeros.
+    """As ``numpy.empty_like``, on arrays and traced values; zeros of traced ones.
 
     >>> empty_like(np.array([1.0, 2.0]), shape=0)
     array([], dtype=float64)
@@ -309,7 +309,7 @@ def ones_like(
     *,
     device: Any = None,
 ) -> Any:
-    """As ``numpy.ones_like``, on arrays and traced values; for these one to assign to.
+    """As ``numpy.ones_like``, on arrays and traced values; traced ones can be assigned to it.
 
     >>> ones_like(np.array([1.0, 2.0]))
     array([1., 1.])

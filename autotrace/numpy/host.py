@@ -10,10 +10,10 @@ import numpy as np
 from .dispatch import is_traced, numbers, refusals, unsupported
 
 _FILES = "it reads or writes files: do that outside of the traced function"
-_TEXT = "text is made of numbers: use autotrace.debug.print, or do it with the result"
+_TEXT = "it makes text of numbers: use autotrace.debug.print, or do it with the result"
 _STATE = "it says or sets how NumPy works, and takes no arrays"
 _DATES = "traced values are no dates"
-_ITERATOR = "it goes through an array's memory, which traced values have none of: iterate over x"
+_ITERATOR = "it goes through an array's memory, and traced values have none: iterate over x"
 _MATRIX = "traced values are no numpy.matrix: use arrays of two dimensions"
 _MEMORY = "it makes an array of memory or text that is there already: do that outside"
 _OBJECTS = "it makes ufuncs of Python objects: use autotrace.numpy.vectorize"

@@ -208,7 +208,7 @@ def _nan_place(a: Any, axis: Any, keepdims: Any, find: Callable, worst: float) -
 
 @implements(np.nanargmax)
 def nanargmax(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
-    """As ``numpy.nanargmax``, on arrays and traced values; for these 0 where all are NaN.
+    """As ``numpy.nanargmax``, on arrays and traced values; 0 of traced ones that are all NaN.
 
     >>> nanargmax(np.array([np.nan, 2.0, 1.0]))
     np.int64(1)
@@ -218,7 +218,7 @@ def nanargmax(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
 
 @implements(np.nanargmin)
 def nanargmin(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
-    """As ``numpy.nanargmin``, on arrays and traced values; for these 0 where all are NaN.
+    """As ``numpy.nanargmin``, on arrays and traced values; 0 of traced ones that are all NaN.
 
     >>> nanargmin(np.array([np.nan, 2.0, 1.0]))
     np.int64(2)

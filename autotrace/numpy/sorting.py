@@ -65,8 +65,8 @@ def argsort(
     stable: Any = None,
     descending: bool = False,
 ) -> Any:
-    """As ``numpy.argsort``, on arrays and traced values; with ``descending``, from the largest,
-    of equal ones the first first if ``stable``.
+    """As ``numpy.argsort``, on arrays and traced values; with ``descending``, from the largest;
+    equal ones keep their order if ``stable``.
 
     >>> argsort(np.array([1, 3, 2, 3]), stable=True, descending=True)
     array([1, 3, 2, 0])

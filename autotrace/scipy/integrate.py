@@ -320,8 +320,8 @@ def solve_ivp(
       t_eval: times between them, in their order.
       args: further arguments of ``fun``.
       rtol, atol, first_step, max_step: as for SciPy's function.
-      method, dense_output, events, vectorized, options: as for SciPy's function; in traced code
-        ``"RK45"`` and nothing.
+      method: as for SciPy's function; in traced code ``"RK45"`` only.
+      dense_output, events, vectorized, options: as for SciPy's function; left out in traced code.
 
     Returns:
       SciPy's result; in traced code with ``t``, ``y`` of shape ``(n, m)``, ``success`` and

@@ -1,9 +1,9 @@
 """Links that pages need not write.
 
 Inline code that is a public name leads to its entry in the reference: ``jit``, ``lax.scan``, names
-of the namespaces that a page is about (in the reference its own, else ``autolink_namespaces``), and
-names with an underscore that only one namespace has. And a link whose text is a file's name, as
-code-hosting sites show it, has the page's title.
+beside that of their module, names of the namespaces that a page is about (in the reference its own,
+else ``autolink_namespaces``), and names with an underscore that only one namespace has. And a link
+whose text is a file's name, as code-hosting sites show it, has the page's title.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class NameLinks(SphinxPostTransform):
         for literal in list(self.document.findall(nodes.literal)):
             if isinstance(literal.parent, nodes.reference | nodes.title):
                 continue
-            found = (n for n in self._candidates(literal.astext()) if n in self._objects)
+            found = (n for n in self._candidates(literal) if n in self._objects)
             name = next(found, None)
             if name is not None and name not in _described(literal):
                 entry = self._objects[name]
@@ -62,17 +62,26 @@ class NameLinks(SphinxPostTransform):
                 )
                 literal.replace_self(link)
 
-    def _candidates(self, text: str) -> Iterator[str]:
+    def _candidates(self, literal: nodes.literal) -> Iterator[str]:
+        text = literal.astext()
         name = _CALL.sub("", text).removeprefix("autotrace.").removeprefix("at.")
         _, _, own = self.env.docname.partition("api/")
-        own = "" if own == "autotrace.numpy" else own  # NumPy's names are those of arguments, too
-        for namespace in (own, *self.config.autolink_namespaces.get(self.env.docname, ())):
-            yield f"{namespace}.{name}"
+        about = self.config.autolink_namespaces.get(self.env.docname, ())
+        for namespace in (*self._beside(literal), own, *about):
+            if namespace != "autotrace.numpy" or namespace in about:
+                yield f"{namespace}.{name}"
         if name.split(".")[0] not in ("numpy", "scipy") or text.startswith(("autotrace.", "at.")):
             yield f"autotrace.{name}"
         homes = self._homes.get(name, set())
         if "_" in name.strip("_") and len(homes) == 1:
             yield from homes
+
+    def _beside(self, literal: nodes.literal) -> Iterator[str]:
+        """The modules that a paragraph names."""
+        for other in literal.parent.findall(nodes.literal):
+            entry = self._objects.get(other.astext())
+            if entry is not None and entry.objtype == "module":
+                yield other.astext()
 
 
 class TitleLinks(SphinxPostTransform):

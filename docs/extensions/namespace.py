@@ -60,11 +60,13 @@ def _signature(value: Any) -> str:
 def _row(name: str, module: ModuleType, member: str) -> list[str]:
     value = getattr(module, member)
     home = _home(name, module, member)
-    title, text = f":py:obj:`{member} <{home or f'{name}.{member}'}>`", summary(value)
+    title = f":py:obj:`{member} <{home or f'{name}.{member}'}>`"
+    text = _PAGE.sub(r":doc:`/\1`", summary(value))
     if inspect.ismodule(value):
-        title = ", ".join(f":doc:`{page}`" for page in public_modules(value))
+        title = "\n       ".join(f"| :doc:`{page}`" for page in public_modules(value))
     elif home is not None:
-        text = f"The same as :py:obj:`{home}`."
+        first = home.removeprefix(f"{name}.")
+        text = f"The same as :py:obj:`{first} <{home}>`."
     elif _is_short(value):
         kind = "function" if inspect.isroutine(value) else "data"
         title = f".. py:{kind}:: {member}{_signature(value)}\n          :module: {name}\n"
