@@ -255,7 +255,8 @@ def _custom_jvp_batch(
     count = len(args)
 
     def batched_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple:
-        given, found = present(tangents), ()  # which tangents there are, and which come out
+        given = present(tangents)
+        found: tuple[bool, ...] = ()  # which tangents come out
 
         def both(*values: Any) -> list[Any]:
             nonlocal found
