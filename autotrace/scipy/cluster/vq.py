@@ -41,7 +41,7 @@ def vq(obs: Any, code_book: Any, check_finite: bool = True) -> tuple[Any, Any]:
 
     Returns:
       For each observation the number of the nearest code, the first of several, and the distance
-      to it. The distance is differentiable where it is not zero; there its derivative is zero.
+      to it. The distance is differentiable; where it is zero, its derivative is taken as zero.
 
     Raises:
       ValueError: when the shapes do not fit.
