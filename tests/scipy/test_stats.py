@@ -180,6 +180,8 @@ def test_derivatives_where_formulas_meet():
             np.testing.assert_allclose(found, (slope, *[0.0] * len(shapes)), rtol=1e-14)
         found = at.grad(family.ppf, numbers)(0.5, *shapes)
         np.testing.assert_allclose(found, (1 / density, *[0.0] * len(shapes)), rtol=1e-14)
+        single = at.grad(family.cdf)(np.float32(0.0), *map(np.float32, shapes))
+        np.testing.assert_allclose(single, density, rtol=1e-6)
         if shapes:
             bend = at.grad(at.grad(family.cdf, 1), 0)(0.0, *shapes)
             np.testing.assert_allclose(bend, at.grad(family.pdf, 1)(0.0, *shapes), rtol=1e-12)

@@ -176,7 +176,8 @@ t: Continuous = Continuous(
 
 def _gennorm_cdf(y: Any, beta: Any) -> Any:
     power = anp.abs(y) ** beta
-    near = power < 1e-100  # where the gamma function's argument has no derivative
+    # At 0, where the gamma function's argument has no derivative, the first term is exact.
+    near = power < np.cbrt(np.finfo(power.dtype).tiny)
     tail = 0.5 * gammaincc(1 / beta, anp.where(near, 1.0, power))
     center = 0.5 + y * anp.exp(anp.log(0.5 * beta) - gammaln(1 / beta))
     return anp.where(near, center, anp.where(y > 0, 1 - tail, tail))
