@@ -64,11 +64,18 @@ def _is_users_frame(frame: FrameType) -> bool:
     return _classify(filename) if users is None else users
 
 
+def _is_polynomials(frame: FrameType) -> bool:
+    """Whether a frame is of ``numpy.polynomial``, which is Python that computes with what it is
+    given, once that is an array."""
+    name: str = frame.f_globals.get("__name__", "")
+    return name.startswith("numpy.polynomial.")
+
+
 class _StandIn:
     """One of NumPy's functions, as long as something is traced."""
 
     def __init_subclass__(cls) -> None:
-        cls.__doc__ = _StandIn.__dict__["__doc__"]
+        cls.__doc__ = _StandIn.__dict__["__doc__"]  # type: ignore[method-assign]
 
     def __init__(self, original: Callable, held: Callable):
         self.__wrapped__ = original
@@ -78,7 +85,10 @@ class _StandIn:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if holding():
             frame = sys._getframe(1)
-            if _is_users_frame(frame) and _calls_by_name(frame, self._name):
+            if _is_users_frame(frame):
+                if _calls_by_name(frame, self._name):
+                    return self._held(*args, **kwargs)
+            elif has_tracer(args) and _is_polynomials(frame):
                 return self._held(*args, **kwargs)
         return self.__wrapped__(*args, **kwargs)
 

@@ -308,6 +308,28 @@ def test_numpy_testing():
         at.vmap(checked)(x[None])
 
 
+def of_coefficients(c):
+    """Functions of ``numpy.polynomial`` whose coefficients are traced."""
+    return (
+        np.polynomial.polynomial.polyval(V, c),
+        np.polynomial.chebyshev.chebval(0.3, c),
+        np.polynomial.legendre.legval(V, c),
+        np.polynomial.polynomial.polymul(c, [1.0, 2.0]),
+        np.polynomial.polynomial.polyfromroots(c),
+        np.polynomial.Polynomial(c)(V),
+        np.polynomial.Polynomial([1.0, 2.0, 3.0])(c),
+        np.polynomial.polynomial.polyval(0.5, [c[0], 1.0]),
+    )
+
+
+def test_coefficients_of_polynomials():
+    c = np.array([0.3, 1.2, -0.5])
+    for got in (at.jit(of_coefficients)(c), at.jvp(of_coefficients, (c,), (c,))[0]):
+        for g, w in zip(got, of_coefficients(c), strict=True):
+            np.testing.assert_allclose(g, w, rtol=1e-13)
+    check_grads(of_coefficients, (c,))
+
+
 def of_lists(x):
     """Functions of lists and tuples, which NumPy does not look into."""
     a, b, m = [x, 1.0, 0.5], (0.0, 1.0, x), [[x, 1.0], [0.5, 2 * x]]
