@@ -84,8 +84,8 @@ class Node:
     """
 
     __slots__ = (
-        "args", "bit", "checked", "dtype", "eqn", "expression", "heavy", "known", "reads", "shape",
-        "weight",
+        "args", "bit", "checked", "counted", "dtype", "eqn", "expression", "heavy", "known",
+        "reads", "shape", "weight",
     )  # fmt: skip
 
     def __init__(
@@ -105,9 +105,10 @@ class Node:
         self.checked = any(a.checked for a in args)
         #: The slots that it reads, a bit each.
         self.reads = slots_of(args)
-        #: Which bit it is, and what is known of it, in ``Heavy``.
+        #: Belong to ``Heavy``: which bit it is, what is known of it, and of what it is made of.
         self.bit = 0
         self.known: tuple[object, int] = (None, 0)
+        self.counted: object = None
 
 
 class Lookup(Node):
@@ -382,8 +383,8 @@ def operations(expression: Expression, limit: int, stored: Container[int] = ()) 
 class Heavy:
     """Which heavy operations expressions are made of, down to what is stored.
 
-    Each node keeps the answer for as long as nothing more is stored, so that an expression is not
-    gone through anew for each one that is made of it.
+    Each node keeps the answer for as long as nothing below it becomes stored, so that an expression
+    is not gone through anew for each one that is made of it.
     """
 
     def __init__(self) -> None:
@@ -393,6 +394,11 @@ class Heavy:
     def forget(self) -> None:
         """Note that what is stored has changed."""
         self._now = object()
+
+    def store(self, expression: Expression) -> None:
+        """Note that an expression is stored now."""
+        if isinstance(expression, Node) and expression.counted is self._now:
+            self.forget()
 
     def operations(self, expressions: Sequence[Expression], stored: Container[int]) -> int:
         """Those of some expressions, a bit each."""
@@ -420,6 +426,7 @@ class Heavy:
             bits = e.bit
             for a in parts:
                 bits |= a.known[1]
+                a.counted = self._now
             e.known = self._now, bits
         return expression.known[1]
 

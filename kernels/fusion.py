@@ -220,7 +220,7 @@ class Plan:
             leaf = self.new_array(expression.shape, expression.dtype)
             self.add(Root(expression, leaf.slot, leaf.view), expression.shape)
             self._stored[id(expression)] = expression, leaf
-            self._heavy_below.forget()
+            self._heavy_below.store(expression)
         return leaf
 
     def _result(self, expression: Expression, aval: ShapedArray) -> tuple[int, np.dtype | None]:

@@ -152,6 +152,9 @@ class JitFunction(Generic[P, R]):
                 out = native(*found)
                 if out is not NotImplemented and out is not ...:
                     return out if rebuild is None else rebuild(out)
+                other = self._shortcuts.get((match, leaf_key(found)))
+                if other is not None:  # the same structure, other shapes
+                    return self._take(other, found, args, kwargs)
         key, leaves = self._shortcut_key(args, kwargs)
         if key is not None:
             try:
@@ -254,6 +257,8 @@ class JitFunction(Generic[P, R]):
                     if shortcut.way is None:
                         match = self._matcher(args, kwargs)
                         shortcut.way = match and (match, shortcut.native, shortcut.rebuild)
+                        if match is not None and not attention.count:
+                            self._shortcuts[match, leaf_key(leaves)] = shortcut
                     self._way = shortcut.way
         return shortcut(leaves)
 
