@@ -15,6 +15,9 @@ from .views import View
 
 #: Arrays of up to so many elements are kept in registers where only a loop uses them.
 REGISTERS = 32
+#: Within loops, kernels over up to so many elements have their sizes in the source, so that their
+#: loops can be unrolled; others take them from a table, so that another size compiles nothing.
+TINY_UP_TO = 64
 
 
 class NoKernelError(Exception):

@@ -38,6 +38,7 @@ from . import (
     scans,
     shapes,
     sorting,
+    unrolling,
     windows,
 )
 from .expressions import (
@@ -59,6 +60,7 @@ from .expressions import (
     slots_of,
 )
 from .scalars import NATIVE, is_heavy, template
+from .unrolling import Parts
 from .views import View, contiguous
 
 _STORE_FROM = 1
@@ -83,17 +85,6 @@ def _implementation(eqn: Eqn) -> Callable[..., list[Any]]:
     if eqn.primitive.multiple_results:
         return lambda *args: impl(*args, **params)
     return lambda *args: [impl(*args, **params)]
-
-
-_REDUCTIONS = {
-    "reduce_sum": "sum",
-    "reduce_prod": "prod",
-    "reduce_max": "max",
-    "reduce_min": "min",
-    "reduce_and": "and",
-    "reduce_or": "or",
-    "reduce_xor": "xor",
-}
 
 
 #: What a plan is made of.
@@ -133,7 +124,9 @@ class Plan:
         self._owned: set[int] = set()
         #: Within how many blocks of loops and branches planning is.
         self._depth = 0
-        self._env: dict[Var, Expression] = {}
+        self._env: dict[Var, Expression | Parts] = {}
+        #: The equations whose arrays are unrolled, by identity.
+        self._unrolled: set[int] = set()
         self._heavy_below = Heavy()
         #: Expressions that are stored, by identity.
         self._stored: dict[int, tuple[Expression, Leaf]] = {}
@@ -201,7 +194,15 @@ class Plan:
     def _read(self, atom: Any) -> Expression:
         if type(atom) is Literal:
             return Number(atom.aval.dtype.type(atom.value))
-        return self._env[atom]
+        found = self._env[atom]
+        return found.as_one(self) if isinstance(found, Parts) else found
+
+    def _read_parts(self, atom: Any) -> Expression | Parts:
+        """The same for an equation that is unrolled."""
+        found = self._read(atom) if type(atom) is Literal else self._env[atom]
+        if not isinstance(found, Parts) and unrolling.has_parts(found.shape):
+            self._env[atom] = found = unrolling.parts_of(self, found)
+        return found
 
     def new_array(self, shape: tuple[int, ...], dtype: np.dtype) -> Leaf:
         slot = self.new_slot()
@@ -303,7 +304,7 @@ class Plan:
     def _needed_later(self) -> Iterator[Expression]:
         for var, expression in self._env.items():
             if any(last.get(var, -1) > now for last, now in self._scopes):
-                yield expression
+                yield from _expressions(expression)
 
     # --- steps --------------------------------------------------------------------------------
 
@@ -384,11 +385,13 @@ class Plan:
         for now, eqn in enumerate(jaxpr.eqns):
             last.update((a, now) for a in eqn.invars if type(a) is Var)
         last.update((a, math.inf) for a in jaxpr.outvars if type(a) is Var)
+        self._unrolled |= unrolling.chosen(jaxpr)
         for now, eqn in enumerate(jaxpr.eqns):
             self._scopes.append((last, now))
             self._eqn = eqn
             self._visit(eqn)
-            self._attribute([self._env[v] for v in eqn.outvars if v in self._env])
+            made = [self._env[v] for v in eqn.outvars if v in self._env]
+            self._attribute([e for x in made for e in _expressions(x)])
             self._scopes.pop()
             for a in eqn.invars:
                 if type(a) is Var and last[a] == now:
@@ -406,6 +409,10 @@ class Plan:
                 todo += e.args
 
     def _visit(self, eqn: Eqn) -> None:
+        if id(eqn) in self._unrolled:
+            parts = [self._read_parts(a) for a in eqn.invars]
+            self._env[eqn.outvars[0]] = unrolling.unrolled(self, eqn, parts)
+            return
         args = [self._read(a) for a in eqn.invars]
         if eqn.primitive.name == "checkpoint":
             outs = self.inline(simplify_jaxpr(eqn.params["jaxpr"]), args)
@@ -429,10 +436,10 @@ class Plan:
         rule = _RULES.get(eqn.primitive.name)
         if rule is not None and out is not None:
             made = rule(self, args, out, eqn.params)
-        elif eqn.primitive.name in _REDUCTIONS and out is not None:
+        elif eqn.primitive.name in unrolling.REDUCTIONS and out is not None:
             made = self._reduce(eqn, args[0], out)
         elif args and out is not None and len(eqn.outvars) == 1:
-            made = self._elementwise(eqn, args, out)
+            made = self.elementwise(eqn, args, out)
         else:
             made = None
         if made is not None:
@@ -457,7 +464,8 @@ class Plan:
             return None
         return _ROUTINES[eqn.primitive.name](self, args, outs, eqn.params)
 
-    def _elementwise(self, eqn: Eqn, args: list[Expression], out: ShapedArray) -> Any:
+    def elementwise(self, eqn: Eqn, args: list[Expression], out: ShapedArray) -> Any:
+        """An elementwise operation; None for one without a kernel."""
         name, params = eqn.primitive.name, eqn.params
         if name == "pow":
             name, args, params = _power(args, params)
@@ -476,17 +484,24 @@ class Plan:
     def _cut(self, shape: tuple[int, ...]) -> None:
         """Store all values over a space that are still needed: what follows starts from memory."""
         self._heavy[shape] = 0
-        for var, expression in list(self._env.items()):
-            dear = isinstance(expression, Node) and expression.weight and expression.shape == shape
-            if dear and any(last.get(var, -1) >= now for last, now in self._scopes):
-                self._env[var] = self.store(expression)
+
+        def stored(e: Expression) -> Expression:
+            dear = isinstance(e, Node) and e.weight and e.shape == shape
+            return self.store(e) if dear else e
+
+        for var, value in list(self._env.items()):
+            if any(last.get(var, -1) >= now for last, now in self._scopes):
+                if isinstance(value, Parts):
+                    value.items = np.frompyfunc(stored, 1, 1)(value.items)
+                else:
+                    self._env[var] = stored(value)
 
     def _stored_leaf(self, expression: Expression) -> Expression:
         """A value's place in memory, if it has one."""
         return self._stored.get(id(expression), (None, expression))[1]
 
     def _reduce(self, eqn: Eqn, arg: Expression, out: ShapedArray) -> Any:
-        kind, axes = _REDUCTIONS[eqn.primitive.name], eqn.params["axes"]
+        kind, axes = unrolling.REDUCTIONS[eqn.primitive.name], eqn.params["axes"]
         bits = kind in ("and", "or", "xor")
         if out.dtype not in NATIVE or (out.dtype == np.bool_ and not bits):
             return None
@@ -562,6 +577,10 @@ def _last(steps: list[int], slots: int) -> int:
         if steps[position] & slots:
             return position
     return -1
+
+
+def _expressions(value: Expression | Parts) -> list[Expression]:
+    return value.expressions() if isinstance(value, Parts) else [value]
 
 
 def _power(args: list[Expression], params: dict) -> tuple[str, list[Expression], dict]:

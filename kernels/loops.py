@@ -3,7 +3,8 @@
 A kernel is a nest of loops. Its operands are strided pointers and scalars; its body is a list of
 scalar operations in single assignment; each result is stored, or folded into a reduction. Sizes
 and strides are run-time integers; of the strides only the *kind* is fixed: ``0`` where an operand
-does not move with a loop, ``1`` where it moves by one element, ``s`` otherwise.
+does not move with a loop, ``1`` where it moves by one element, ``c`` where it moves by a few that
+the kernel knows, ``s`` otherwise.
 """
 
 from __future__ import annotations
@@ -12,10 +13,21 @@ from typing import NamedTuple
 
 
 class Operand(NamedTuple):
-    """A pointer that is read or written: an element type, and a stride kind for each loop."""
+    """A pointer that is read or written: an element type, and a stride kind for each loop.
+
+    Operands that go along the same rows, each at a place of its own within them, have one pointer.
+
+    Attributes:
+      step: the stride of kind ``c``, of the innermost loop.
+      owner: the number of the operand whose pointer it is, or -1; ``within``: how many elements
+        behind that one it begins.
+    """
 
     dtype: str
     kinds: str
+    step: int = 0
+    owner: int = -1
+    within: int = 0
 
 
 class Operation(NamedTuple):

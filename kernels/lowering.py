@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..core.jaxpr import Eqn
 from .build import Source
-from .expressions import Counter, Expression, KernelDraft, Leaf, Lookup, Node, Number, Root
+from .expressions import (
+    TINY_UP_TO,
+    Counter,
+    Expression,
+    KernelDraft,
+    Leaf,
+    Lookup,
+    Node,
+    Number,
+    Root,
+)
 from .loops import Kernel, Operand, Operation, Result, level_of
 from .source import kernel_source
 from .views import View
@@ -20,6 +30,9 @@ from .views import View
 #: so many.
 _SHARE_FROM = 60_000
 _PIECE = 30_000
+#: Strides of up to so many elements in a single loop are part of its code: those of rows of a few
+#: numbers. LLVM reads several of a row at once then.
+_ROWS_UP_TO = 32
 #: In the patches of a table: the word that a kernel sets when an index is out of bounds.
 STATUS_SLOT = -1
 #: The status of a program that met a matrix which cannot be factored, or is singular.
@@ -230,19 +243,22 @@ def lower(
             last = Root(part, root.slot, view, "reduce", root.fold)
             last.eqn = root.eqn
             folded.roots.append(last)
-            steps = [part.view.strides[0]] + [0] * len(shape)
+            moves = [part.view.strides[0]] + [0] * len(shape)
             for d, stride in zip(kept, part.view.strides[1:], strict=True):
-                steps[1 + d] = stride
-            strides[first_root + i] = tuple(steps)
+                moves[1 + d] = stride
+            strides[first_root + i] = tuple(moves)
             targets[i] = part.slot, 0
         shape, reduced = (pieces, *shape), tuple(d + 1 for d in reduced)
         second = lower(folded, new_array)
     rank = len(shape)
-    kinds = iter([_kinds(s) for s in strides])
-    inputs = [Operand(_name(dtype), next(kinds)) for _, _, dtype in low.inputs]
-    counters = [Operand(_name(dtype), next(kinds)) for _, dtype in low.counters]
-    operands = [Operand(_name(r.expression.dtype), next(kinds)) for r in roots]
-    tables = [Operand(_name(dtype), next(kinds)) for _, _, dtype in low.tables]
+    steps = iter(strides)
+    one_loop = rank == 1 + bool(turns) and shape[-1] > TINY_UP_TO
+    inputs = _operands([(s, v.offset, dtype) for s, v, dtype in low.inputs], steps, one_loop)
+    counters = _operands([(None, v.offset, dtype) for v, dtype in low.counters], steps)
+    stored = one_loop and all(r.kind == "store" and r.offset is None for r in roots)
+    places = [(*t, r.expression.dtype) for t, r in zip(targets, roots, strict=True)]
+    operands = _operands(places, steps, stored)
+    tables = _operands([(s, v.offset, dtype) for s, v, dtype in low.tables], steps)
     first_scalar = len(inputs)
     first_counter = first_scalar + len(low.scalars)
     base = {
@@ -368,6 +384,28 @@ def _kinds(strides: tuple[int, ...]) -> str:
     )
 
 
+def _operands(
+    places: Sequence[tuple[int | None, int, np.dtype]],
+    strides: Iterator[tuple[int, ...]],
+    rows: bool = False,
+) -> list[Operand]:
+    """Operands at some places (slot, offset, dtype), with the next strides; with ``rows`` those
+    that go along the same short rows have one pointer."""
+    operands: list[Operand] = []
+    owners: dict[tuple, int] = {}
+    for number, (slot, offset, dtype) in enumerate(places):
+        steps = next(strides)
+        kinds = _kinds(steps)
+        if not (rows and kinds.endswith("s") and 1 < steps[-1] <= _ROWS_UP_TO):
+            operands.append(Operand(_name(dtype), kinds))
+            continue
+        owner = owners.setdefault((slot, dtype, steps, offset // steps[-1]), number)
+        within = offset - places[owner][1]
+        own = -1 if owner == number else owner
+        operands.append(Operand(_name(dtype), kinds[:-1] + "c", steps[-1], own, within))
+    return operands
+
+
 def _merge_dimensions(
     shape: tuple[int, ...], reduced: tuple[int, ...], views: list[View]
 ) -> tuple[tuple[int, ...], tuple[int, ...], list[tuple[int, ...]]]:
@@ -401,10 +439,17 @@ def _fill_table(
     """The words of a kernel's table, in the order of ``source.parameters``; ``targets``: slot and
     offset of each result."""
     patches = []
-    pointers = [(slot, view.offset, dtype) for slot, view, dtype in low.inputs]
+    pointers = [
+        (slot, view.offset, dtype)
+        for (slot, view, dtype), operand in zip(low.inputs, kernel.inputs, strict=True)
+        if operand.owner < 0
+    ]
     pointers += [
-        (slot, offset, r.expression.dtype)
-        for (slot, offset), r in zip(targets, low.draft.roots, strict=True)
+        (slot, offset, root.expression.dtype)
+        for (slot, offset), root, result in zip(
+            targets, low.draft.roots, kernel.results, strict=True
+        )
+        if result.operand.owner < 0
     ]
     pointers += [(slot, view.offset, dtype) for slot, view, dtype in low.tables]
     for at, (slot, offset, dtype) in enumerate(pointers):

@@ -20,16 +20,23 @@ import numpy as np
 from ..core.jaxpr import Eqn
 from . import team
 from .build import Helper, Source
-from .expressions import REGISTERS, Branch, Control, KernelDraft, Leaf, Loop, Loops, Routine
+from .expressions import (
+    REGISTERS,
+    TINY_UP_TO,
+    Branch,
+    Control,
+    KernelDraft,
+    Leaf,
+    Loop,
+    Loops,
+    Routine,
+)
 from .lowering import STATUS_SLOT, Lowered, lower
 from .source import parameters, python_source
 
 if TYPE_CHECKING:
     from .fusion import Plan
 
-#: Kernels over up to so many elements have their sizes in the source, so that their loops can be
-#: unrolled; others take them from the table, so that another size compiles nothing.
-_TINY_UP_TO = 64
 #: How many turns a loop is taken for that has no number.
 _MANY_TURNS = 1000
 
@@ -283,7 +290,7 @@ class _Writer:
         if low.piece:
             self.large_kernel(low)
             return
-        tiny = math.prod(low.space) <= _TINY_UP_TO
+        tiny = math.prod(low.space) <= TINY_UP_TO
         kernel = low.kernel._replace(short=True) if tiny else low.kernel
         source = low.source
         name = self.helper(

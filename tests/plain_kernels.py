@@ -60,6 +60,7 @@ def _function(name: str, value: Any) -> Any:
     return value
 
 
+_DTYPES = "float64 float32 int8 int16 int32 int64 uint8 uint16 uint32 uint64".split()
 #: What sources may name, as functions of NumPy's scalars.
 NAMES: dict[str, Any] = {name: _function(name, value) for name, value in NAMESPACE.items()} | {
     "np": np,
@@ -71,6 +72,8 @@ NAMES: dict[str, Any] = {name: _function(name, value) for name, value in NAMESPA
     "select": lambda condition, x, y: x if condition else y,
     "quotient": quotient,
     "rest": rest,
+    "one_by_one": range,
+    **{f"room_{d}": lambda n, d=d: Pointer(_unwritten((n,), d)) for d in _DTYPES},
 }
 
 
@@ -134,10 +137,8 @@ def _invoked(function: Any, types: str, *args: Any) -> Any:
     return None
 
 
-_DTYPES = "float64 float32 int8 int16 int32 int64 uint8 uint16 uint32 uint64".split()
 _LOOP_NAMES: dict[str, Any] = {
     **{f"pointer_{d}": _pointer_to(d) for d in _DTYPES},
-    **{f"room_{d}": lambda n, d=d: Pointer(_unwritten((n,), d)) for d in _DTYPES},
     "at": lambda pointer, i: Pointer(pointer.flat, pointer.offset + int(i)),
     "address_of": lambda p, i: Address(_bytes(p.flat), (p.offset + i) * p.flat.itemsize),
     "invoke": _invoked,

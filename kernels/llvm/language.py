@@ -30,6 +30,10 @@ _COMPARE: dict[type, Callable] = {
 _UNARY: dict[type, Callable] = {ast.USub: operator.neg, ast.Invert: operator.invert}
 
 
+#: As ``range``, of a loop that is not to become one over vectors.
+_ONE_BY_ONE = "one_by_one"
+
+
 class Translator:
     """One function on its way to LLVM.
 
@@ -163,7 +167,7 @@ class Translator:
 
     def _For(self, node: ast.For) -> None:  # noqa: N802
         call, target = node.iter, node.target
-        is_range = isinstance(call, ast.Call) and ast.unparse(call.func) == "range"
+        is_range = isinstance(call, ast.Call) and ast.unparse(call.func) in ("range", _ONE_BY_ONE)
         if not (is_range and isinstance(target, ast.Name)):
             self._unknown(node)
         assert isinstance(call, ast.Call) and isinstance(target, ast.Name)
@@ -211,6 +215,7 @@ class Translator:
         if self.parallel and innermost:
             group = self.module.metadata("distinct !{{}}")
             builder.access, builder.interleaved = f", !llvm.access.group !{group}", 0
+        scalar = isinstance(node, ast.For) and ast.unparse(node.iter).startswith(_ONE_BY_ONE)
         builder.jump(top)
         builder.label(top)
         builder.branch(test(), body, end)
@@ -220,17 +225,18 @@ class Translator:
         self.block(node.body)
         self.breaks.pop()
         advance()
-        if group >= 0:
-            mark = f", !llvm.loop !{self._properties(group)}"
+        if group >= 0 or scalar:
+            mark = f", !llvm.loop !{self._properties(group, scalar)}"
         builder.emit(f"br label %{top}{mark}")
         builder.label(end)
-        if group >= 0:
-            builder.access = ""
+        builder.access = ""
 
-    def _properties(self, group: int) -> int:
+    def _properties(self, group: int, scalar: bool) -> int:
         """Metadata of a loop: that its accesses of a group are parallel, and what else is known."""
-        known = {"parallel_accesses": f"!{group}"}
-        if self.builder.interleaved:
+        known = {"parallel_accesses": f"!{group}"} if group >= 0 else {}
+        if scalar:
+            known["vectorize.enable"] = "i1 false"
+        elif self.builder.interleaved:
             known["interleave.count"] = f"i32 {self.builder.interleaved}"
         parts = [self.module.metadata(f'!{{{{!"llvm.loop.{k}", {v}}}}}') for k, v in known.items()]
         own = ", ".join(["{self}", *(f"!{part}" for part in parts)])

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from autotrace.kernels import Program, source
+from autotrace.kernels import Program, lowering, source, unrolling
 from plain_kernels import run_plainly
 from random_programs import Program as RandomProgram
 from random_programs import Value, lax_array, number
@@ -270,6 +270,21 @@ def test_small_blocks(batch, monkeypatch):
     check_batch(check_program, 130_000 + 25 * batch, 25)
 
 
+@pytest.fixture
+def unrolled(monkeypatch):
+    """Have dimensions that are not small be so few as programs have, and rows as long."""
+    monkeypatch.setattr(unrolling, "_LONG_FROM", 2)
+    monkeypatch.setattr(unrolling, "_gain", lambda eqn: 1)
+    monkeypatch.setattr(lowering, "TINY_UP_TO", 1)
+    monkeypatch.setattr(lowering, "_ROWS_UP_TO", 1000)
+
+
+def test_unrolled_programs(unrolled):
+    check_batch(check_program, 190_000, 8, length=(2, 10))
+    check_batch(check_program, 200_000, 6, kind=RichProgram, length=(1, 6))
+    check_batch(check_derivatives, 210_000, 2)
+
+
 @pytest.mark.parametrize("batch", range(8))
 def test_derivatives_of_small_programs(batch):
     check_batch(check_derivatives, 140_000 + 50 * batch, 50)
@@ -313,6 +328,13 @@ def test_many(task, batch):
     check, count, options = TASKS[task]
     count = max(1, count * TIMES // 10)
     check_batch(check, FIRST + batch * count, count, **options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", TASKS)
+def test_many_unrolled(task, unrolled):
+    check, count, options = TASKS[task]
+    check_batch(check, FIRST, max(1, count * TIMES // 10), **options)
 
 
 @pytest.mark.slow
