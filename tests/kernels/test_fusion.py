@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from autotrace.kernels.expressions import KernelDraft
+from autotrace.kernels.expressions import KernelDraft, operations
 from autotrace.kernels.fusion import Plan
 from autotrace.kernels.lowering import lower
 
@@ -66,3 +66,15 @@ def test_work_grows_as_programs_do(program):
         for f, x in (program(steps) for steps in (10, 40))
     )
     assert long < 6 * short
+
+
+def test_each_step_is_made_of_the_one_before():
+    def f(x):
+        for _ in range(12):
+            x = x + 0.01 * np.sin(x) * np.roll(x, 1)
+        return x
+
+    jaxpr = simplify_jaxpr(at.jit(f).trace(np.ones(50)).jaxpr)
+    plan = Plan(jaxpr, (None,))
+    made = [operations(r.expression, 99, step.stored) for step in plan.steps for r in step.roots]
+    assert sum(map(len, made)) <= 12 * 6
