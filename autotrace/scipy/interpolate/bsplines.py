@@ -386,8 +386,9 @@ def make_interp_spline(
         )
     if k == 0:
         return _made(t, y, (0, True, axis))
-    if not has_tracer((x, y, t)):
-        return _made(t, _scipys.make_interp_spline(x, y, k, t).c, (k, True, axis))
+    if not has_tracer((x, y, t, left.values, right.values)):
+        ends = tuple(list(zip(*end, strict=True)) or None for end in (left, right))
+        return _made(t, _scipys.make_interp_spline(x, y, k, t, ends).c, (k, True, axis))
     first, values = _bases(t, k, count, x)
     before, after = _rows_at(left, x[0], t, k, count), _rows_at(right, x[-1], t, k, count)
 
