@@ -236,19 +236,22 @@ class _Writer:
 def _host_call(step: HostStep) -> Callable[..., tuple]:
     """What Python does in a host step: arguments as arrays and scalars over the frame's memory,
     results as arrays of their own. Errors name the line that the step comes from."""
+    numbers = any(isinstance(a, Number) for a in step.args)
+    kept, location = step.keeps_arguments, step.location
+    quiet = np.errstate(all="ignore")(step.call)
 
-    def call(*leaves: Any) -> tuple:
-        rest = iter(leaves)
-        args = [a.value if isinstance(a, Number) else next(rest) for a in step.args]
-        if step.keeps_arguments:
-            args = [np.array(a) if isinstance(a, np.ndarray) else a for a in args]
-        outside, current.location = current.location, step.location or current.location
+    def call(*args: Any) -> tuple:
+        if numbers:
+            rest = iter(args)
+            args = tuple([a.value if isinstance(a, Number) else next(rest) for a in step.args])
+        if kept:
+            args = tuple([np.array(a) if isinstance(a, np.ndarray) else a for a in args])
+        outside, current.location = current.location, location or current.location
         try:
-            with np.errstate(all="ignore"):
-                made = step.call(*args)
+            made = quiet(*args)
         finally:
             current.location = outside
-        return tuple(_own(x, args, step.keeps_arguments) for x in made)
+        return tuple([_own(x, args, kept) for x in made])
 
     return call
 
@@ -256,9 +259,13 @@ def _host_call(step: HostStep) -> Callable[..., tuple]:
 def _own(x: Any, args: Sequence[Any], kept: bool) -> np.ndarray:
     """A result in memory of its own, in C order; ``kept``: someone may hold on to it."""
     made = np.asarray(x)
-    shared = made.base is not None and any(np.may_share_memory(made, a) for a in args)
-    good = made.flags.c_contiguous and made.flags.writeable and not any(made is a for a in args)
-    return made if good and not shared and not kept else np.array(made, order="C")
+    flags = made.flags
+    if kept or not (flags.c_contiguous and flags.writeable):
+        return np.array(made, order="C")
+    for a in args:
+        if made is a or (made.base is not None and np.may_share_memory(made, a)):
+            return np.array(made, order="C")
+    return made
 
 
 def frame(
