@@ -25,6 +25,8 @@ REASONS = {
     "normal": _RANDOM + " NumPy's ziggurat needs one table look-up for most numbers; the inverse "
     "of the error function is evaluated for each here.",
     "gamma": _RANDOM + " Rejection is a loop for each number, with numbers from a key of its own.",
+    "bundle": "Measured before small dimensions were unrolled: loops over two or three elements do "
+    "not vectorise.",
     "kepler_gradient": "By hand it is the formula of the implicit function. Here each orbit's "
     "turns of Newton run three times, as numbers and not as vectors: for the solution, for what "
     "the derivative needs of each turn, and backwards.",

@@ -219,8 +219,9 @@ def _gain(eqn: Eqn) -> int:
         few = few if batch else _SHARED_UP_TO
     elif name in REDUCTIONS:
         axes = eqn.params["axes"]
-        if _long(shape) in axes:
-            return int(len(axes) == 1 and eqn.outvars[0].aval.size <= few)
+        if _long(shape) in axes:  # rows that are long are summed well as they are
+            inner = axes[0] < len(shape) - 1
+            return int(len(axes) == 1 and inner and eqn.outvars[0].aval.size <= few)
     else:
         return 0
     return (1 if math.prod(shape[d] for d in axes) <= few else -1) if axes else 0

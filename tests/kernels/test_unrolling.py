@@ -56,7 +56,7 @@ TURN = np.linalg.qr(array(3, 3))[0]
 PROGRAMS: dict[str, tuple[Any, tuple, int]] = {
     "turned": (at.vmap(turned), (array(N, 4), array(N, 3)), 1),
     "its gradient": (at.vmap(at.grad(lambda q, x: turned(q, x)[0])), (array(N, 4), array(N, 3)), 2),
-    "its Jacobian": (at.vmap(at.jacrev(turned)), (array(N, 4), array(N, 3)), 1),
+    "its Jacobian": (at.vmap(at.jacrev(turned)), (array(N, 4), array(N, 3)), 2),
     "in columns": (at.vmap(turned, 1, 1), (array(4, N), array(3, N)), 1),
     "one for all": (at.vmap(turned, (None, 0)), (array(4), array(N, 3)), 5),
     "gradient of a sum": (at.grad(energy), (array(N, 4), array(N, 3)), 1),
