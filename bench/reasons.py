@@ -43,8 +43,6 @@ REASONS = {
     "with the eigenvectors, where by hand it is one.",
     "permutation": "JAX's to the bit: random keys are made and sorted, twice for a million. NumPy "
     "and PyTorch swap elements in place.",
-    "memory_unrolled": "Three numbers of each step are kept, the factors of its derivative; "
-    "JAX keeps fewer and computes sines and cosines again.",
     "memory_attention": "Parts of the batch, heads and queries take turns, and each has its arrays "
     "of queries by keys. PyTorch's blocks are smaller, and its kernels hold what is made of them "
     "in registers; through BLAS, matrix products of smaller blocks would be slow.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -105,8 +106,17 @@ class _Writer:
         for name, word in words.items():
             self.words[WORDS[name]] = word
 
+    def _memory(self, size: int) -> np.ndarray:
+        """A block for temporaries. A group touches the first rows only of what it alone uses; of
+        large pages, which NumPy asks for, that would be nearly all memory."""
+        groups = (step for step in self.program.steps if isinstance(step, Group))
+        if any(group.moved for group in groups) and hasattr(mmap, "MAP_ANONYMOUS"):
+            flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+            return np.frombuffer(mmap.mmap(-1, size, flags=flags), np.uint8)
+        return np.empty(size, np.uint8)
+
     def place_memory(self) -> None:
-        memory = np.empty(self.program.arena + ALIGNMENT, np.uint8)
+        memory = self._memory(self.program.arena + ALIGNMENT)
         start = memory.ctypes.data + -memory.ctypes.data % ALIGNMENT
         self.kept.append(memory)
         for slot, place in self.program.places.items():
@@ -159,9 +169,8 @@ class _Writer:
     def group(self, step: Group) -> _At:
         words: list[int] = [len(step.members), step.tile, len(step.moved)]
         for low, turns in step.members:
-            words += [
-                self.program.functions[low.source], self.table(low), turns, len(low.table)
-            ]  # fmt: skip
+            function, table = self.program.functions[low.source], self.table(low)
+            words += [function, table, turns, len(low.table), low.stop]
         return self.put([*words, *(word for pair in step.moved for word in pair)])
 
     def host_row(self, step: HostStep) -> dict[str, int]:

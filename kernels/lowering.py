@@ -84,6 +84,7 @@ class Lowered:
       stop: how many turns the outermost loop takes.
       space: the shape that the loops run over, before dimensions were merged.
       accesses: how each slot is read and written.
+      cut: where that loop counts pieces of the next one, the turns of a piece, and of all.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Lowered:
         space: tuple[int, ...],
         draft: KernelDraft,
         accesses: list[Access],
+        cut: tuple[int, int] | None = None,
     ):
         self.accesses = accesses
         self.space = space
@@ -103,6 +105,7 @@ class Lowered:
         self.table = table
         self.patches = patches
         self.stop = stop
+        self.cut = cut
 
     @property
     def piece(self) -> int:
@@ -311,8 +314,9 @@ def lower(
     )
     table, patches = _fill_table(low, kernel, shape, strides, targets, turns)
     stop = shape[0] if rank else 1
-    accesses = _accesses(low, shape, strides, targets)
-    return [Lowered(kernel, table, patches, stop, draft.shape, draft, accesses), *second]
+    accesses = _accesses(low, shape, strides, targets, turns)
+    cut = (turns, shape[1]) if turns else None
+    return [Lowered(kernel, table, patches, stop, draft.shape, draft, accesses, cut), *second]
 
 
 def _accesses(
@@ -320,9 +324,13 @@ def _accesses(
     shape: tuple[int, ...],
     strides: list[tuple[int, ...]],
     targets: list[tuple[int, int]],
+    turns: int,
 ) -> list[Access]:
     if not shape:
         return []
+    if turns:  # the first loop counts pieces of the second one
+        shape = (shape[0], turns, *shape[2:])
+        strides = [(s[0] + turns * s[1], *s[1:]) for s in strides]
     found: list[Access] = []
     steps = iter(strides)
     for slot, view, dtype in low.inputs:

@@ -5,7 +5,7 @@ has just used. Where all that passes between them stays within a row, they run t
 rows as the processor's cache holds. That needs no other kernels: each takes a range of its
 outermost loop anyway. What nothing else uses lies for each block where it lay for the one before,
 so that it never goes to memory: after a block the addresses in the kernels' tables are moved back
-by its rows.
+by its rows. A kernel that folds a large loop piece by piece is one of them, with pieces as rows.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .structure import Structured
 _BLOCK_BYTES = 512 * 1024
 
 #: How many words of tables are copied at most.
-_COPIED_UP_TO = 512
+_COPIED_UP_TO = 2048
 
 _GROUP = f"""
 def group(table, start, stop):
@@ -31,12 +31,12 @@ def group(table, start, stop):
     step = words[TILE]
     count = words[COUNT]
     copied = words[COPIED]
-    moved = HEAD + 4 * count
+    moved = HEAD + MEMBER * count
     copies = room_int64({_COPIED_UP_TO})
     if copied > 0:
         filled = 0
         for i in range(count):
-            row = HEAD + 4 * i
+            row = HEAD + MEMBER * i
             source = pointer_int64(words[row + 1])
             for k in range(words[row + 3]):
                 copies[filled + k] = source[k]
@@ -46,13 +46,13 @@ def group(table, start, stop):
         end = min(at + step, stop)
         filled = 0
         for i in range(count):
-            row = HEAD + 4 * i
+            row = HEAD + MEMBER * i
             place = words[row + 1]
             if copied > 0:
                 place = address_of(copies, filled)
             invoke(
                 words[row], "void(int64, int64, int64)", place, at * words[row + 2],
-                end * words[row + 2],
+                min(end * words[row + 2], words[row + 4]),
             )
             filled += words[row + 3]
         for i in range(copied):
@@ -61,7 +61,9 @@ def group(table, start, stop):
         at = end
 """
 SOURCE = Source(
-    _GROUP, ("int64",) * 3, names=(("COUNT", 0), ("TILE", 1), ("COPIED", 2), ("HEAD", 3))
+    _GROUP,
+    ("int64",) * 3,
+    names=(("COUNT", 0), ("TILE", 1), ("COPIED", 2), ("HEAD", 3), ("MEMBER", 5)),
 )
 
 
@@ -77,11 +79,11 @@ class Group:
 
     source = SOURCE
 
-    def __init__(self, members: Sequence[Lowered], rows: int, tile: int):
-        self.members = [(low, low.stop // rows) for low in members]
+    def __init__(self, members: Sequence[tuple[Lowered, int]], rows: int, tile: int):
+        self.members = list(members)
         self.stop = rows
         self.tile = tile
-        self.work = sum(low.work for low in members)
+        self.work = sum(low.work for low, _ in members)
         self.piece = pieces_of(self.work, rows)
         self.moved: list[tuple[int, int]] = []
 
@@ -101,30 +103,45 @@ class Group:
         return [slot for low, _ in self.members for slot in low.uses()]
 
 
+def _rows_of(kernels: Sequence[Lowered]) -> tuple[int, list[int]] | None:
+    """How many rows kernels have in common, and how many turns of its outermost loop each takes for
+    one; None where they have none. A kernel that counts pieces has a row for each, and the others
+    as many turns as a piece has; the last row may be shorter."""
+    cuts = {k.cut for k in kernels if k.cut is not None}
+    if not cuts:
+        rows = min(k.stop for k in kernels)
+        fits = rows > 1 and not any(k.stop % rows for k in kernels)
+        return (rows, [k.stop // rows for k in kernels]) if fits else None
+    turns, full = next(iter(cuts))
+    if len(cuts) > 1 or any(k.stop % full for k in kernels if k.cut is None):
+        return None
+    rows = -(-full // turns)
+    return rows, [1 if k.cut else k.stop // full * turns for k in kernels]
+
+
 class _Rows:
     """Kernels that may run together: what each slot that they write holds for a row."""
 
     def __init__(self) -> None:
-        self.kernels: list[Lowered] = []
+        self.members: list[tuple[Lowered, int]] = []
         self.rows = 0
 
     def take(self, low: Lowered) -> bool:
         """Add a kernel if that is possible."""
         if not low.by_rows:
             return False
-        kernels = [*self.kernels, low]
-        rows = min(k.stop for k in kernels)
-        if rows < 2 or any(k.stop % rows for k in kernels):
+        kernels = [*(k for k, _ in self.members), low]
+        found = _rows_of(kernels)
+        if found is None:
             return False
-        if not self.kernels:  # most remain alone; with a second one all are looked at
-            self.kernels, self.rows = kernels, rows
-            return True
+        rows, turns = found
+        members = list(zip(kernels, turns, strict=True))
         written = {slot for k in kernels for slot in k.writes()}
         spans: dict[int, tuple[int, ...]] = {}
-        for kernel in kernels:
+        for kernel, count in members:
             for access in kernel.accesses:
                 if access.slot in written:
-                    stride, first, last = access.row(kernel.stop // rows)
+                    stride, first, last = access.row(count)
                     if access.looked_up or stride <= 0 or last - first >= stride:
                         return False
                     low_end, high_end = spans.get(access.slot, (stride, first, last))[1:]
@@ -134,16 +151,15 @@ class _Rows:
                     if span[2] - span[1] >= stride:
                         return False
                     spans[access.slot] = span
-        self.kernels, self.rows = kernels, rows
+        self.members, self.rows = members, rows
         return True
 
     def bytes(self) -> int:
         """How much memory a row takes."""
         found: dict[int, int] = {}
-        for kernel in self.kernels:
+        for kernel, turns in self.members:
             for access in kernel.accesses:
-                size = access.bytes(kernel.stop // self.rows)
-                found[access.slot] = max(found.get(access.slot, 0), size)
+                found[access.slot] = max(found.get(access.slot, 0), access.bytes(turns))
         return sum(found.values())
 
 
@@ -154,12 +170,12 @@ def grouped(steps: Iterable[Any]) -> list[Any]:
 
     def close() -> None:
         nonlocal run
-        row = run.bytes() if len(run.kernels) > 1 else 0
-        tile = max(1, _BLOCK_BYTES // row) if row else run.rows
-        if tile < run.rows:
-            out.append(Group(run.kernels, run.rows, tile))
+        row = run.bytes()
+        tile = max(1, _BLOCK_BYTES // row) if row else 0
+        if len(run.members) > 1 and tile < run.rows:
+            out.append(Group(run.members, run.rows, tile))
         else:
-            out.extend(run.kernels)
+            out.extend(k for k, _ in run.members)
         run = _Rows()
 
     for step in steps:

@@ -12,7 +12,7 @@ import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from autotrace.kernels import Program, lowering, tiling
+from autotrace.kernels import Program, fusion, lowering, tiling
 from autotrace.kernels.tiling import Group
 
 import autotrace as at
@@ -190,6 +190,36 @@ def test_many_tables_stay_where_they_are(monkeypatch):
     monkeypatch.setattr(tiling, "_COPIED_UP_TO", 4)
     for some in check(two_norms, randn(37, 13)):
         assert not any(group.moved for group in some)
+
+
+@pytest.mark.parametrize("shape", [(997,), (41, 7, 3)])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_folds_in_pieces_belong_to_the_group(shape, threads, monkeypatch):
+    """Pieces are rows then, the last of which is shorter."""
+    monkeypatch.setattr(fusion, "_HEAVY_UP_TO", 3)  # so that there are several kernels
+    monkeypatch.setattr(lowering, "_SHARE_FROM", 100)
+    monkeypatch.setattr(lowering, "_PIECE", 100)
+
+    def energy(x: Any) -> Any:
+        for step in range(6):
+            x = np.sin(x + step) * x
+        return np.sum(x)
+
+    x = randn(*shape)
+    for some in check(at.value_and_grad(energy), x, threads=threads):
+        (group,) = some
+        cut = [low for low, _ in group.members if low.cut is not None]
+        assert len(group.members) > 2 and cut
+        turns, full = cut[0].cut
+        assert group.stop == cut[0].stop > 1
+        assert full % turns
+
+
+def test_rows_of_other_pieces_are_no_group(monkeypatch):
+    monkeypatch.setattr(lowering, "_SHARE_FROM", 100)
+    monkeypatch.setattr(lowering, "_PIECE", 100)
+    x, y = randn(300), randn(17, 300)
+    check(lambda x, y: (np.sum(np.sin(x)), np.sum(np.cos(y), 0), np.sum(x + y.sum(0))), x, y)
 
 
 def test_small_blocks_have_a_row():
