@@ -250,7 +250,8 @@ them to the second order, batched and not, compiled and interpreted. The same ch
 ```
 
 NumPy's functions are checked likewise, [one by one](numpy_coverage.md), and so are
-[SciPy's](special_functions.md).
+[SciPy's](special_functions.md), those of `autotrace.nn`, and samples of `autotrace.random` in their
+parameters. A test holds that each public function has an example, or a reason why there is none.
 
 ## Special functions
 

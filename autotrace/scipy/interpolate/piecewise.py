@@ -346,7 +346,7 @@ class CubicSpline(CubicHermiteSpline):
         end one of these or a pair of a derivative's order (1 or 2) and its value.
       extrapolate: as for ``PPoly``; "periodic" by default for that condition.
 
-    >>> CubicSpline(np.arange(4.0), np.arange(4.0) ** 3)(1.5)
+    >>> CubicSpline(np.arange(4.0), np.arange(4.0) ** 3)(1.5).round(6)
     np.float64(3.375)
     """
 
