@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench import results
 from bench.libraries import OURS, TITLES
@@ -72,11 +72,28 @@ def deviation(cell: Mapping[str, float]) -> float:
     return results.spread(cell) / QUARTILES
 
 
-def drift(old: Mapping[str, Any], new: Mapping[str, Any]) -> float:
-    """How differently fast the machine was: the median change of the references' times, as a
-    factor's logarithm without sign."""
-    changes = [abs(math.log(b["median"] / a["median"])) for _, a, b in _references(old, new)]
-    return statistics.median(changes) if changes else 0.0
+class Machine(NamedTuple):
+    """How differently fast the machine was in two runs, by the times of code that is the same.
+
+    Attributes:
+      drift: the median change, as a factor's logarithm without sign.
+      scatter: the standard deviation of these logarithms from row to row: a machine is not faster
+        by the same factor for all work.
+    """
+
+    drift: float
+    scatter: float
+
+
+def machine(old: Mapping[str, Any], new: Mapping[str, Any]) -> Machine:
+    """How differently fast the machine was; the deviation is that of a normal distribution with
+    the same quartiles, so that few rows do not decide it."""
+    changes = [math.log(b["median"] / a["median"]) for _, a, b in _references(old, new)]
+    if not changes:
+        return Machine(0.0, 0.0)
+    middle = statistics.median(changes)
+    scatter = 2 / QUARTILES * statistics.median(abs(c - middle) for c in changes)
+    return Machine(statistics.median(map(abs, changes)), scatter)
 
 
 def _references(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, dict, dict]]:
@@ -94,24 +111,24 @@ def _reference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
     return None
 
 
-def change(key: str, old: Mapping[str, Any], new: Mapping[str, Any], drift: float) -> Change | None:
+def change(key: str, old: Mapping[str, Any], new: Mapping[str, Any], by: Machine) -> Change | None:
     """What became of a row; None if one of the runs has no number.
 
     The ratio to C or NumPy in the same run is taken where it is the more robust one. The rounds
     are interleaved: what slowed the machine down slowed the reference down as well and cancels.
-    But the reference has a noise of its own, so on a machine of the same speed in both runs the
-    plain ratio is the sharper one.
+    But the reference has a noise of its own, in each run and from run to run, so on a machine of
+    the same speed in both the plain ratio is the sharper one.
     """
     ours = old["cells"].get(OURS, {}), new["cells"].get(OURS, {})
     if not all(cell.get("median") for cell in ours):
         return None
     ratio = ours[1]["median"] / ours[0]["median"]
     own = math.hypot(*map(deviation, ours))
-    noise, reference = math.hypot(own, drift), None
+    noise, reference = math.hypot(own, by.drift), None
     beside = _reference(old, new) if new["unit"] == "s" else None
     if beside is not None:
         theirs = old["cells"][beside], new["cells"][beside]
-        relative = math.hypot(own, *map(deviation, theirs))
+        relative = math.hypot(own, by.scatter, *map(deviation, theirs))
         if relative < noise:
             ratio *= theirs[0]["median"] / theirs[1]["median"]
             noise, reference = relative, beside
@@ -123,7 +140,7 @@ def change(key: str, old: Mapping[str, Any], new: Mapping[str, Any], drift: floa
 
 def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[list[Change], list[str]]:
     """All changes, and what is not there any more: rows, and cells that fail now."""
-    by = drift(old, new)
+    by = machine(old, new)
     changes, gone = [], []
     for key, row in old["rows"].items():
         if not row["cells"].get(OURS, {}).get("median"):
@@ -157,7 +174,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{title}:", *lines, sep="\n  ")
     print(
         f"{len(changes)} rows compared: {len(worse)} slower, {len(better)} faster, "
-        f"{len(gone)} gone. The machine's speed differed by {drift(old, new):.0%}."
+        f"{len(gone)} gone. The machine's speed differed by {machine(old, new).drift:.0%}."
     )
     return 1 if worse or gone else 0
 

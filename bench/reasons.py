@@ -10,6 +10,10 @@ _RANDOM = (
     "Numbers from keys (threefry, as JAX's) cost more arithmetic than the state of NumPy's "
     "generator, which goes on from number to number."
 )
+_PRODUCTS = (
+    "Most of the time is that of matrix products, which come from a BLAS in all libraries; what is "
+    "left to win or lose are a few per cent."
+)
 REASONS = {
     "softmax_gradient": "Five kernels over each block of rows, each of which reads its row from "
     "the second-level cache anew, where compiled PyTorch makes one loop over a row that stays in "
@@ -25,8 +29,6 @@ REASONS = {
     "normal": _RANDOM + " NumPy's ziggurat needs one table look-up for most numbers; the inverse "
     "of the error function is evaluated for each here.",
     "gamma": _RANDOM + " Rejection is a loop for each number, with numbers from a key of its own.",
-    "bundle": "Measured before small dimensions were unrolled: loops over two or three elements do "
-    "not vectorise.",
     "kepler_gradient": "By hand it is the formula of the implicit function. Here each orbit's "
     "turns of Newton run three times, as numbers and not as vectors: for the solution, for what "
     "the derivative needs of each turn, and backwards.",
@@ -36,7 +38,7 @@ REASONS = {
     "interp": "A binary search for each element, as JAX makes it; both wait for loads that "
     "depend on each other.",
     "ndtri": "SciPy's function, called from the program: what differs from NumPy's column is "
-    "chance.",
+    "chance. PyTorch and JAX have approximations of their own.",
     "betainc": "SciPy's function, called from the program: what differs from NumPy's column "
     "is chance.",
     "eigh_gradient": "LAPACK takes most of the time. The rest are two products of matrices "
@@ -50,6 +52,11 @@ REASONS = {
     "in runs of this row alone.",
     "gather_gradient": "Each weight is added where its index says, one after the other, since "
     "indices may repeat, and each index is checked. Read off the kernel, not profiled.",
+    "mlp_step": _PRODUCTS,
+    "mlp_step_small": _PRODUCTS,
+    "mlp_step_threads2": _PRODUCTS,
+    "softmax_gradient_threads2": "As on one thread.",
+    "lorenz": "Both are the same chain of multiply-adds, one waiting for the other.",
     "attention": "Most of the time is that of matrix products, which all take from BLAS; the "
     "softmax between them makes the difference, by a few per cent.",
 }
