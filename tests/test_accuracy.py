@@ -36,11 +36,13 @@ def test_units():
     assert tables.units(1.0, tables.Fraction(1) + tables.Fraction(1, 2**53)) == 0.5
 
 
+@pytest.mark.source_tree
 def test_each_elementary_function_is_in_the_summary():
     found = tables.elementary()
     assert len(found) > 50 and max(found.values()) <= tables.CLASSES[-1]
 
 
+@pytest.mark.source_tree
 def test_page():
     """The script writes this page, but for the figures of sums and derivatives."""
     page = tables.PAGE.read_text(encoding="utf-8")

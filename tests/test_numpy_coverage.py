@@ -23,8 +23,7 @@ def test_page_is_true():
 
 def test_every_function_has_an_example():
     names = {n for n in numpy_coverage.function_names() if n not in reasons}
-    gone = {n for n in ("row_stack",) if not hasattr(np, n)}  # since NumPy 2.5
-    assert names == set(numpy_coverage.examples()) - gone
+    assert names == set(numpy_coverage.examples())
 
 
 def test_nothing_is_missing():
