@@ -383,6 +383,11 @@ def operations(expression: Expression, limit: int, stored: Container[int] = ()) 
     return found
 
 
+def has_operations(e: Expression, count: int, stored: Container[int] = ()) -> bool:
+    """Whether an expression is made of so many operations, down to what is stored."""
+    return isinstance(e, Node) and len(operations(e, count, stored)) >= count
+
+
 class Heavy:
     """Which heavy operations expressions are made of, down to what is stored.
 

@@ -18,7 +18,7 @@ The cost model: a value is stored rather than computed again
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,8 +54,8 @@ from .expressions import (
     Number,
     Root,
     Routine,
+    has_operations,
     inside,
-    operations,
     reindex,
     slots_of,
 )
@@ -544,7 +544,7 @@ class Plan:
         """
         again = self._is_used_again(expression)
         dear = again and isinstance(expression, Node) and expression.weight >= _STORE_FROM
-        if dear or _has_operations(expression, 1 + (_REPEAT_UP_TO if again else _MOVE_UP_TO)):
+        if dear or has_operations(expression, 1 + (_REPEAT_UP_TO if again else _MOVE_UP_TO)):
             expression = self.store(expression)
         return reindex(expression, change, shape)
 
@@ -576,7 +576,7 @@ class Plan:
         where = inside(shape, starts, expression.shape)
         if where is None:
             return expression
-        if len(operations(expression, up_to + 1)) > up_to:
+        if has_operations(expression, up_to + 1):
             expression = self.store(expression)
         back, steps = [-s for s in starts], [1] * len(shape)
         moved = reindex(expression, lambda v: v.slice(back, shape, steps), shape, where)
@@ -621,13 +621,13 @@ def _store_shared(plan: Plan) -> None:
             if not isinstance(node, Node) or id(node) in seen:
                 continue
             seen.add(id(node))
-            if id(node) in stored and _has_operations(node, _READ_FROM, stored):
+            if id(node) in stored and has_operations(node, _READ_FROM, stored):
                 draft.stored[id(node)] = stored[id(node)]
                 continue
             before = computed.setdefault(id(node), draft)
             again = before is not draft and node.shape == before.shape
             if again and (
-                node.weight >= _STORE_FROM or _has_operations(node, _STORE_FROM_CHEAP, stored)
+                node.weight >= _STORE_FROM or has_operations(node, _STORE_FROM_CHEAP, stored)
             ):
                 if id(node) not in stored:
                     stored[id(node)] = _stored_by(plan, before, node)
@@ -637,11 +637,6 @@ def _store_shared(plan: Plan) -> None:
         for root in draft.roots:
             if _stays(plan, root):
                 stored.setdefault(id(root.expression), _leaf_of(root))
-
-
-def _has_operations(e: Expression, count: int, stored: Container[int] = ()) -> bool:
-    """Whether an expression is made of so many operations, down to what is stored."""
-    return isinstance(e, Node) and len(operations(e, count, stored)) >= count
 
 
 def _stays(plan: Plan, root: Root) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..core.avals import ShapedArray
 from ..core.jaxpr import Eqn, Jaxpr, Var
-from .expressions import TINY_UP_TO, Expression, Node, Root, operations, reindex
+from .expressions import TINY_UP_TO, Expression, Node, Root, has_operations, reindex
 from .scalars import NATIVE, is_heavy, template
 from .source import folded
 from .views import View
@@ -118,7 +118,7 @@ def parts_of(plan: Plan, x: Expression) -> Parts:
     axis = _long(x.shape)
     assert axis is not None
     whole = x
-    if isinstance(x, Node) and len(operations(x, _REPEAT_UP_TO + 1)) > _REPEAT_UP_TO:
+    if has_operations(x, _REPEAT_UP_TO + 1):
         x = plan.store(x)
     items = np.empty(_short(x.shape, axis), object)
     for index in np.ndindex(*items.shape):

@@ -16,7 +16,7 @@ from ..core.errors import ConcretizationError, located
 from ..core.trace import Tracer
 from ..lax import arithmetic as arith
 from ..lax.indexing import INDEX, gather_p
-from ..lax.slicing import concatenate, rev, slice_p
+from ..lax.slicing import rev, slice_p
 from ..lax.structural import (
     broadcast_in_dim,
     reshape,
@@ -28,7 +28,7 @@ from .dispatch import has_tracer
 from .positions import where_true
 from .promotion import (
     broadcast_to,
-    promote_dtypes,
+    stack_nested,
 )
 
 # --- what an index means -----------------------------------------------------------------------
@@ -38,18 +38,6 @@ _VALID = (
     "arrays are valid indices"
 )
 _ALL = slice(None)
-
-
-def _stacked(items: Any) -> Any:
-    """A nested list with traced values in it as one array."""
-    if not has_tracer(items):
-        return np.asarray(items)
-    if isinstance(items, Tracer):
-        return items
-    parts = promote_dtypes(*[_stacked(i) for i in items])
-    if len({p.shape for p in parts}) > 1:
-        raise ValueError(located("the lists of an index make no array: their lengths differ"))
-    return concatenate([reshape(p, (1, *p.shape)) for p in parts], 0)
 
 
 def _entry(item: Any) -> Any:
@@ -72,7 +60,8 @@ def _entry(item: Any) -> Any:
             return operator.index(item)
         if isinstance(item, str | bytes | np.generic | float | complex):
             raise IndexError(located(f"{_VALID}, got {item!r:.40}"))
-        sequence = _stacked(item) if isinstance(item, list | tuple) else np.asarray(item)
+        nested = isinstance(item, list | tuple) and has_tracer(item)
+        sequence = stack_nested(item) if nested else np.asarray(item)
         # NumPy takes an empty list for integers, though np.asarray makes floats of it.
         item = sequence if sequence.size or sequence.dtype.kind != "f" else sequence.astype(INDEX)
     dtype, shape = item.dtype, item.shape
